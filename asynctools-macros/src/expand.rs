@@ -1,0 +1,142 @@
+//! The rewritten function, from the model.
+
+use proc_macro2::{Delimiter, Group, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{FnArg, Ident, Signature, Visibility};
+
+use crate::args::Args;
+use crate::args::Attribute;
+use crate::attrs::Home;
+use crate::attrs::of_the_body;
+use crate::attrs::of_the_call;
+use crate::attrs::sets_level;
+use crate::model::Function;
+use crate::model::Param;
+use crate::plan::Plan;
+
+/// Lints of clippy that would blame the user for a signature that suits a call: its arguments move to another thread. On a
+/// public function most of them are silent by themselves, and the body's function is not public.
+const NOT_OF_A_CALL: [&str; 6] = [
+    "boxed_local",
+    "large_types_passed_by_value",
+    "needless_pass_by_value",
+    "trivially_copy_pass_by_ref",
+    "unnecessary_wraps",
+    "unused_self",
+];
+
+/// ```text
+/// #[pooled(workers = 5)]
+/// pub fn fetch(url: &str) -> Result<T, E> { body }
+///
+/// pub fn fetch(url: impl ArgRef<str, E>) -> AsyncValue<Result<T, E>> {
+///     fn __asynctools_fetch(url: &str) -> Result<T, E> { body }
+///     Call::<E, ()>::new(&FUNCTION, POOL.get())
+///         .arg(arg_ref::<str, E, _>(url))
+///         .try_run(|((), input0)| __asynctools_fetch(input0.borrow()))
+/// }
+/// ```
+///
+/// The body moves out of the function where only outside of it `self`, `Self` and the generics of the impl mean what they
+/// say, and where `sync` wants it:
+///
+/// ```text
+/// #[pooled]
+/// fn size(&self) -> usize { body }
+///
+/// fn size(&self) -> AsyncValue<usize> {
+///     Call::<Infallible, ()>::new(&FUNCTION, Pool::global())
+///         .arg(plain::<_, Infallible>(self.clone_self()))
+///         .run(|((), input0)| Self::__asynctools_size(&input0))
+/// }
+/// fn __asynctools_size(&self) -> usize { body }
+/// ```
+pub(crate) fn expand(function: &Function, args: &Args) -> TokenStream {
+    let plan = Plan::new(function, args);
+    plan.assemble(&plan.work(), |_| false)
+}
+
+/// ```text
+/// #[pooled]
+/// fn f(#[cfg(p)] a: A) { body }
+///
+/// #[cfg(all(p))] #[pooled] fn f(a: A) { body }
+/// #[cfg(not(all(p)))] #[pooled] fn f() { body }
+/// ```
+///
+/// An argument of a call cannot be there on a condition, so the condition moves to the function.
+pub(crate) fn split(function: &Function, args: &Args, input: usize) -> TokenStream {
+    let Function { attrs, vis, sig, body, .. } = function;
+    let plan = Plan::new(function, args);
+    let runtime = plan.runtime(plan.name_span());
+    let options = &args.tokens;
+    let attribute = match args.attribute {
+        Attribute::Parallel => quote!(#runtime::parallel(#options)),
+        Attribute::Pooled => quote!(#runtime::pooled(#options)),
+    };
+    let mut with = sig.clone();
+    let of_the_input = match &mut with.inputs[input] {
+        FnArg::Receiver(receiver) => &mut receiver.attrs,
+        FnArg::Typed(param) => &mut param.attrs,
+    };
+    let (conditions, others): (Vec<_>, Vec<_>) =
+        std::mem::take(of_the_input).into_iter().partition(|attr| attr.path().is_ident("cfg"));
+    *of_the_input = others;
+    let mut without = sig.clone();
+    let inputs = without.inputs.into_iter().enumerate();
+    without.inputs = inputs.filter(|(index, _)| *index != input).map(|(_, kept)| kept).collect();
+    let lists = conditions.iter().filter_map(|attr| attr.meta.require_list().ok());
+    let conditions = lists.map(|list| &list.tokens);
+    let holds = quote!(all(#(#conditions),*));
+    quote! {
+        #[cfg(#holds)] #[#attribute] #(#attrs)* #vis #with #body
+        #[cfg(not(#holds))] #[#attribute] #(#attrs)* #vis #without #body
+    }
+}
+
+impl Plan<'_> {
+    /// Puts the rewritten function around `work`, and the body where it belongs. The type of a
+    /// parameter that is `refused` stays.
+    pub(crate) fn assemble(&self, work: &TokenStream, refused: fn(&Param) -> bool) -> TokenStream {
+        let original = self.original();
+        let (inside, beside) = match self.home {
+            Home::Inside => (Some(original), None),
+            Home::Hidden | Home::Kept => (None, Some(original)),
+        };
+        let attrs = of_the_call(self.function, self.home);
+        let vis = &self.function.vis;
+        let head = self.head(refused);
+        let span = self.name_span();
+        // rustc takes a function whose braces are not the user's for one that nobody wrote, and
+        // never calls it dead.
+        let mut block = Group::new(Delimiter::Brace, quote!(#inside #work));
+        block.set_span(self.function.body.span());
+        quote_spanned! {span=>
+            #(#attrs)*
+            #[track_caller]
+            #vis #head #block
+            #beside
+        }
+    }
+
+    /// The function that has the body, token for token.
+    fn original(&self) -> TokenStream {
+        let Function { vis, sig, body, .. } = self.function;
+        let attrs = of_the_body(self.function, self.home);
+        let span = self.name_span();
+        let suits = |lint: &&&str| !sets_level(self.function, &format!("clippy::{lint}"));
+        let lints = NOT_OF_A_CALL.iter().filter(suits).map(|lint| Ident::new(lint, span));
+        let hidden = (self.home == Home::Hidden).then(|| {
+            let reason = "the function that it is the body of is the one to be called dead";
+            quote_spanned!(span=> #[doc(hidden)] #[allow(dead_code, reason = #reason)])
+        });
+        let vis = if self.home == Home::Kept { vis } else { &Visibility::Inherited };
+        let sig = Signature { ident: self.body_name.clone(), ..sig.clone() };
+        quote_spanned! {span=>
+            #hidden
+            #[allow(#(clippy::#lints,)* reason = "the arguments of a call move to another thread")]
+            #(#attrs)*
+            #vis #sig #body
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The one walk over a written type: it meets every lifetime that makes the type borrow, and every `impl Trait`.
+
+use syn::punctuated::Punctuated;
+use syn::{
+    AngleBracketedGenericArguments, BoundLifetimes, CapturedParam, GenericArgument, GenericParam, Lifetime, Path,
+    PathArguments, QSelf, ReturnType, Token, Type, TypeParamBound, TypeReference,
+};
+
+/// What the walk stops at. `Fn(&str)`, `fn(&str)`, `for<'a>` and `'static` do not borrow.
+pub(crate) enum Part<'t> {
+    /// A `&` without a lifetime.
+    Elided(&'t mut TypeReference),
+    /// A lifetime that is not `'static`.
+    Named(&'t mut Lifetime),
+    /// A `Type::ImplTrait`; its bounds come next, unless it is replaced.
+    Impl(&'t mut Type),
+}
+
+pub(crate) type Bounds = Punctuated<TypeParamBound, Token![+]>;
+
+pub(crate) fn walk_type(ty: &mut Type, visit: &mut dyn FnMut(Part<'_>)) {
+    Walk { visit, bound: Vec::new(), in_fn: false }.ty(ty);
+}
+
+pub(crate) fn walk_bounds(bounds: &mut Bounds, visit: &mut dyn FnMut(Part<'_>)) {
+    Walk { visit, bound: Vec::new(), in_fn: false }.bounds(bounds);
+}
+
+struct Walk<'v> {
+    visit: &'v mut dyn FnMut(Part<'_>),
+    /// The lifetimes of the `for<..>` around the place.
+    bound: Vec<Lifetime>,
+    /// Whether the place is in the signature of an `Fn(..)` or `fn(..)`, where an elided lifetime is its own.
+    in_fn: bool,
+}
+
+impl Walk<'_> {
+    fn ty(&mut self, ty: &mut Type) {
+        if let Type::ImplTrait(_) = ty {
+            (self.visit)(Part::Impl(ty));
+        }
+        match ty {
+            Type::Array(array) => self.ty(&mut array.elem),
+            Type::Group(group) => self.ty(&mut group.elem),
+            Type::Paren(paren) => self.ty(&mut paren.elem),
+            Type::Ptr(pointer) => self.ty(&mut pointer.elem),
+            Type::Slice(slice) => self.ty(&mut slice.elem),
+            Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(|ty| self.ty(ty)),
+            Type::ImplTrait(opaque) => self.bounds(&mut opaque.bounds),
+            Type::TraitObject(object) => self.bounds(&mut object.bounds),
+            Type::Path(path) => self.path(path.qself.as_mut(), &mut path.path),
+            Type::Reference(reference) => {
+                match &mut reference.lifetime {
+                    Some(lifetime) => self.lifetime(lifetime),
+                    None if self.in_fn => {}
+                    None => (self.visit)(Part::Elided(reference)),
+                }
+                self.ty(&mut reference.elem);
+            }
+            Type::BareFn(function) => {
+                let lifetimes = function.lifetimes.clone();
+                self.within(lifetimes.as_ref(), true, |walk| {
+                    function.inputs.iter_mut().for_each(|input| walk.ty(&mut input.ty));
+                    walk.output(&mut function.output);
+                });
+            }
+            // What a macro or a future syntax says, nobody knows before rustc.
+            _ => {}
+        }
+    }
+
+    fn bounds(&mut self, bounds: &mut Bounds) {
+        for bound in bounds {
+            match bound {
+                TypeParamBound::Lifetime(lifetime) => self.lifetime(lifetime),
+                TypeParamBound::Trait(bound) => {
+                    let lifetimes = bound.lifetimes.clone();
+                    self.within(lifetimes.as_ref(), self.in_fn, |walk| {
+                        walk.path(None, &mut bound.path);
+                    });
+                }
+                TypeParamBound::PreciseCapture(capture) => {
+                    for param in &mut capture.params {
+                        if let CapturedParam::Lifetime(lifetime) = param {
+                            self.lifetime(lifetime);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn path(&mut self, qself: Option<&mut QSelf>, path: &mut Path) {
+        if let Some(qself) = qself {
+            self.ty(&mut qself.ty);
+        }
+        for segment in &mut path.segments {
+            match &mut segment.arguments {
+                PathArguments::None => {}
+                PathArguments::AngleBracketed(arguments) => self.arguments(arguments),
+                PathArguments::Parenthesized(signature) => self.within(None, true, |walk| {
+                    signature.inputs.iter_mut().for_each(|ty| walk.ty(ty));
+                    walk.output(&mut signature.output);
+                }),
+            }
+        }
+    }
+
+    fn arguments(&mut self, arguments: &mut AngleBracketedGenericArguments) {
+        for argument in &mut arguments.args {
+            match argument {
+                GenericArgument::Lifetime(lifetime) => self.lifetime(lifetime),
+                GenericArgument::Type(ty) => self.ty(ty),
+                GenericArgument::AssocType(assoc) => {
+                    assoc.generics.iter_mut().for_each(|generics| self.arguments(generics));
+                    self.ty(&mut assoc.ty);
+                }
+                GenericArgument::Constraint(constraint) => self.bounds(&mut constraint.bounds),
+                _ => {}
+            }
+        }
+    }
+
+    fn output(&mut self, output: &mut ReturnType) {
+        if let ReturnType::Type(_, ty) = output {
+            self.ty(ty);
+        }
+    }
+
+    fn lifetime(&mut self, lifetime: &mut Lifetime) {
+        let own = self.bound.contains(lifetime) || (self.in_fn && lifetime.ident == "_");
+        if !own && lifetime.ident != "static" {
+            (self.visit)(Part::Named(lifetime));
+        }
+    }
+
+    /// Walks what stands under `for<lifetimes>`.
+    fn within(&mut self, lifetimes: Option<&BoundLifetimes>, in_fn: bool, walk: impl FnOnce(&mut Self)) {
+        let outside = (self.bound.len(), self.in_fn);
+        let params = lifetimes.into_iter().flat_map(|bound| &bound.lifetimes);
+        self.bound.extend(params.filter_map(|param| match param {
+            GenericParam::Lifetime(param) => Some(param.lifetime.clone()),
+            _ => None,
+        }));
+        self.in_fn = in_fn;
+        walk(self);
+        self.bound.truncate(outside.0);
+        self.in_fn = outside.1;
+    }
+}

@@ -1,0 +1,725 @@
+//! What may be passed to a call: plain values, handles, and what a fallible call makes of their errors.
+
+use std::any::Any;
+use std::borrow::Borrow;
+use std::convert::Infallible;
+use std::ffi::OsStr;
+use std::ffi::OsString;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::panic::resume_unwind;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::context::Call;
+use crate::context::Next;
+use crate::context::Waiter;
+use crate::error::CallSite;
+use crate::error::TaskError;
+use crate::error::discard;
+use crate::shared::Shared;
+use crate::value::AsyncValue;
+use crate::value::Lend;
+use crate::value::Promise;
+
+/// What fits a parameter of type `T`: a `T`, or a handle whose result is one.
+///
+/// | passed | the call gets |
+/// | --- | --- |
+/// | `T` | the value |
+/// | [`AsyncValue<T>`](AsyncValue) | its result, moved; the call starts when it is there |
+/// | `&AsyncValue<T>` where `T: Clone` | a clone of its result; the handle stays yours |
+/// | [`Shared<T>`](Shared), `&Shared<T>` where `T: Clone` | a clone of its result |
+/// | [`AsyncList<U>`](crate::AsyncList) where `T` is `Vec<U>` | all its results |
+/// | any of these with `Result<T, E>` for `T`, where `F: From<E>` | its `Ok`; an `Err` ends the call with that error, unrun |
+///
+/// `F` is the error that the called function can return; [`Infallible`] where it returns no `Result`. The attributes write
+/// the bound, programs pass the arguments; it cannot be implemented outside this crate.
+///
+/// Since an argument may be of several types, one whose type only the parameter would decide (`f(x.into())`,
+/// `f("7".parse().unwrap())`, `f(it.collect())`) needs a type at the call, and nothing is coerced on the way
+/// (`Box::new(x) as Box<dyn Trait>`).
+///
+/// # Examples
+///
+/// ```
+/// use asynctools::parallel;
+///
+/// #[parallel]
+/// fn add(a: u64, b: u64) -> u64 {
+///     a + b
+/// }
+///
+/// let three = add(1, 2);
+/// let five = add(&three, 2);
+/// assert_eq!(add(three, five).get(), 8);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be passed where a call takes `{T}`",
+    label = "neither a `{T}` nor a handle whose result is one",
+    note = "pass a `{T}`, an `AsyncValue<{T}>` (moved), or a `&AsyncValue<{T}>` or `Shared<{T}>` (cloned)"
+)]
+pub trait Arg<T, F = Infallible> {
+    #[doc(hidden)]
+    fn into_input(self) -> Input<T, F>;
+}
+
+/// What fits a parameter of type `&B`: anything that borrows as `B`, an owner of `B`, or a handle to one.
+///
+/// | passed | the call borrows from |
+/// | --- | --- |
+/// | `&B`, or a `&O` that borrows as `B` (`&String` for `&str`) | a copy ([`ToOwned`]), since the call outlives the caller's borrow |
+/// | `String`, `PathBuf`, `OsString`, `Vec<T>` for `&str`, `&Path`, `&OsStr`, `&[T]` | the value itself |
+/// | `Box<B>`, `Arc<B>` for any `&B` | the value itself |
+/// | [`AsyncValue`] or `&AsyncValue` of one of the owners, or of a `B` | its result |
+/// | [`Shared`] of one of the owners, or of a `B` | its result, shared and not copied |
+/// | [`AsyncList<T>`](crate::AsyncList) for `&[T]` | all its results |
+/// | any of these with a `Result` inside | its `Ok`, as for [`Arg`] |
+///
+/// # Examples
+///
+/// ```
+/// use asynctools::parallel;
+/// use std::sync::Arc;
+///
+/// #[parallel]
+/// fn shout(text: &str) -> String {
+///     text.to_uppercase()
+/// }
+///
+/// assert_eq!(shout("copied").get(), "COPIED");
+/// assert_eq!(shout(String::from("moved")).get(), "MOVED");
+/// assert_eq!(shout(Arc::<str>::from("shared")).get(), "SHARED");
+/// assert_eq!(shout(shout("result of another call")).get(), "RESULT OF ANOTHER CALL");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be passed where a call takes `&{B}`",
+    label = "this does not borrow as `{B}`, or cannot be copied for the call",
+    note = "pass a `&{B}` that can be copied (`ToOwned`), an `Arc<{B}>` or `Box<{B}>`, or a handle to an owned one"
+)]
+pub trait ArgRef<B: ?Sized, F = Infallible> {
+    /// What the call keeps until its body borrows from it.
+    type Owner: Borrow<B> + Send + 'static;
+
+    #[doc(hidden)]
+    fn into_owner(self) -> Input<Self::Owner, F>;
+}
+
+/// `F: From<E>`, in words of its own where it is missing.
+#[diagnostic::on_unimplemented(
+    message = "an argument that may fail with `{E}` cannot feed a call that fails with `{Self}`",
+    label = "there is no `From<{E}>` for `{Self}`",
+    note = "a call passes on the errors of its arguments as `?` does: it has to return a `Result` whose error is `From<{E}>`",
+    note = "or deal with the error first: `.map(|result| ..)` or `.map_err(|error| ..)` on the handle"
+)]
+pub trait FailsFrom<E> {
+    #[doc(hidden)]
+    fn fails_from(error: E) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E, F: From<E>> FailsFrom<E> for F {
+    fn fails_from(error: E) -> Self {
+        Self::from(error)
+    }
+}
+
+/// `T: Clone`, in words of its own where it is missing.
+#[diagnostic::on_unimplemented(
+    message = "a borrowed handle leaves its result where it is, and `{Self}` is not `Clone`",
+    label = "`{Self}` cannot be cloned out of the handle",
+    note = "move the handle into the call, or share its result with `.shared()` for a parameter `&{Self}`"
+)]
+pub trait CloneOut {
+    #[doc(hidden)]
+    fn clone_out(&self) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> CloneOut for T {
+    fn clone_out(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// One argument of a call, there or to come.
+pub struct Input<T, F>(Kind<T, F>);
+
+enum Kind<T, F> {
+    Ready(T),
+    /// A moved handle needs no allocation.
+    Value(AsyncValue<T>),
+    Source(Box<dyn Source<T, F>>),
+}
+
+impl<T, F> fmt::Debug for Input<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input").finish_non_exhaustive()
+    }
+}
+
+/// Where an argument comes from that is not there yet. `needs` are its calls in the order that errors count.
+pub(crate) trait Source<T, F>: Send {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>));
+
+    /// The calls that the dependant listens to: those of `needs`, but for a relay in between.
+    fn heard(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+        self.needs(add);
+    }
+
+    /// How many of the calls ended so that there is no value. All have ended.
+    fn stopped(&self) -> usize;
+
+    /// The first of those ends.
+    fn stop(self: Box<Self>) -> Option<Stop<F>>;
+
+    /// The value. None of the calls has stopped it.
+    fn take(self: Box<Self>) -> T;
+}
+
+/// The end of an argument without a value.
+pub(crate) enum Stop<F> {
+    /// Its function failed, and the dependant can pass that on.
+    Failed(F),
+    /// The call at that site was lost.
+    Lost(TaskError, CallSite),
+}
+
+impl<T, F> Input<T, F> {
+    pub(crate) fn ready(value: T) -> Self {
+        Self(Kind::Ready(value))
+    }
+
+    pub(crate) fn value(value: AsyncValue<T>) -> Self {
+        Self(Kind::Value(value))
+    }
+
+    pub(crate) fn source(source: impl Source<T, F> + 'static) -> Self {
+        Self(Kind::Source(Box::new(source)))
+    }
+
+    fn stopped(&self) -> usize {
+        match &self.0 {
+            Kind::Ready(_) => 0,
+            Kind::Value(value) => usize::from(value.is_error()),
+            Kind::Source(source) => source.stopped(),
+        }
+    }
+
+    fn stop(self) -> Option<Stop<F>> {
+        match self.0 {
+            Kind::Ready(value) => {
+                discard(value);
+                None
+            }
+            Kind::Value(value) => stop_of(value),
+            Kind::Source(source) => source.stop(),
+        }
+    }
+
+    fn take(self) -> T {
+        match self.0 {
+            Kind::Ready(value) => value,
+            Kind::Value(value) => value_of(value),
+            Kind::Source(source) => source.take(),
+        }
+    }
+}
+
+/// The loss of a call that has ended; its value, if it has one, is dropped.
+pub(crate) fn stop_of<T, F>(value: AsyncValue<T>) -> Option<Stop<F>> {
+    let site = value.node().site();
+    match value.into_outcome() {
+        Ok(value) => {
+            discard(value);
+            None
+        }
+        Err(error) => Some(Stop::Lost(error, site)),
+    }
+}
+
+/// The loss or failure of a call that has ended.
+pub(crate) fn stop_of_result<T, E, F: FailsFrom<E>>(value: AsyncValue<Result<T, E>>) -> Option<Stop<F>> {
+    let site = value.node().site();
+    match value.into_outcome() {
+        Ok(Ok(value)) => {
+            discard(value);
+            None
+        }
+        Ok(Err(error)) => Some(Stop::Failed(F::fails_from(error))),
+        Err(error) => Some(Stop::Lost(error, site)),
+    }
+}
+
+/// The value of a call that has ended with one.
+pub(crate) fn value_of<T>(value: AsyncValue<T>) -> T {
+    let Ok(value) = value.into_outcome() else { unreachable!("a stopped call never runs") };
+    value
+}
+
+/// Whether a call that has ended did so with `Ok`.
+pub(crate) fn is_ok<T, E>(value: &AsyncValue<Result<T, E>>) -> bool {
+    let mut ok = false;
+    value.node().peek(&mut |outcome| ok = matches!(outcome, Ok(Ok(_))));
+    ok
+}
+
+/// All arguments of a call, as nested pairs: `(((), Input<A, F>), Input<B, F>)`.
+#[expect(private_interfaces, reason = "expansions name the trait; only this crate calls its methods")]
+pub trait Inputs<F>: Send + 'static {
+    /// The values, nested likewise: `(((), A), B)`.
+    type Values;
+
+    #[doc(hidden)]
+    fn are_ready(&self) -> bool;
+    #[doc(hidden)]
+    fn take(self) -> Self::Values;
+    #[doc(hidden)]
+    fn needs(&self, needs: &mut Vec<Arc<dyn Call>>);
+    #[doc(hidden)]
+    fn listen(&self, next: &Arc<dyn Next>) -> usize;
+    #[doc(hidden)]
+    fn stopped(&self) -> usize;
+    #[doc(hidden)]
+    fn stop(self) -> Option<Stop<F>>;
+}
+
+#[expect(private_interfaces, reason = "as on the trait")]
+impl<F: 'static> Inputs<F> for () {
+    type Values = ();
+
+    fn are_ready(&self) -> bool {
+        true
+    }
+
+    fn take(self) {}
+
+    fn needs(&self, _needs: &mut Vec<Arc<dyn Call>>) {}
+
+    fn listen(&self, _next: &Arc<dyn Next>) -> usize {
+        0
+    }
+
+    fn stopped(&self) -> usize {
+        0
+    }
+
+    fn stop(self) -> Option<Stop<F>> {
+        None
+    }
+}
+
+#[expect(private_interfaces, reason = "as on the trait")]
+impl<F: 'static, A: Inputs<F>, T: Send + 'static> Inputs<F> for (A, Input<T, F>) {
+    type Values = (A::Values, T);
+
+    fn are_ready(&self) -> bool {
+        matches!(self.1.0, Kind::Ready(_)) && self.0.are_ready()
+    }
+
+    fn take(self) -> Self::Values {
+        (self.0.take(), self.1.take())
+    }
+
+    fn needs(&self, needs: &mut Vec<Arc<dyn Call>>) {
+        self.0.needs(needs);
+        match &self.1.0 {
+            Kind::Ready(_) => {}
+            Kind::Value(value) => needs.push(value.node().clone()),
+            Kind::Source(source) => source.needs(&mut |call| needs.push(call)),
+        }
+    }
+
+    fn listen(&self, next: &Arc<dyn Next>) -> usize {
+        let mut missing = self.0.listen(next);
+        let mut hear = |call: &dyn Call| missing += usize::from(call.enlist(Waiter::Next(next.clone(), 0)).is_none());
+        match &self.1.0 {
+            Kind::Ready(_) => {}
+            Kind::Value(value) => hear(&**value.node()),
+            Kind::Source(source) => source.heard(&mut |call| hear(&*call)),
+        }
+        missing
+    }
+
+    fn stopped(&self) -> usize {
+        self.0.stopped() + self.1.stopped()
+    }
+
+    fn stop(self) -> Option<Stop<F>> {
+        match self.0.stop() {
+            Some(stop) => {
+                discard(self.1);
+                Some(stop)
+            }
+            None => self.1.stop(),
+        }
+    }
+}
+
+/// A handle to a `Result`, whose `Err` the dependant passes on.
+struct Try<T, E>(AsyncValue<Result<T, E>>);
+
+impl<T, E, F: FailsFrom<E>> Source<T, F> for Try<T, E> {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+        add(self.0.node().clone());
+    }
+
+    fn stopped(&self) -> usize {
+        usize::from(!is_ok(&self.0))
+    }
+
+    fn stop(self: Box<Self>) -> Option<Stop<F>> {
+        stop_of_result(self.0)
+    }
+
+    fn take(self: Box<Self>) -> T {
+        let Ok(value) = value_of(self.0) else { unreachable!("a stopped call never runs") };
+        value
+    }
+}
+
+/// A clone of the result of `call`, through a value that is set in its name. The panic of a `Clone` is a payload here and the
+/// dependant's when it runs: the call itself has nothing to do with it.
+struct Cloned<T> {
+    call: Arc<dyn Call>,
+    clone: AsyncValue<std::thread::Result<T>>,
+}
+
+impl<T: Clone + Send + 'static> Cloned<T> {
+    fn of(value: &AsyncValue<T>) -> Self {
+        let (promise, clone) = AsyncValue::promise_at(value.node().site());
+        value.node().lend(Box::new(CloneInto(promise)));
+        Self { call: value.node().clone(), clone }
+    }
+}
+
+struct CloneInto<T: Send + 'static>(Promise<std::thread::Result<T>>);
+
+impl<T: Clone + Send + 'static> Lend<T> for CloneInto<T> {
+    fn lend(self: Box<Self>, outcome: Result<&T, &TaskError>) {
+        let clone = outcome.map(|value| catch_unwind(AssertUnwindSafe(|| value.clone())));
+        self.0.end(clone.map_err(TaskError::clone));
+    }
+}
+
+fn unwrap_clone<T>(clone: Result<T, Box<dyn Any + Send>>) -> T {
+    clone.unwrap_or_else(|payload| resume_unwind(payload))
+}
+
+impl<T, F> Source<T, F> for Cloned<T> {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+        add(self.call.clone());
+    }
+
+    fn heard(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+        add(self.clone.node().clone());
+    }
+
+    fn stopped(&self) -> usize {
+        usize::from(self.clone.is_error())
+    }
+
+    fn stop(self: Box<Self>) -> Option<Stop<F>> {
+        stop_of(self.clone)
+    }
+
+    fn take(self: Box<Self>) -> T {
+        unwrap_clone(value_of(self.clone))
+    }
+}
+
+/// As [`Cloned`], of a `Result` whose `Err` the dependant passes on.
+struct TryCloned<T, E>(Cloned<Result<T, E>>);
+
+impl<T, E, F: FailsFrom<E>> Source<T, F> for TryCloned<T, E> {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+        add(self.0.call.clone());
+    }
+
+    fn heard(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+        add(self.0.clone.node().clone());
+    }
+
+    fn stopped(&self) -> usize {
+        let mut stopped = 0;
+        self.0.clone.node().peek(&mut |outcome| stopped = usize::from(matches!(outcome, Err(_) | Ok(Ok(Err(_))))));
+        stopped
+    }
+
+    fn stop(self: Box<Self>) -> Option<Stop<F>> {
+        let site = self.0.clone.node().site();
+        match self.0.clone.into_outcome() {
+            Ok(Ok(Err(error))) => Some(Stop::Failed(F::fails_from(error))),
+            Ok(unused) => {
+                discard(unused);
+                None
+            }
+            Err(error) => Some(Stop::Lost(error, site)),
+        }
+    }
+
+    fn take(self: Box<Self>) -> T {
+        let Ok(value) = unwrap_clone(value_of(self.0.clone)) else { unreachable!("a stopped call never runs") };
+        value
+    }
+}
+
+/// A shared result and what the call gets of it: a clone, or a reference that keeps it.
+struct FromShared<T, U>(Shared<T>, fn(Shared<T>) -> U);
+
+impl<T: Send + Sync + 'static, U, F> Source<U, F> for FromShared<T, U> {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+        add(self.0.call());
+    }
+
+    fn stopped(&self) -> usize {
+        usize::from(self.0.is_error())
+    }
+
+    fn stop(self: Box<Self>) -> Option<Stop<F>> {
+        let error = self.0.ended().as_ref().err()?.clone();
+        Some(Stop::Lost(error, self.0.call().site()))
+    }
+
+    fn take(self: Box<Self>) -> U {
+        (self.1)(self.0)
+    }
+}
+
+/// As [`FromShared`], of a `Result` whose `Err` is cloned and passed on.
+struct TryFromShared<T, E, U>(Shared<Result<T, E>>, fn(Shared<Result<T, E>>) -> U);
+
+impl<T, E, U, F> Source<U, F> for TryFromShared<T, E, U>
+where
+    T: Send + Sync + 'static,
+    E: Clone + Send + Sync + 'static,
+    F: FailsFrom<E>,
+{
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+        add(self.0.call());
+    }
+
+    fn stopped(&self) -> usize {
+        usize::from(!matches!(self.0.ended(), Ok(Ok(_))))
+    }
+
+    fn stop(self: Box<Self>) -> Option<Stop<F>> {
+        match self.0.ended() {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(Stop::Failed(F::fails_from(error.clone()))),
+            Err(error) => Some(Stop::Lost(error.clone(), self.0.call().site())),
+        }
+    }
+
+    fn take(self: Box<Self>) -> U {
+        (self.1)(self.0)
+    }
+}
+
+impl<T, F> Arg<T, F> for T {
+    fn into_input(self) -> Input<T, F> {
+        Input::ready(self)
+    }
+}
+
+impl<T, F> Arg<T, F> for AsyncValue<T> {
+    fn into_input(self) -> Input<T, F> {
+        Input::value(self)
+    }
+}
+
+impl<T: CloneOut + Clone + Send + 'static, F> Arg<T, F> for &AsyncValue<T> {
+    fn into_input(self) -> Input<T, F> {
+        Input::source(Cloned::of(self))
+    }
+}
+
+impl<T: 'static, E: 'static, F: FailsFrom<E>> Arg<T, F> for AsyncValue<Result<T, E>> {
+    fn into_input(self) -> Input<T, F> {
+        Input::source(Try(self))
+    }
+}
+
+impl<T, E, F: FailsFrom<E>> Arg<T, F> for &AsyncValue<Result<T, E>>
+where
+    T: Clone + Send + 'static,
+    E: Clone + Send + 'static,
+{
+    fn into_input(self) -> Input<T, F> {
+        Input::source(TryCloned(Cloned::of(self)))
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static, F> Arg<T, F> for Shared<T> {
+    fn into_input(self) -> Input<T, F> {
+        Input::source(FromShared(self, |shared| shared.get().clone()))
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static, F> Arg<T, F> for &Shared<T> {
+    fn into_input(self) -> Input<T, F> {
+        self.clone().into_input()
+    }
+}
+
+impl<T, E, F: FailsFrom<E>> Arg<T, F> for Shared<Result<T, E>>
+where
+    T: Clone + Send + Sync + 'static,
+    E: Clone + Send + Sync + 'static,
+{
+    fn into_input(self) -> Input<T, F> {
+        Input::source(TryFromShared(self, |shared| match shared.get() {
+            Ok(value) => value.clone(),
+            Err(_) => unreachable!("a stopped call never runs"),
+        }))
+    }
+}
+
+impl<T, E, F: FailsFrom<E>> Arg<T, F> for &Shared<Result<T, E>>
+where
+    T: Clone + Send + Sync + 'static,
+    E: Clone + Send + Sync + 'static,
+{
+    fn into_input(self) -> Input<T, F> {
+        self.clone().into_input()
+    }
+}
+
+// Copied as `B::Owned` and not as `O::Owned`: a `&&str` out of a `Vec<&str>` would be kept borrowed. `O: ToOwned` keeps
+// `&AsyncValue<T>` out of this impl.
+impl<B, O, F> ArgRef<B, F> for &O
+where
+    B: ?Sized + ToOwned,
+    B::Owned: Send + 'static,
+    O: ?Sized + Borrow<B> + ToOwned,
+{
+    type Owner = B::Owned;
+
+    fn into_owner(self) -> Input<B::Owned, F> {
+        Input::ready(self.borrow().to_owned())
+    }
+}
+
+/// An owner that is passed by value, and kept as it is.
+macro_rules! owners {
+    ($([$($generics:tt)*] $owner:ty => $borrowed:ty;)+) => {$(
+        impl<$($generics)* F> ArgRef<$borrowed, F> for $owner {
+            type Owner = $owner;
+
+            fn into_owner(self) -> Input<$owner, F> {
+                Input::ready(self)
+            }
+        }
+    )+};
+}
+
+owners! {
+    [] String => str;
+    [] PathBuf => Path;
+    [] OsString => OsStr;
+    [T: Send + 'static,] Vec<T> => [T];
+    [B: ?Sized + Send + 'static,] Box<B> => B;
+    [B: ?Sized + Send + Sync + 'static,] Arc<B> => B;
+}
+
+/// A shared result that a call borrows from: keeps it, and copies nothing.
+pub struct SharedRef<O>(Arc<dyn Lent<O>>);
+
+impl<O> fmt::Debug for SharedRef<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedRef").finish_non_exhaustive()
+    }
+}
+
+trait Lent<O>: Send + Sync {
+    fn lent(&self) -> &O;
+}
+
+impl<O: Send + Sync + 'static> Lent<O> for Shared<O> {
+    fn lent(&self) -> &O {
+        self.get()
+    }
+}
+
+/// The `Ok` of a shared `Result`.
+struct OkOf<O, E>(Shared<Result<O, E>>);
+
+impl<O: Send + Sync + 'static, E: Send + Sync + 'static> Lent<O> for OkOf<O, E> {
+    fn lent(&self) -> &O {
+        let Ok(value) = self.0.get() else { unreachable!("a stopped call never runs") };
+        value
+    }
+}
+
+/// The handles to an owner of a borrowed form.
+macro_rules! handles {
+    ($([$($g:ident)?] $owner:ty => $borrowed:ty;)+) => {$(
+        impl<$($g: Send + 'static,)? F> ArgRef<$borrowed, F> for AsyncValue<$owner> {
+            type Owner = $owner;
+
+            fn into_owner(self) -> Input<$owner, F> {
+                self.into_input()
+            }
+        }
+
+        impl<$($g: Send + 'static,)? E: 'static, F: FailsFrom<E>> ArgRef<$borrowed, F> for AsyncValue<Result<$owner, E>> {
+            type Owner = $owner;
+
+            fn into_owner(self) -> Input<$owner, F> {
+                self.into_input()
+            }
+        }
+
+        impl<$($g: CloneOut + Clone + Send + 'static,)? F> ArgRef<$borrowed, F> for &AsyncValue<$owner> {
+            type Owner = $owner;
+
+            fn into_owner(self) -> Input<$owner, F> {
+                self.into_input()
+            }
+        }
+
+        impl<$($g: Clone + Send + 'static,)? E: Clone + Send + 'static, F: FailsFrom<E>> ArgRef<$borrowed, F>
+            for &AsyncValue<Result<$owner, E>>
+        {
+            type Owner = $owner;
+
+            fn into_owner(self) -> Input<$owner, F> {
+                self.into_input()
+            }
+        }
+
+        impl<$($g: Send + Sync + 'static,)? F> ArgRef<$borrowed, F> for Shared<$owner> {
+            type Owner = SharedRef<$owner>;
+
+            fn into_owner(self) -> Input<SharedRef<$owner>, F> {
+                Input::source(FromShared(self, |shared| SharedRef(Arc::new(shared))))
+            }
+        }
+
+        impl<$($g: Send + Sync + 'static,)? E: Clone + Send + Sync + 'static, F: FailsFrom<E>> ArgRef<$borrowed, F>
+            for Shared<Result<$owner, E>>
+        {
+            type Owner = SharedRef<$owner>;
+
+            fn into_owner(self) -> Input<SharedRef<$owner>, F> {
+                Input::source(TryFromShared(self, |shared| SharedRef(Arc::new(OkOf(shared)))))
+            }
+        }
+
+        impl<$($g: 'static)?> Borrow<$borrowed> for SharedRef<$owner> {
+            fn borrow(&self) -> &$borrowed {
+                self.0.lent()
+            }
+        }
+    )+};
+}
+
+handles! {
+    [T] T => T;
+    [] String => str;
+    [] PathBuf => Path;
+    [] OsString => OsStr;
+    [T] Vec<T> => [T];
+}

@@ -1,0 +1,726 @@
+//! `AsyncList` and `AsCompleted`: many calls as one.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::iter::FusedIterator;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::arg::Arg;
+use crate::arg::ArgRef;
+use crate::arg::FailsFrom;
+use crate::arg::Input;
+use crate::arg::Source;
+use crate::arg::Stop;
+use crate::arg::is_ok;
+use crate::arg::stop_of;
+use crate::arg::stop_of_result;
+use crate::arg::value_of;
+use crate::context;
+use crate::context::Call;
+use crate::context::Help;
+use crate::context::HomeId;
+use crate::context::Next;
+use crate::context::Runner;
+use crate::context::Survey;
+use crate::context::Waiter;
+use crate::context::lock;
+use crate::error::CallError;
+use crate::error::CallSite;
+use crate::error::Function;
+use crate::error::TaskError;
+use crate::error::discard;
+use crate::task;
+use crate::value::AsyncValue;
+use crate::value::block;
+use crate::value::deadline;
+use crate::value::raise;
+use crate::value::watch;
+
+/// The handles of many calls, in call order.
+///
+/// Dropping it lets the calls go on, as dropping an [`AsyncValue`] does. It is collected from handles, and is an argument
+/// for a parameter `Vec<T>` or `&[T]`.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools::{AsyncList, pooled};
+///
+/// #[pooled(workers = 4)]
+/// fn square(n: u32) -> u32 {
+///     n * n
+/// }
+///
+/// let squares: AsyncList<u32> = (1..=4).map(square).collect();
+/// assert_eq!(squares.get(), [1, 4, 9, 16]);
+/// ```
+#[must_use = "the calls run, but their results are lost; `.get()` or `.join()` them"]
+pub struct AsyncList<T> {
+    values: Vec<AsyncValue<T>>,
+    /// How many at the front a poll has seen the end of.
+    ended: usize,
+}
+
+impl<T> AsyncList<T> {
+    /// An empty list.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue};
+    ///
+    /// let mut list = AsyncList::new();
+    /// list.push(AsyncValue::ready(1));
+    /// list.extend([AsyncValue::ready(2)]);
+    /// assert_eq!((list.len(), list.is_empty()), (2, false));
+    /// assert_eq!(list.get(), [1, 2]);
+    /// ```
+    pub const fn new() -> Self {
+        Self { values: Vec::new(), ended: 0 }
+    }
+
+    /// Adds a call at the end.
+    pub fn push(&mut self, value: AsyncValue<T>) {
+        self.values.push(value);
+    }
+
+    /// How many calls there are, ended or not.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there is no call.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The handles, in call order.
+    pub fn iter(&self) -> std::slice::Iter<'_, AsyncValue<T>> {
+        self.values.iter()
+    }
+
+    /// Blocks until every call has ended, and returns the results in call order. Of an empty list: at once, nothing.
+    ///
+    /// # Panics
+    ///
+    /// With the first loss in call order, as [`AsyncValue::get`] does, as soon as the calls before it have ended; the rest
+    /// goes on detached.
+    #[must_use]
+    pub fn get(self) -> Vec<T> {
+        let help = self.help();
+        let mut results = Vec::with_capacity(self.values.len());
+        let mut lost = None;
+        for value in self.values {
+            let call: Arc<dyn Call> = value.node().clone();
+            match block(&call, None, help.as_ref()).and_then(|_| value.into_outcome()) {
+                Ok(result) => results.push(result),
+                Err(error) => {
+                    lost = Some((error, call.site()));
+                    break;
+                }
+            }
+        }
+        finish(help);
+        if let Some((error, site)) = lost {
+            raise(&error, site);
+        }
+        results
+    }
+
+    /// Blocks until every call has ended, and returns how each did, in call order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, Pool};
+    ///
+    /// let pool = Pool::new(2);
+    /// let outcomes = pool.map(0..3, |n| 6 / n).outcomes();
+    /// assert!(outcomes[0].as_ref().unwrap_err().to_string().ends_with("attempt to divide by zero"));
+    /// assert_eq!(outcomes[1].as_ref().unwrap(), &6);
+    /// ```
+    #[must_use]
+    pub fn outcomes(self) -> Vec<Result<T, TaskError>> {
+        self.block(None);
+        // A wait that could not end is told by the call that it was for.
+        self.values.into_iter().map(AsyncValue::outcome).collect()
+    }
+
+    /// Blocks until every call has ended.
+    ///
+    /// # Panics
+    ///
+    /// When the wait can never end ([`TaskError::WouldDeadlock`]); never because a call was lost.
+    pub fn wait(&self) {
+        if !self.block(None) {
+            self.values.iter().for_each(AsyncValue::wait);
+        }
+    }
+
+    /// As [`wait`](Self::wait), for no longer than `timeout` in all: whether every call has ended.
+    #[must_use]
+    pub fn wait_timeout(&self, timeout: Duration) -> bool {
+        match deadline(timeout) {
+            Some(deadline) => self.block(Some(deadline)),
+            None => {
+                self.wait();
+                true
+            }
+        }
+    }
+
+    /// As [`get`](Self::get), for no longer than `timeout` in all.
+    ///
+    /// # Errors
+    ///
+    /// The list, when a call has not ended in time.
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get), when a call ended without a value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue};
+    /// use std::time::Duration;
+    ///
+    /// let (promise, value) = AsyncValue::promise();
+    /// let list = AsyncList::from(vec![AsyncValue::ready(1), value]);
+    /// let list = list.get_timeout(Duration::ZERO).unwrap_err();
+    /// promise.set(2);
+    /// assert_eq!(list.get_timeout(Duration::ZERO).unwrap(), [1, 2]);
+    /// ```
+    pub fn get_timeout(self, timeout: Duration) -> Result<Vec<T>, Self> {
+        if self.wait_timeout(timeout) { Ok(self.get()) } else { Err(self) }
+    }
+
+    /// Whether every call has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.values.iter().all(AsyncValue::is_finished)
+    }
+
+    /// Whether a call has ended without a value.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.values.iter().any(AsyncValue::is_error)
+    }
+
+    /// Cancels the calls that have not started: how many will never run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    ///
+    /// let pool = Pool::new(0);
+    /// assert_eq!(pool.map(0..3, |n| n).cancel(), 3);
+    /// ```
+    #[expect(clippy::must_use_candidate, reason = "one cancels what one no longer cares about")]
+    pub fn cancel(self) -> usize {
+        // From the end: the calls at the front are the next to start.
+        self.values.into_iter().rev().map(|value| usize::from(value.cancel())).sum()
+    }
+
+    /// Blocks until a call ends with a value, returns that, and cancels the rest; `None` when no call does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue};
+    ///
+    /// let (never_set, slow) = AsyncValue::promise();
+    /// let list = AsyncList::from(vec![slow, AsyncValue::ready("fast")]);
+    /// assert_eq!(list.first(), Some("fast"));
+    /// # drop(never_set);
+    /// ```
+    #[must_use]
+    pub fn first(self) -> Option<T> {
+        let mut calls = self.as_completed();
+        let first = calls.find_map(|(_, outcome)| outcome.ok());
+        calls.cancel();
+        first
+    }
+
+    /// As [`first`](Self::first), for no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// The list, when no call has ended with a value in time, and some may yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue};
+    /// use std::time::Duration;
+    ///
+    /// let (promise, value) = AsyncValue::promise();
+    /// let list = AsyncList::from(vec![value]).first_timeout(Duration::from_millis(1)).unwrap_err();
+    /// promise.set(5);
+    /// assert_eq!(list.first_timeout(Duration::from_millis(1)).unwrap(), Some(5));
+    /// ```
+    pub fn first_timeout(self, timeout: Duration) -> Result<Option<T>, Self> {
+        let Some(deadline) = deadline(timeout) else { return Ok(self.first()) };
+        let mut calls = self.as_completed();
+        while calls.left > 0 {
+            let Some(index) = calls.next_index(Some(deadline)) else { return Err(calls.into_list()) };
+            if calls.values[index].as_ref().is_some_and(|value| !value.is_error()) {
+                let first = calls.values[index].take().map(value_of);
+                calls.cancel();
+                return Ok(first);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The calls as they end: each with its place in call order, and how it ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue};
+    ///
+    /// let (promise, value) = AsyncValue::promise();
+    /// let mut calls = AsyncList::from(vec![value, AsyncValue::ready("first")]).as_completed();
+    /// assert_eq!(calls.len(), 2);
+    /// assert_eq!(calls.next().unwrap().0, 1);
+    /// promise.set("second");
+    /// assert_eq!(calls.next().unwrap().1.unwrap(), "second");
+    /// assert!(calls.next().is_none());
+    /// ```
+    pub fn as_completed(self) -> AsCompleted<T> {
+        let site = self.values.first().map_or_else(|| task::site(&LIST), |value| value.node().site());
+        let ticks = Arc::new(Ticks { site, state: Mutex::default() });
+        for (index, value) in self.values.iter().enumerate() {
+            let index = u32::try_from(index).unwrap_or_else(|_| unreachable!("so many handles need 64 GiB"));
+            if let Some(ended) = value.node().enlist(Waiter::Next(ticks.clone(), index)) {
+                drop(ended);
+                ticks.clone().arrived(index);
+            }
+        }
+        let left = self.values.len();
+        AsCompleted { values: self.values.into_iter().map(Some).collect(), ticks, left, help: None }
+    }
+
+    /// What a worker that waits for these calls could run meanwhile.
+    fn help(&self) -> Option<Arc<Help>> {
+        let here = context::here()?;
+        context::drain();
+        Some(here.help(&mut self.values.iter().rev().map(|value| -> Arc<dyn Call> { value.node().clone() })))
+    }
+
+    /// `false` when the deadline came first, or a wait cannot end.
+    fn block(&self, deadline: Option<Instant>) -> bool {
+        if self.is_finished() {
+            return true;
+        }
+        let help = self.help();
+        // From the end: when the last call has ended most others have, and the thread is not woken for each.
+        let pending = self.values.iter().rev().filter(|value| !value.is_finished());
+        let ended = pending.map(|value| -> Arc<dyn Call> { value.node().clone() }).all(|call| {
+            let waited = block(&call, deadline, help.as_ref());
+            waited.unwrap_or(false)
+        });
+        finish(help);
+        ended
+    }
+
+    pub(crate) fn home(&self) -> HomeId {
+        self.values.first().map_or(HomeId::NONE, |value| value.node().home())
+    }
+}
+
+fn finish(help: Option<Arc<Help>>) {
+    if let Some(help) = help {
+        help.finish();
+    }
+}
+
+static LIST: Function = Function::method("as_completed");
+
+impl<T, E> AsyncList<Result<T, E>> {
+    /// Blocks until every call has ended: all results and all errors, each in call order. The `join()` of py-asynctools.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, parallel};
+    ///
+    /// #[parallel]
+    /// fn parse(text: &str) -> Result<u8, std::num::ParseIntError> {
+    ///     text.parse()
+    /// }
+    ///
+    /// let (numbers, errors) = ["1", "two", "3"].into_iter().map(parse).collect::<AsyncList<_>>().join();
+    /// assert_eq!(numbers, [1, 3]);
+    /// assert_eq!(errors.len(), 1);
+    /// ```
+    #[must_use]
+    pub fn join(self) -> (Vec<T>, Vec<CallError<E>>) {
+        let (mut results, mut errors) = (Vec::with_capacity(self.values.len()), Vec::new());
+        for outcome in self.outcomes() {
+            match outcome {
+                Ok(Ok(result)) => results.push(result),
+                Ok(Err(error)) => errors.push(CallError::Failed(error)),
+                Err(error) => errors.push(CallError::Lost(error)),
+            }
+        }
+        (results, errors)
+    }
+
+    /// Blocks until a call ends with `Ok`, returns that, and cancels the rest.
+    ///
+    /// # Errors
+    ///
+    /// All errors in call order, when no call ended with `Ok`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue};
+    ///
+    /// let list = AsyncList::from(vec![AsyncValue::ready(Err("down")), AsyncValue::ready(Ok("page"))]);
+    /// assert_eq!(list.first_ok().unwrap(), "page");
+    /// ```
+    pub fn first_ok(self) -> Result<T, Vec<CallError<E>>> {
+        let mut errors: Vec<Option<CallError<E>>> = std::iter::repeat_with(|| None).take(self.len()).collect();
+        let mut calls = self.as_completed();
+        while let Some((index, outcome)) = calls.next() {
+            errors[index] = Some(match outcome {
+                Ok(Ok(first)) => {
+                    calls.cancel();
+                    return Ok(first);
+                }
+                Ok(Err(error)) => CallError::Failed(error),
+                Err(error) => CallError::Lost(error),
+            });
+        }
+        Err(errors.into_iter().flatten().collect())
+    }
+}
+
+impl<T> Default for AsyncList<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> From<Vec<AsyncValue<T>>> for AsyncList<T> {
+    fn from(values: Vec<AsyncValue<T>>) -> Self {
+        Self { values, ended: 0 }
+    }
+}
+
+impl<T> FromIterator<AsyncValue<T>> for AsyncList<T> {
+    fn from_iter<I: IntoIterator<Item = AsyncValue<T>>>(values: I) -> Self {
+        Self::from(Vec::from_iter(values))
+    }
+}
+
+impl<T> Extend<AsyncValue<T>> for AsyncList<T> {
+    fn extend<I: IntoIterator<Item = AsyncValue<T>>>(&mut self, values: I) {
+        self.values.extend(values);
+    }
+}
+
+impl<T> IntoIterator for AsyncList<T> {
+    type Item = AsyncValue<T>;
+    type IntoIter = std::vec::IntoIter<AsyncValue<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.values.into_iter()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a AsyncList<T> {
+    type Item = &'a AsyncValue<T>;
+    type IntoIter = std::slice::Iter<'a, AsyncValue<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<T> Future for AsyncList<T> {
+    type Output = Vec<T>;
+
+    /// Ready with the results in call order; panics as [`get`](AsyncList::get) does.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Vec<T>> {
+        let list = &mut *self;
+        while let Some(value) = list.values.get(list.ended) {
+            if !value.is_finished() && !watch(&**value.node(), context.waker()) {
+                return Poll::Pending;
+            }
+            if value.is_error() {
+                break;
+            }
+            list.ended += 1;
+        }
+        Poll::Ready(std::mem::take(list).get())
+    }
+}
+
+impl<T> fmt::Debug for AsyncList<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.values).finish()
+    }
+}
+
+/// The calls of an [`AsyncList`] as they end, made by [`AsyncList::as_completed`].
+///
+/// [`next`](Iterator::next) blocks until one more call has ended. Dropping it lets the rest go on.
+#[must_use = "the calls run, but their results are lost"]
+pub struct AsCompleted<T> {
+    /// In call order; `None` once it was returned.
+    values: Vec<Option<AsyncValue<T>>>,
+    ticks: Arc<Ticks>,
+    /// Calls whose end was not returned yet.
+    left: usize,
+    /// What the worker that this is on runs meanwhile.
+    help: Option<Arc<Help>>,
+}
+
+/// The ends that nobody has looked at.
+struct Ticks {
+    site: CallSite,
+    state: Mutex<Ended>,
+}
+
+#[derive(Default)]
+struct Ended {
+    indexes: VecDeque<u32>,
+    waiters: Vec<Waiter>,
+}
+
+impl<T> AsCompleted<T> {
+    /// The next call to end; `None` when the deadline came first.
+    fn next_index(&mut self, deadline: Option<Instant>) -> Option<usize> {
+        let ticks: Arc<dyn Call> = self.ticks.clone();
+        if !ticks.is_done() {
+            context::drain();
+            let help = self.help_here();
+            match block(&ticks, deadline, help.as_ref()) {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => raise(&error, self.ticks.site),
+            }
+        }
+        let index = lock(&self.ticks.state).indexes.pop_front()?;
+        self.left -= 1;
+        Some(index as usize)
+    }
+
+    /// One list of errands for the whole iteration, so that what the calls need is looked up once; a new one on another thread.
+    fn help_here(&mut self) -> Option<Arc<Help>> {
+        let here = context::here()?;
+        if self.help.as_ref().is_none_or(|help| !here.owns(help)) {
+            finish(self.help.take());
+            let left = self.values.iter().flatten().rev();
+            self.help = Some(here.help(&mut left.map(|value| -> Arc<dyn Call> { value.node().clone() })));
+        }
+        self.help.clone()
+    }
+
+    fn cancel(self) {
+        self.into_list().cancel();
+    }
+
+    /// The calls that were not returned, without a trace of this.
+    fn into_list(mut self) -> AsyncList<T> {
+        let ticks: Arc<dyn Next> = self.ticks.clone();
+        let values: Vec<_> = std::mem::take(&mut self.values).into_iter().flatten().collect();
+        for value in values.iter().filter(|value| !value.is_finished()) {
+            value.node().delist(&|waiter| matches!(waiter, Waiter::Next(next, _) if Arc::ptr_eq(next, &ticks)));
+        }
+        AsyncList::from(values)
+    }
+}
+
+impl<T> Iterator for AsCompleted<T> {
+    type Item = (usize, Result<T, TaskError>);
+
+    /// Blocks until one more call has ended; `None` after the last.
+    ///
+    /// # Panics
+    ///
+    /// When the wait can never end ([`TaskError::WouldDeadlock`]).
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 {
+            return None;
+        }
+        let index = self.next_index(None)?;
+        let value = self.values[index].take()?;
+        Some((index, value.into_outcome()))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<T> ExactSizeIterator for AsCompleted<T> {}
+impl<T> FusedIterator for AsCompleted<T> {}
+
+impl<T> Drop for AsCompleted<T> {
+    fn drop(&mut self) {
+        finish(self.help.take());
+    }
+}
+
+impl<T> fmt::Debug for AsCompleted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsCompleted").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+impl Next for Ticks {
+    fn arrived(self: Arc<Self>, index: u32) {
+        let waiters = {
+            let mut state = lock(&self.state);
+            state.indexes.push_back(index);
+            std::mem::take(&mut state.waiters)
+        };
+        waiters.into_iter().for_each(Waiter::fire);
+    }
+}
+
+/// "One more has ended", as something to wait for.
+impl Call for Ticks {
+    fn is_done(&self) -> bool {
+        !lock(&self.state).indexes.is_empty()
+    }
+
+    fn home(&self) -> HomeId {
+        HomeId::NONE
+    }
+
+    fn site(&self) -> CallSite {
+        self.site
+    }
+
+    fn is_queued(&self) -> bool {
+        false
+    }
+
+    fn run(self: Arc<Self>, _runner: &dyn Runner) -> bool {
+        false
+    }
+
+    fn lose(&self, _error: TaskError) -> bool {
+        false
+    }
+
+    fn survey(&self, _help: Option<&Arc<Help>>, _needs: &mut Vec<Arc<dyn Call>>) -> Survey {
+        Survey::Underway
+    }
+
+    fn enlist(&self, waiter: Waiter) -> Option<Waiter> {
+        let mut state = lock(&self.state);
+        if !state.indexes.is_empty() {
+            return Some(waiter);
+        }
+        state.waiters.push(waiter);
+        None
+    }
+
+    fn delist(&self, which: &dyn Fn(&Waiter) -> bool) {
+        let gone: Vec<_> = lock(&self.state).waiters.extract_if(.., |waiter| which(waiter)).collect();
+        drop(gone);
+    }
+}
+
+/// All results of a list.
+struct All<T>(Vec<AsyncValue<T>>);
+
+fn needs_of<T>(values: &[AsyncValue<T>], add: &mut dyn FnMut(Arc<dyn Call>)) {
+    values.iter().for_each(|value| add(value.node().clone()));
+}
+
+/// The first end without a value; the rest is dropped.
+fn first_stop<T, F>(values: Vec<AsyncValue<T>>, stop: impl Fn(AsyncValue<T>) -> Option<Stop<F>>) -> Option<Stop<F>> {
+    let mut values = values.into_iter();
+    let first = values.find_map(stop);
+    values.for_each(discard);
+    first
+}
+
+impl<T, F> Source<Vec<T>, F> for All<T> {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+        needs_of(&self.0, add);
+    }
+
+    fn stopped(&self) -> usize {
+        self.0.iter().filter(|value| value.is_error()).count()
+    }
+
+    fn stop(self: Box<Self>) -> Option<Stop<F>> {
+        first_stop(self.0, stop_of)
+    }
+
+    fn take(self: Box<Self>) -> Vec<T> {
+        self.0.into_iter().map(value_of).collect()
+    }
+}
+
+/// All `Ok`s of a list; its first `Err` the dependant passes on.
+struct TryAll<T, E>(Vec<AsyncValue<Result<T, E>>>);
+
+impl<T, E, F: FailsFrom<E>> Source<Vec<T>, F> for TryAll<T, E> {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+        needs_of(&self.0, add);
+    }
+
+    fn stopped(&self) -> usize {
+        self.0.iter().filter(|value| !is_ok(value)).count()
+    }
+
+    fn stop(self: Box<Self>) -> Option<Stop<F>> {
+        first_stop(self.0, stop_of_result)
+    }
+
+    fn take(self: Box<Self>) -> Vec<T> {
+        let ok = |value| match value_of(value) {
+            Ok(value) => value,
+            Err(_) => unreachable!("a stopped call never runs"),
+        };
+        self.0.into_iter().map(ok).collect()
+    }
+}
+
+impl<T: 'static, F> Arg<Vec<T>, F> for AsyncList<T> {
+    fn into_input(self) -> Input<Vec<T>, F> {
+        Input::source(All(self.values))
+    }
+}
+
+impl<T: 'static, E: 'static, F: FailsFrom<E>> Arg<Vec<T>, F> for AsyncList<Result<T, E>> {
+    fn into_input(self) -> Input<Vec<T>, F> {
+        Input::source(TryAll(self.values))
+    }
+}
+
+impl<T: Send + 'static, F> ArgRef<[T], F> for AsyncList<T> {
+    type Owner = Vec<T>;
+
+    fn into_owner(self) -> Input<Vec<T>, F> {
+        self.into_input()
+    }
+}
+
+impl<T: Send + 'static, E: 'static, F: FailsFrom<E>> ArgRef<[T], F> for AsyncList<Result<T, E>> {
+    type Owner = Vec<T>;
+
+    fn into_owner(self) -> Input<Vec<T>, F> {
+        self.into_input()
+    }
+}

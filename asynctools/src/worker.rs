@@ -1,0 +1,197 @@
+//! One thread of a pool: what it does when a call on it waits for another.
+
+use std::hint::black_box;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use crate::context;
+use crate::context::Call;
+use crate::context::Help;
+use crate::context::Here;
+use crate::context::HomeId;
+use crate::context::Parked;
+use crate::context::Survey;
+use crate::context::Waiter;
+use crate::crew::Crew;
+use crate::crew::Seat;
+use crate::error::Stuck;
+use crate::error::TaskError;
+
+// Implementation
+//
+// A wait inside a call, in the order of what is tried:
+//
+// 1. The awaited call stands in the queue of the same pool: the waiter runs it, on its own stack.
+// 2. It waits for arguments: the calls that it needs are looked up once (`Help::survey`). The waiter runs those that are ready,
+//    and hears of each of the others as soon as that is. It runs nothing else: an unrelated call may want a lock that it
+//    holds.
+// 3. Nothing of that is ready: the waiter gives up its place (`Crew::leave`) and parks until its call has ended, or one that
+//    it needs is ready.
+//
+// A wait with a deadline cannot run a call, since it could not break it off, and a waiter that has used half of its stack
+// should not. Their place goes to a spare thread that starts with those same calls.
+
+/// A worker, as those see it who wake it.
+struct Berth {
+    crew: Arc<Crew>,
+    seat: Arc<Seat>,
+}
+
+impl Parked for Berth {
+    fn nudge(&self) {
+        self.crew.resume(&self.seat);
+    }
+}
+
+/// A worker, as the calls on it see it.
+struct Worker {
+    berth: Arc<Berth>,
+    /// The same, as others know it.
+    parked: Arc<dyn Parked>,
+    /// Where the stack began.
+    base: usize,
+}
+
+/// What a thread of a pool does from its first moment to its last.
+pub(crate) fn main(crew: Arc<Crew>, seat: Arc<Seat>) {
+    let berth = Arc::new(Berth { crew: crew.clone(), seat: seat.clone() });
+    let worker = Worker { parked: berth.clone(), berth, base: stack_position() };
+    context::settle(crew.id(), Some(Rc::new(worker)));
+    crew.serve(&seat);
+    context::settle(HomeId::NONE, None);
+}
+
+/// Where the stack is now, near enough. An address is a number like any other: nothing is read through it.
+#[inline(never)]
+fn stack_position() -> usize {
+    let here = 0_u8;
+    black_box(&raw const here).addr()
+}
+
+/// How often a worker looks for the end of the awaited call before it gives up its place.
+const SPINS: u32 = 64;
+
+impl Worker {
+    fn run_early(&self, call: Arc<dyn Call>) -> bool {
+        self.berth.crew.run_early(&self.berth.seat, call)
+    }
+
+    /// Runs what `help` has ready, until `call` has ended.
+    fn run_errands(&self, call: &dyn Call, help: &Help) {
+        while !call.is_done()
+            && self.has_stack()
+            && let Some(next) = help.pop()
+        {
+            self.run_early(next);
+        }
+    }
+
+    /// Parks until somebody gives the place back, or takes it back when the deadline comes.
+    fn park(&self, deadline: Option<Instant>) {
+        while !self.berth.seat.is_active() {
+            match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                None => thread::park(),
+                Some(left) if left.is_zero() => self.come_back(),
+                Some(left) => thread::park_timeout(left),
+            }
+        }
+    }
+
+    fn wait_with(
+        &self,
+        call: &Arc<dyn Call>,
+        deadline: Option<Instant>,
+        help: Option<&Arc<Help>>,
+    ) -> Result<bool, TaskError> {
+        let mut enlisted = false;
+        let result = loop {
+            if deadline.is_none()
+                && let Some(help) = help
+            {
+                self.run_errands(&**call, help);
+            }
+            if call.is_done() {
+                break Ok(true);
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                break Ok(false);
+            }
+            if !enlisted && call.enlist(Waiter::Worker(self.parked.clone())).is_some() {
+                break Ok(true);
+            }
+            enlisted = true;
+            if let Err(error) = self.berth.crew.leave(&self.berth.seat, help) {
+                break Err(TaskError::WouldDeadlock(Stuck::new(call.site(), error)));
+            }
+            // Whoever ended the call before this thread was blocked found nobody to wake.
+            if call.is_done() {
+                self.come_back();
+            }
+            self.park(deadline);
+        };
+        if enlisted && !matches!(result, Ok(true)) {
+            call.delist(&|waiter| matches!(waiter, Waiter::Worker(worker) if Arc::ptr_eq(worker, &self.parked)));
+        }
+        result
+    }
+}
+
+impl Here for Worker {
+    fn wait(
+        &self,
+        call: &Arc<dyn Call>,
+        deadline: Option<Instant>,
+        help: Option<&Arc<Help>>,
+    ) -> Result<bool, TaskError> {
+        let crew = &self.berth.crew;
+        let may_run = deadline.is_none() && !crew.how().own_threads && call.home() == crew.id();
+        if may_run && self.has_stack() && self.run_early(call.clone()) {
+            return Ok(true);
+        }
+        if help.is_some() {
+            return self.wait_with(call, deadline, help);
+        }
+        if call.survey(None, &mut Vec::new()) == Survey::Underway {
+            for _ in 0..SPINS {
+                if call.is_done() {
+                    return Ok(true);
+                }
+                std::hint::spin_loop();
+            }
+            return self.wait_with(call, deadline, None);
+        }
+        let own = self.help(&mut std::iter::once(call.clone()));
+        let result = self.wait_with(call, deadline, Some(&own));
+        own.finish();
+        result
+    }
+
+    fn help(&self, calls: &mut dyn Iterator<Item = Arc<dyn Call>>) -> Arc<Help> {
+        let crew = &self.berth.crew;
+        let help = Help::new(self.parked.clone());
+        // A thread of `#[parallel]` runs its one call only.
+        if !crew.how().own_threads {
+            calls.for_each(|call| help.survey(call, crew.id()));
+        }
+        help
+    }
+
+    fn owns(&self, help: &Arc<Help>) -> bool {
+        help.is_of(&self.parked)
+    }
+
+    fn leave(&self) {
+        // Without an errand there is nothing to refuse.
+        drop(self.berth.crew.leave(&self.berth.seat, None));
+    }
+
+    fn come_back(&self) {
+        self.berth.crew.resume(&self.berth.seat);
+    }
+
+    fn has_stack(&self) -> bool {
+        self.base.abs_diff(stack_position()) < self.berth.crew.how().stack_size / 2
+    }
+}

@@ -270,7 +270,7 @@ pub(crate) fn is_ok<T, E>(value: &AsyncValue<Result<T, E>>) -> bool {
 #[expect(private_interfaces, reason = "expansions name the trait; only this crate calls its methods")]
 pub trait Inputs<F>: Send + 'static {
     /// The values, nested likewise: `(((), A), B)`.
-    type Values;
+    type Values: Send + 'static;
 
     #[doc(hidden)]
     fn are_ready(&self) -> bool;

@@ -63,7 +63,8 @@ impl<'p, F: 'static, A: Inputs<F>> Call<'p, F, A> {
         body: impl FnOnce(A::Values) -> R + Send + 'static,
     ) -> AsyncValue<R> {
         if self.inputs.are_ready() {
-            return self.pool.start(self.inputs, |inputs| body(inputs.take()), self.site);
+            // Taken now: a node that holds values is smaller than one that holds what may be a handle.
+            return self.pool.start(self.inputs.take(), body, self.site);
         }
         let crew = self.pool.crew();
         let inside = context::is_inside(crew.id());

@@ -607,9 +607,10 @@ impl<T> AsyncValue<T> {
     ///
     /// With the payload of the call if it panicked (of several readers of one panic the first gets the payload, the others
     /// its text); with a message that names the call if it was lost in another way. [`outcome`](Self::outcome) does not.
-    pub fn get(self) -> T {
+    pub fn get(mut self) -> T {
+        self.wait();
         let site = self.node().site();
-        self.outcome().unwrap_or_else(|error| raise(&error, site))
+        self.take().unwrap_or_else(|error| raise(&error, site))
     }
 
     /// Blocks until the call ends, and returns its result, or how it was lost.
@@ -708,8 +709,9 @@ impl<T> AsyncValue<T> {
     ///
     /// When the wait can never end ([`TaskError::WouldDeadlock`]); never because the call was lost.
     pub fn wait(&self) {
-        let waited = self.block(None);
-        waited.unwrap_or_else(|error| raise(&error, self.node().site()));
+        if let Err(error) = self.block(None) {
+            raise(&error, self.node().site());
+        }
     }
 
     /// As [`wait`](Self::wait), for no longer than `timeout`: whether the call has ended.

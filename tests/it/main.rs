@@ -1,0 +1,4 @@
+//! The promises of the crate, a room for each, without sleeps: gates and barriers order the events, counters count them.
+
+mod helpers;
+mod value;

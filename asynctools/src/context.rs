@@ -23,9 +23,9 @@ use std::task::Waker;
 use std::thread::Thread;
 use std::time::Instant;
 
-use crate::error::CallSite;
 use crate::error::TaskError;
 use crate::error::discard;
+use crate::site::CallSite;
 
 /// Locks one of our mutexes. No user code runs under them, so a poisoned one still holds what it should.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

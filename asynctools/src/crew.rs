@@ -1,7 +1,5 @@
-//! The inside of a pool: its queue, its places, and the threads that take them.
+//! The inside of a pool: its queue, and who gets a place.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::Condvar;
@@ -15,10 +13,6 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::atomic::fence;
 use std::thread;
-use std::thread::JoinHandle;
-use std::thread::Thread;
-use std::time::Duration;
-use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
@@ -32,6 +26,20 @@ use crate::context::Runner;
 use crate::context::lock;
 use crate::error::SpawnError;
 use crate::error::TaskError;
+use crate::limits::How;
+use crate::limits::OnFull;
+use crate::places::ACTIVE;
+use crate::places::BLOCKED;
+use crate::places::BOUND;
+use crate::places::CLOSED;
+use crate::places::FRONT;
+use crate::places::GONE;
+use crate::places::OVER;
+use crate::places::Padded;
+use crate::places::Places;
+use crate::places::Seat;
+use crate::places::VACANT;
+use crate::places::bump;
 
 // Implementation
 //
@@ -51,175 +59,22 @@ use crate::error::TaskError;
 // A call that somebody ran before its turn, or that was cancelled, leaves its shell in the queue. Shells are counted, skipped,
 // and swept out when they are many.
 
-/// What a pool with a full queue does with one more call.
-///
-/// # Examples
-///
-/// ```
-/// use asynctools::{OnFull, Pool, TaskError};
-///
-/// let pool = Pool::builder().workers(0).queue(1).on_full(OnFull::Reject).build().unwrap();
-/// let waits = pool.spawn(|| 1);
-/// assert!(matches!(pool.spawn(|| 2).outcome(), Err(TaskError::Rejected)));
-/// # waits.detach();
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnFull {
-    /// The caller blocks until there is room.
-    #[default]
-    Block,
-    /// The caller runs the call itself, over the ceiling of the pool.
-    RunHere,
-    /// The call ends at once as [`TaskError::Rejected`].
-    Reject,
-}
-
-/// What a pool is doing; exact while nothing changes.
-///
-/// # Examples
-///
-/// ```
-/// use asynctools::Pool;
-///
-/// let pool = Pool::new(2);
-/// pool.map(0..10, |n| n).wait();
-/// let stats = pool.stats();
-/// assert_eq!((stats.workers, stats.running, stats.queued, stats.finished), (2, 0, 0, 10));
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PoolStats {
-    /// The target: how many calls may run at once.
-    pub workers: usize,
-    /// Threads within the target that have nothing to do.
-    pub idle: usize,
-    /// Calls that run, without those that are blocked in a wait for another.
-    pub running: usize,
-    /// Calls that are blocked in a wait for another.
-    pub blocked: usize,
-    /// Calls that wait for their turn.
-    pub queued: usize,
-    /// Calls that ran to their end, those that panicked among them.
-    pub finished: u64,
-    /// Calls that panicked.
-    pub panicked: u64,
-    /// Calls that were cancelled before they started.
-    pub cancelled: u64,
-    /// Threads over the target, which leave soon unless they are needed again.
-    pub spares: usize,
-}
-
-/// How a pool was built.
-#[derive(Clone, Debug)]
-pub(crate) struct How {
-    /// Threads are named `name-1`, `name-2` ...
-    pub(crate) name: String,
-    pub(crate) stack_size: usize,
-    pub(crate) idle_timeout: Option<Duration>,
-    pub(crate) bound: Option<(usize, OnFull)>,
-    /// A call has its thread for itself from the start, so nobody else may run it.
-    pub(crate) own_threads: bool,
-}
-
-const CLOSED: u8 = 1;
-/// `busy < target`: a submission has to see to it that somebody takes it.
-const VACANT: u8 = 2;
-/// `busy > target`: a worker has to stand down.
-const OVER: u8 = 4;
-/// The calls in `front` come first.
-const FRONT: u8 = 8;
-/// The queue has a limit.
-const BOUND: u8 = 16;
-/// Closed, and the last worker has left.
-const GONE: u8 = 32;
-
-/// Alone in its cache lines, since the others of the pool are written all the time.
-#[derive(Default)]
-#[repr(align(128))]
-struct Padded<T>(T);
-
 pub(crate) struct Crew {
-    id: HomeId,
-    how: How,
-    sender: Sender<Arc<dyn Call>>,
-    receiver: Receiver<Arc<dyn Call>>,
-    flags: Padded<AtomicU8>,
+    pub(crate) id: HomeId,
+    pub(crate) how: How,
+    pub(crate) sender: Sender<Arc<dyn Call>>,
+    pub(crate) receiver: Receiver<Arc<dyn Call>>,
+    pub(crate) flags: Padded<AtomicU8>,
     /// Entries of the queue that nobody has to run. Below zero for a moment when one is taken out before it is counted.
-    shells: Padded<AtomicIsize>,
-    cancelled: AtomicU64,
-    places: Mutex<Places>,
+    pub(crate) shells: Padded<AtomicIsize>,
+    pub(crate) cancelled: AtomicU64,
+    pub(crate) places: Mutex<Places>,
     /// A worker has left a closed pool.
-    gone: Condvar,
+    pub(crate) gone: Condvar,
     /// There may be room in a bounded queue.
-    room: Condvar,
+    pub(crate) room: Condvar,
     /// What a new thread does: handed down from `worker.rs`.
-    main: fn(Arc<Crew>, Arc<Seat>),
-}
-
-#[derive(Default)]
-struct Places {
-    target: usize,
-    /// Places taken: workers that run a call or look for one.
-    busy: usize,
-    /// Workers in a wait, without a place.
-    blocked: usize,
-    /// Workers with nothing to do, without a place, the coldest first.
-    parked: Vec<Arc<Seat>>,
-    /// All workers, by number.
-    seats: HashMap<u64, Arc<Seat>>,
-    next_number: u64,
-    /// Threads that were started and not seen to end.
-    threads: usize,
-    /// Threads of a closed pool that are about to end, for whoever waits for that.
-    leaving: Vec<Arc<Seat>>,
-    /// Calls that come before those in the channel: taken out of it and given back.
-    front: VecDeque<Arc<dyn Call>>,
-    /// Of a bounded queue: calls that were taken in, have not ended, and are not blocked.
-    outstanding: usize,
-    closed: bool,
-    gone: bool,
-    /// The counts of workers that have left, and of calls that ran elsewhere.
-    finished: u64,
-    panicked: u64,
-}
-
-/// One thread of a pool.
-pub(crate) struct Seat {
-    number: u64,
-    thread: OnceLock<Thread>,
-    handle: Mutex<Option<JoinHandle<()>>>,
-    /// Written under the lock of the places.
-    mode: AtomicU8,
-    errand: Mutex<Option<Arc<Help>>>,
-    /// Calls on its stack, the ended ones, and those of them that panicked: written by its thread only.
-    depth: AtomicU64,
-    finished: AtomicU64,
-    panicked: AtomicU64,
-}
-
-const ACTIVE: u8 = 0;
-const BLOCKED: u8 = 1;
-const PARKED: u8 = 2;
-
-impl Seat {
-    pub(crate) fn is_active(&self) -> bool {
-        self.mode.load(Ordering::Acquire) == ACTIVE
-    }
-
-    pub(crate) fn take_errand(&self) -> Option<Arc<Help>> {
-        lock(&self.errand).take()
-    }
-
-    fn unpark(&self) {
-        if let Some(thread) = self.thread.get() {
-            thread.unpark();
-        }
-    }
-}
-
-/// Adds to a counter that only this thread writes.
-fn bump(counter: &AtomicU64, by: u64) {
-    counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+    pub(crate) main: fn(Arc<Crew>, Arc<Seat>),
 }
 
 impl Runner for (&Crew, &Seat) {
@@ -247,13 +102,6 @@ impl Runner for Guest<'_> {
         places.panicked += u64::from(panicked);
     }
 }
-
-/// How long a spare thread stays for the next one who needs it.
-const SPARE_TIMEOUT: Duration = Duration::from_millis(200);
-/// How often a worker looks for a call before it parks: waking it costs its submitter microseconds.
-const SPINS: u32 = 100;
-/// Below so many shells a queue is not swept.
-const SWEEP: isize = 1024;
 
 impl Crew {
     pub(crate) fn new(how: How, target: usize, main: fn(Arc<Crew>, Arc<Seat>)) -> Arc<Self> {
@@ -285,16 +133,16 @@ impl Crew {
         &self.how
     }
 
-    fn lock(&self) -> MutexGuard<'_, Places> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Places> {
         lock(&self.places)
     }
 
-    fn has(&self, flags: u8) -> bool {
+    pub(crate) fn has(&self, flags: u8) -> bool {
         self.flags.0.load(Ordering::SeqCst) & flags != 0
     }
 
     /// Brings the digest up to date: the last thing that a change of the places does.
-    fn publish(&self, places: &Places) {
+    pub(crate) fn publish(&self, places: &Places) {
         let flag = |flag, condition| if condition { flag } else { 0 };
         let flags = flag(CLOSED, places.closed)
             | flag(VACANT, places.busy < places.target)
@@ -308,7 +156,7 @@ impl Crew {
         fence(Ordering::SeqCst);
     }
 
-    fn has_queued(&self, places: &Places) -> bool {
+    pub(crate) fn has_queued(&self, places: &Places) -> bool {
         !places.front.is_empty() || !self.receiver.is_empty()
     }
 
@@ -400,7 +248,7 @@ impl Crew {
     // Threads get places.
 
     /// Gives places to as many as `limit` threads while there are calls for them and places left.
-    fn hire(self: &Arc<Self>, limit: usize) -> io::Result<()> {
+    pub(crate) fn hire(self: &Arc<Self>, limit: usize) -> io::Result<()> {
         for _ in 0..limit {
             let places = self.lock();
             if places.busy >= places.target || !self.has_queued(&places) {
@@ -498,112 +346,8 @@ impl Crew {
         seat.unpark();
     }
 
-    // Workers take calls.
-
-    /// Runs calls on the current thread until it is not needed any more.
-    pub(crate) fn serve(self: &Arc<Self>, seat: &Arc<Seat>) {
-        loop {
-            while let Some(errand) = seat.take_errand() {
-                while let Some(call) = errand.pop() {
-                    self.run_early(seat, call);
-                }
-            }
-            if let Some(call) = self.next_call() {
-                if !call.run(&(&**self, &**seat)) {
-                    self.shells.0.fetch_sub(1, Ordering::Relaxed);
-                }
-            } else if !self.stand_down(seat) {
-                return;
-            }
-        }
-    }
-
-    /// Runs a call of this pool before its turn, if nobody has taken it.
-    pub(crate) fn run_early(&self, seat: &Seat, call: Arc<dyn Call>) -> bool {
-        let ran = call.run(&(self, seat));
-        if ran && self.shells.0.fetch_add(1, Ordering::Relaxed) >= SWEEP {
-            self.sweep();
-        }
-        ran
-    }
-
-    fn next_call(&self) -> Option<Arc<dyn Call>> {
-        for turn in 0..SPINS {
-            if self.has(OVER | FRONT) {
-                break;
-            }
-            if let Ok(call) = self.receiver.try_recv() {
-                if !self.has(OVER) {
-                    return Some(call);
-                }
-                // Taken before the pool was paused, or submitted after: it may not start.
-                let mut places = self.lock();
-                places.front.push_front(call);
-                self.publish(&places);
-                break;
-            }
-            if turn + 4 < SPINS { std::hint::spin_loop() } else { thread::yield_now() }
-        }
-        let mut places = self.lock();
-        if places.busy > places.target {
-            return None;
-        }
-        let call = places.front.pop_front();
-        self.publish(&places);
-        call
-    }
-
-    /// Parks until there is something to do; `false` when the thread should end.
-    fn stand_down(self: &Arc<Self>, seat: &Arc<Seat>) -> bool {
-        let mut places = self.lock();
-        places.busy -= 1;
-        self.publish(&places);
-        if places.busy < places.target && self.has_queued(&places) {
-            places.busy += 1;
-            self.publish(&places);
-            return true;
-        }
-        seat.mode.store(PARKED, Ordering::Release);
-        places.parked.push(seat.clone());
-        let since = Instant::now();
-        loop {
-            let is_spare = places.parked.len() + places.busy > places.target;
-            let patience = if is_spare { Some(SPARE_TIMEOUT) } else { self.how.idle_timeout };
-            let left = patience.map(|patience| patience.saturating_sub(since.elapsed()));
-            if places.closed || left.is_some_and(|left| left.is_zero()) {
-                self.retire(places, seat);
-                return false;
-            }
-            drop(places);
-            left.map_or_else(thread::park, thread::park_timeout);
-            if seat.is_active() {
-                return true;
-            }
-            places = self.lock();
-            if seat.is_active() {
-                return true;
-            }
-        }
-    }
-
-    fn retire(&self, mut places: MutexGuard<'_, Places>, seat: &Arc<Seat>) {
-        places.parked.retain(|parked| !Arc::ptr_eq(parked, seat));
-        places.seats.remove(&seat.number);
-        places.finished += seat.finished.load(Ordering::Relaxed);
-        places.panicked += seat.panicked.load(Ordering::Relaxed);
-        if places.closed {
-            places.leaving.push(seat.clone());
-            places.gone = places.seats.is_empty();
-        } else {
-            places.threads -= 1;
-        }
-        self.publish(&places);
-        drop(places);
-        self.gone.notify_all();
-    }
-
     /// Everything that stands in the queue now, shells included.
-    fn take_queue(&self) -> Vec<Arc<dyn Call>> {
+    pub(crate) fn take_queue(&self) -> Vec<Arc<dyn Call>> {
         let mut places = self.lock();
         let mut calls: Vec<_> = places.front.drain(..).collect();
         calls.extend(self.receiver.try_iter().take(self.receiver.len()));
@@ -614,7 +358,7 @@ impl Crew {
     }
 
     /// Drops the shells if they are the greater part of the queue.
-    fn sweep(&self) {
+    pub(crate) fn sweep(&self) {
         let mut places = self.lock();
         let entries = self.receiver.len();
         if self.shells.0.load(Ordering::Relaxed).unsigned_abs() * 2 < entries {
@@ -629,32 +373,9 @@ impl Crew {
         drop(shells);
     }
 
-    // The owner operates the pool.
-
-    pub(crate) fn target(&self) -> usize {
-        self.lock().target
-    }
-
-    pub(crate) fn set_target(self: &Arc<Self>, target: usize) {
-        let mut places = self.lock();
-        if places.closed {
-            return;
-        }
-        places.target = target;
-        self.publish(&places);
-        // Whoever has become a spare has less patience.
-        places.parked.iter().for_each(|seat| seat.unpark());
-        let waiting = places.front.len() + self.receiver.len();
-        drop(places);
-        self.room.notify_all();
-        if let Err(error) = self.hire(waiting) {
-            self.starve(&error);
-        }
-    }
-
     /// No thread could be had: if nobody has a place, nobody is left who could take the calls in the queue, and nobody would
     /// say when that changes.
-    fn starve(&self, error: &io::Error) {
+    pub(crate) fn starve(&self, error: &io::Error) {
         let places = self.lock();
         if places.busy > 0 || places.target == 0 {
             return;
@@ -665,104 +386,12 @@ impl Crew {
             call.lose(TaskError::Spawn(SpawnError::new(call.site(), again)));
         }
     }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.has(CLOSED)
-    }
-
-    pub(crate) fn cancel_queued(&self) -> usize {
-        self.take_queue().iter().filter(|call| call.lose(TaskError::Cancelled)).count()
-    }
-
-    /// Closes the pool and waits for its workers: whether they are gone. From a call of the pool itself it does not wait.
-    pub(crate) fn close(&self, deadline: Option<Instant>) -> bool {
-        let mut places = self.lock();
-        places.closed = true;
-        places.gone = places.seats.is_empty();
-        let paused = places.target == 0;
-        // What the calls that run still make has to end.
-        places.target = places.target.max(1);
-        self.publish(&places);
-        places.parked.iter().for_each(|seat| seat.unpark());
-        drop(places);
-        self.room.notify_all();
-        if paused {
-            self.close_queued();
-        }
-        !context::is_inside(self.id) && context::away(|| self.wait_gone(deadline))
-    }
-
-    fn close_queued(&self) {
-        for call in self.take_queue() {
-            call.lose(TaskError::Closed);
-        }
-    }
-
-    fn wait_gone(&self, deadline: Option<Instant>) -> bool {
-        let mut places = self.lock();
-        loop {
-            if let Some(seat) = places.leaving.pop() {
-                drop(places);
-                join(&seat);
-                places = self.lock();
-                places.threads -= 1;
-                self.gone.notify_all();
-            } else if places.threads == 0 {
-                break;
-            } else if let Some(deadline) = deadline {
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    return false;
-                }
-                places = self.gone.wait_timeout(places, left).unwrap_or_else(PoisonError::into_inner).0;
-            } else {
-                places = self.gone.wait(places).unwrap_or_else(PoisonError::into_inner);
-            }
-        }
-        drop(places);
-        // Submissions that raced with the close, and were not told yet.
-        self.close_queued();
-        true
-    }
-
-    pub(crate) fn stats(&self) -> PoolStats {
-        let places = self.lock();
-        let seats = || places.seats.values();
-        let in_calls = seats().filter(|seat| seat.depth.load(Ordering::Relaxed) > 0).count();
-        let room = places.target.saturating_sub(places.busy);
-        let spares = places.parked.len().saturating_sub(room);
-        let shells = usize::try_from(self.shells.0.load(Ordering::Relaxed)).unwrap_or(0);
-        PoolStats {
-            workers: places.target,
-            idle: (places.seats.len() - in_calls).saturating_sub(spares),
-            running: in_calls.saturating_sub(places.blocked),
-            blocked: places.blocked,
-            queued: (places.front.len() + self.receiver.len()).saturating_sub(shells),
-            finished: places.finished + seats().map(|seat| seat.finished.load(Ordering::Relaxed)).sum::<u64>(),
-            panicked: places.panicked + seats().map(|seat| seat.panicked.load(Ordering::Relaxed)).sum::<u64>(),
-            cancelled: self.cancelled.load(Ordering::Relaxed),
-            spares,
-        }
-    }
 }
 
 enum Room {
     Found,
     RunHere,
     Refused(TaskError),
-}
-
-/// Waits for a thread that has left. Its starter may not have put its handle down yet.
-fn join(seat: &Seat) {
-    loop {
-        let handle = lock(&seat.handle).take();
-        match handle {
-            // The last owner of a pool may be a thread-local of one of its workers.
-            Some(handle) if handle.thread().id() == thread::current().id() => return,
-            Some(handle) => return drop(handle.join()),
-            None => thread::yield_now(),
-        }
-    }
 }
 
 impl Home for Crew {

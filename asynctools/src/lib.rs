@@ -1,16 +1,24 @@
 #![doc = include_str!("../README.md")]
 
 // In the order of the data: each module imports only from those above it.
+mod site;
 mod error;
 mod context;
+mod node;
 mod value;
 mod shared;
+mod input;
 mod arg;
 mod task;
+mod completed;
 mod list;
+mod limits;
+mod places;
 mod crew;
+mod operate;
 mod worker;
 mod pool;
+mod own;
 mod call;
 
 /// Runs each call of the function at once, on a thread that does nothing else meanwhile, however many run already.
@@ -102,37 +110,37 @@ pub use asynctools_macros::pooled;
 
 pub use crate::arg::Arg;
 pub use crate::arg::ArgRef;
-pub use crate::crew::OnFull;
-pub use crate::crew::PoolStats;
+pub use crate::completed::AsCompleted;
 pub use crate::error::BuildError;
 pub use crate::error::CallError;
-pub use crate::error::CallSite;
 pub use crate::error::Panic;
 pub use crate::error::SpawnError;
 pub use crate::error::Stuck;
 pub use crate::error::TaskError;
 pub use crate::error::Upstream;
-pub use crate::list::AsCompleted;
+pub use crate::limits::OnFull;
+pub use crate::limits::PoolStats;
 pub use crate::list::AsyncList;
 pub use crate::pool::Pool;
 pub use crate::pool::PoolBuilder;
 pub use crate::pool::parallel;
 pub use crate::shared::Shared;
+pub use crate::site::CallSite;
 pub use crate::value::AsyncValue;
 pub use crate::value::Promise;
 
 /// What expansions call. Not for programs: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::arg::Input;
-    pub use crate::arg::Inputs;
     pub use crate::call::Call;
     pub use crate::call::CloneSelf;
     pub use crate::call::Fallible;
     pub use crate::call::arg;
     pub use crate::call::arg_ref;
     pub use crate::call::plain;
-    pub use crate::error::Function;
-    pub use crate::pool::OwnPool;
+    pub use crate::input::Input;
+    pub use crate::input::Inputs;
+    pub use crate::own::OwnPool;
     pub use crate::pool::threads;
+    pub use crate::site::Function;
 }

@@ -1,12 +1,9 @@
-//! `AsyncList` and `AsCompleted`: many calls as one.
+//! `AsyncList`: many calls as one.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::iter::FusedIterator;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
@@ -15,33 +12,28 @@ use std::time::Instant;
 use crate::arg::Arg;
 use crate::arg::ArgRef;
 use crate::arg::FailsFrom;
-use crate::arg::Input;
-use crate::arg::Source;
-use crate::arg::Stop;
 use crate::arg::is_ok;
-use crate::arg::stop_of;
 use crate::arg::stop_of_result;
-use crate::arg::value_of;
+use crate::completed::AsCompleted;
 use crate::context;
 use crate::context::Call;
 use crate::context::Help;
 use crate::context::HomeId;
-use crate::context::Next;
-use crate::context::Runner;
-use crate::context::Survey;
-use crate::context::Waiter;
-use crate::context::lock;
 use crate::error::CallError;
-use crate::error::CallSite;
-use crate::error::Function;
 use crate::error::TaskError;
 use crate::error::discard;
+use crate::input::Input;
+use crate::input::Source;
+use crate::input::Stop;
+use crate::input::stop_of;
+use crate::input::value_of;
+use crate::node::block;
+use crate::node::deadline;
+use crate::node::raise;
+use crate::node::watch;
+use crate::site::Function;
 use crate::task;
 use crate::value::AsyncValue;
-use crate::value::block;
-use crate::value::deadline;
-use crate::value::raise;
-use crate::value::watch;
 
 /// The handles of many calls, in call order.
 ///
@@ -114,7 +106,7 @@ impl<T> AsyncList<T> {
     ///
     /// With the first loss in call order, as [`AsyncValue::get`] does, as soon as the calls before it have ended; the rest
     /// goes on detached.
-    #[must_use]
+    #[expect(clippy::must_use_candidate, reason = "of calls without results one only wants the end")]
     pub fn get(self) -> Vec<T> {
         let help = self.help();
         let mut results = Vec::with_capacity(self.values.len());
@@ -169,13 +161,11 @@ impl<T> AsyncList<T> {
     /// As [`wait`](Self::wait), for no longer than `timeout` in all: whether every call has ended.
     #[must_use]
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        match deadline(timeout) {
-            Some(deadline) => self.block(Some(deadline)),
-            None => {
-                self.wait();
-                true
-            }
-        }
+        let Some(deadline) = deadline(timeout) else {
+            self.wait();
+            return true;
+        };
+        self.block(Some(deadline))
     }
 
     /// As [`get`](Self::get), for no longer than `timeout` in all.
@@ -248,7 +238,7 @@ impl<T> AsyncList<T> {
     pub fn first(self) -> Option<T> {
         let mut calls = self.as_completed();
         let first = calls.find_map(|(_, outcome)| outcome.ok());
-        calls.cancel();
+        AsyncList::from(calls.into_values()).cancel();
         first
     }
 
@@ -273,10 +263,10 @@ impl<T> AsyncList<T> {
         let Some(deadline) = deadline(timeout) else { return Ok(self.first()) };
         let mut calls = self.as_completed();
         while calls.left > 0 {
-            let Some(index) = calls.next_index(Some(deadline)) else { return Err(calls.into_list()) };
+            let Some(index) = calls.next_index(Some(deadline)) else { return Err(Self::from(calls.into_values())) };
             if calls.values[index].as_ref().is_some_and(|value| !value.is_error()) {
                 let first = calls.values[index].take().map(value_of);
-                calls.cancel();
+                AsyncList::from(calls.into_values()).cancel();
                 return Ok(first);
             }
         }
@@ -299,17 +289,8 @@ impl<T> AsyncList<T> {
     /// assert!(calls.next().is_none());
     /// ```
     pub fn as_completed(self) -> AsCompleted<T> {
-        let site = self.values.first().map_or_else(|| task::site(&LIST), |value| value.node().site());
-        let ticks = Arc::new(Ticks { site, state: Mutex::default() });
-        for (index, value) in self.values.iter().enumerate() {
-            let index = u32::try_from(index).unwrap_or_else(|_| unreachable!("so many handles need 64 GiB"));
-            if let Some(ended) = value.node().enlist(Waiter::Next(ticks.clone(), index)) {
-                drop(ended);
-                ticks.clone().arrived(index);
-            }
-        }
-        let left = self.values.len();
-        AsCompleted { values: self.values.into_iter().map(Some).collect(), ticks, left, help: None }
+        let site = self.values.first().map_or_else(|| task::site(&AS_COMPLETED), |value| value.node().site());
+        AsCompleted::new(self.values, site)
     }
 
     /// What a worker that waits for these calls could run meanwhile.
@@ -346,7 +327,7 @@ fn finish(help: Option<Arc<Help>>) {
     }
 }
 
-static LIST: Function = Function::method("as_completed");
+static AS_COMPLETED: Function = Function::method("as_completed");
 
 impl<T, E> AsyncList<Result<T, E>> {
     /// Blocks until every call has ended: all results and all errors, each in call order. The `join()` of py-asynctools.
@@ -398,7 +379,7 @@ impl<T, E> AsyncList<Result<T, E>> {
         while let Some((index, outcome)) = calls.next() {
             errors[index] = Some(match outcome {
                 Ok(Ok(first)) => {
-                    calls.cancel();
+                    AsyncList::from(calls.into_values()).cancel();
                     return Ok(first);
                 }
                 Ok(Err(error)) => CallError::Failed(error),
@@ -476,174 +457,13 @@ impl<T> fmt::Debug for AsyncList<T> {
     }
 }
 
-/// The calls of an [`AsyncList`] as they end, made by [`AsyncList::as_completed`].
-///
-/// [`next`](Iterator::next) blocks until one more call has ended. Dropping it lets the rest go on.
-#[must_use = "the calls run, but their results are lost"]
-pub struct AsCompleted<T> {
-    /// In call order; `None` once it was returned.
-    values: Vec<Option<AsyncValue<T>>>,
-    ticks: Arc<Ticks>,
-    /// Calls whose end was not returned yet.
-    left: usize,
-    /// What the worker that this is on runs meanwhile.
-    help: Option<Arc<Help>>,
-}
-
-/// The ends that nobody has looked at.
-struct Ticks {
-    site: CallSite,
-    state: Mutex<Ended>,
-}
-
-#[derive(Default)]
-struct Ended {
-    indexes: VecDeque<u32>,
-    waiters: Vec<Waiter>,
-}
-
-impl<T> AsCompleted<T> {
-    /// The next call to end; `None` when the deadline came first.
-    fn next_index(&mut self, deadline: Option<Instant>) -> Option<usize> {
-        let ticks: Arc<dyn Call> = self.ticks.clone();
-        if !ticks.is_done() {
-            context::drain();
-            let help = self.help_here();
-            match block(&ticks, deadline, help.as_ref()) {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) => raise(&error, self.ticks.site),
-            }
-        }
-        let index = lock(&self.ticks.state).indexes.pop_front()?;
-        self.left -= 1;
-        Some(index as usize)
-    }
-
-    /// One list of errands for the whole iteration, so that what the calls need is looked up once; a new one on another thread.
-    fn help_here(&mut self) -> Option<Arc<Help>> {
-        let here = context::here()?;
-        if self.help.as_ref().is_none_or(|help| !here.owns(help)) {
-            finish(self.help.take());
-            let left = self.values.iter().flatten().rev();
-            self.help = Some(here.help(&mut left.map(|value| -> Arc<dyn Call> { value.node().clone() })));
-        }
-        self.help.clone()
-    }
-
-    fn cancel(self) {
-        self.into_list().cancel();
-    }
-
-    /// The calls that were not returned, without a trace of this.
-    fn into_list(mut self) -> AsyncList<T> {
-        let ticks: Arc<dyn Next> = self.ticks.clone();
-        let values: Vec<_> = std::mem::take(&mut self.values).into_iter().flatten().collect();
-        for value in values.iter().filter(|value| !value.is_finished()) {
-            value.node().delist(&|waiter| matches!(waiter, Waiter::Next(next, _) if Arc::ptr_eq(next, &ticks)));
-        }
-        AsyncList::from(values)
-    }
-}
-
-impl<T> Iterator for AsCompleted<T> {
-    type Item = (usize, Result<T, TaskError>);
-
-    /// Blocks until one more call has ended; `None` after the last.
-    ///
-    /// # Panics
-    ///
-    /// When the wait can never end ([`TaskError::WouldDeadlock`]).
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.left == 0 {
-            return None;
-        }
-        let index = self.next_index(None)?;
-        let value = self.values[index].take()?;
-        Some((index, value.into_outcome()))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl<T> ExactSizeIterator for AsCompleted<T> {}
-impl<T> FusedIterator for AsCompleted<T> {}
-
-impl<T> Drop for AsCompleted<T> {
-    fn drop(&mut self) {
-        finish(self.help.take());
-    }
-}
-
-impl<T> fmt::Debug for AsCompleted<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsCompleted").field("left", &self.left).finish_non_exhaustive()
-    }
-}
-
-impl Next for Ticks {
-    fn arrived(self: Arc<Self>, index: u32) {
-        let waiters = {
-            let mut state = lock(&self.state);
-            state.indexes.push_back(index);
-            std::mem::take(&mut state.waiters)
-        };
-        waiters.into_iter().for_each(Waiter::fire);
-    }
-}
-
-/// "One more has ended", as something to wait for.
-impl Call for Ticks {
-    fn is_done(&self) -> bool {
-        !lock(&self.state).indexes.is_empty()
-    }
-
-    fn home(&self) -> HomeId {
-        HomeId::NONE
-    }
-
-    fn site(&self) -> CallSite {
-        self.site
-    }
-
-    fn is_queued(&self) -> bool {
-        false
-    }
-
-    fn run(self: Arc<Self>, _runner: &dyn Runner) -> bool {
-        false
-    }
-
-    fn lose(&self, _error: TaskError) -> bool {
-        false
-    }
-
-    fn survey(&self, _help: Option<&Arc<Help>>, _needs: &mut Vec<Arc<dyn Call>>) -> Survey {
-        Survey::Underway
-    }
-
-    fn enlist(&self, waiter: Waiter) -> Option<Waiter> {
-        let mut state = lock(&self.state);
-        if !state.indexes.is_empty() {
-            return Some(waiter);
-        }
-        state.waiters.push(waiter);
-        None
-    }
-
-    fn delist(&self, which: &dyn Fn(&Waiter) -> bool) {
-        let gone: Vec<_> = lock(&self.state).waiters.extract_if(.., |waiter| which(waiter)).collect();
-        drop(gone);
-    }
-}
-
 /// All results of a list.
 struct All<T>(Vec<AsyncValue<T>>);
 
 fn needs_of<T>(values: &[AsyncValue<T>], add: &mut dyn FnMut(Arc<dyn Call>)) {
-    values.iter().for_each(|value| add(value.node().clone()));
+    for value in values {
+        add(value.node().clone());
+    }
 }
 
 /// The first end without a value; the rest is dropped.

@@ -9,17 +9,17 @@ use std::thread;
 use std::time::Duration;
 
 use crate::crew::Crew;
-use crate::crew::How;
-use crate::crew::OnFull;
-use crate::crew::PoolStats;
 use crate::error::BuildError;
-use crate::error::CallSite;
-use crate::error::Function;
+use crate::limits::How;
+use crate::limits::OnFull;
+use crate::limits::PoolStats;
 use crate::list::AsyncList;
+use crate::node::Node;
+use crate::node::deadline;
+use crate::site::CallSite;
+use crate::site::Function;
 use crate::task::Plain;
 use crate::value::AsyncValue;
-use crate::value::Node;
-use crate::value::deadline;
 use crate::worker;
 
 /// Workers that run calls, no more than so many at once.
@@ -48,10 +48,10 @@ use crate::worker;
 /// assert!(read(std::path::Path::new("/no/such/file")).get().is_err());
 /// ```
 pub struct Pool {
-    workers: usize,
-    how: Option<How>,
+    pub(crate) workers: usize,
+    pub(crate) how: Option<How>,
     /// Started with the first use, so that a pool can be a `const fn` in a `static`.
-    crew: OnceLock<Arc<Crew>>,
+    pub(crate) crew: OnceLock<Arc<Crew>>,
 }
 
 /// What the standard library gives a thread.
@@ -70,7 +70,7 @@ fn default_stack_size() -> usize {
     *SIZE
 }
 
-fn named(name: &str) -> How {
+pub(crate) fn named(name: &str) -> How {
     How { name: name.to_owned(), stack_size: default_stack_size(), idle_timeout: None, bound: None, own_threads: false }
 }
 
@@ -91,6 +91,7 @@ static THREADS: LazyLock<Pool> = LazyLock::new(|| {
 });
 
 /// The pool of `#[parallel]`.
+#[must_use]
 pub fn threads() -> &'static Pool {
     &THREADS
 }
@@ -300,7 +301,6 @@ impl Pool {
     /// promise.set(());
     /// assert!(pool.close_timeout(Duration::MAX));
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "one may just give the calls a little time")]
     pub fn close_timeout(&self, timeout: Duration) -> bool {
         self.crew().close(deadline(timeout))
     }
@@ -317,7 +317,6 @@ impl Pool {
     /// assert_eq!(pool.cancel_queued(), 3);
     /// assert!(list.is_error());
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "one cancels what one no longer cares about")]
     pub fn cancel_queued(&self) -> usize {
         self.crew().cancel_queued()
     }
@@ -431,63 +430,5 @@ impl PoolBuilder {
         let bound = self.queue.map(|queue| (queue, self.on_full.unwrap_or_default()));
         let workers = self.workers.unwrap_or(GLOBAL.workers);
         Ok(Pool { workers, how: Some(How { bound, ..self.how }), crew: OnceLock::new() })
-    }
-}
-
-/// The pool of one annotated function, for expansions: made at the first call.
-pub struct OwnPool {
-    name: &'static str,
-    workers: fn() -> usize,
-    queue: Option<fn() -> usize>,
-    on_full: OnFull,
-    pool: OnceLock<Pool>,
-}
-
-impl OwnPool {
-    /// The pool of the function `name`.
-    #[must_use]
-    pub const fn new(name: &'static str, workers: fn() -> usize) -> Self {
-        Self { name, workers, queue: None, on_full: OnFull::Block, pool: OnceLock::new() }
-    }
-
-    /// With a limit on the calls that wait.
-    #[must_use]
-    pub const fn queue(mut self, queue: fn() -> usize) -> Self {
-        self.queue = Some(queue);
-        self
-    }
-
-    /// With what happens to one call more.
-    #[must_use]
-    pub const fn on_full(mut self, on_full: OnFull) -> Self {
-        self.on_full = on_full;
-        self
-    }
-
-    /// The pool, made if this is the first call.
-    ///
-    /// # Panics
-    ///
-    /// When an expression gives 0.
-    #[track_caller]
-    pub fn get(&'static self) -> &'static Pool {
-        if let Some(pool) = self.pool.get() {
-            return pool;
-        }
-        // The expressions are a user's code: evaluated before any lock is taken. Of two first calls at once one counts.
-        let (workers, queue) = ((self.workers)(), self.queue.map(|queue| queue()));
-        let name = self.name;
-        assert!(workers > 0, "`{name}`: `workers` is 0, and a pool without workers never runs a call");
-        assert!(queue != Some(0), "`{name}`: `queue` is 0, and no call could ever wait");
-        self.pool.get_or_init(|| {
-            let bound = queue.map(|queue| (queue, self.on_full));
-            Pool { workers, how: Some(How { bound, ..named(name) }), crew: OnceLock::new() }
-        })
-    }
-}
-
-impl fmt::Debug for OwnPool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnPool").field("name", &self.name).finish_non_exhaustive()
     }
 }

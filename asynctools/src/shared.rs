@@ -16,12 +16,12 @@ use crate::context::Runner;
 use crate::context::Survey;
 use crate::context::Waiter;
 use crate::context::lock;
-use crate::error::CallSite;
 use crate::error::TaskError;
+use crate::node::block;
+use crate::node::deadline;
+use crate::node::raise;
+use crate::site::CallSite;
 use crate::value::AsyncValue;
-use crate::value::block;
-use crate::value::deadline;
-use crate::value::raise;
 
 /// A handle to a result that many read: clone it, [`get`](Self::get) a reference, or pass it to any number of calls.
 ///
@@ -150,13 +150,11 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// ```
     #[must_use]
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        match deadline(timeout) {
-            Some(deadline) => block(&self.call(), Some(deadline), None).unwrap_or(false),
-            None => {
-                self.wait();
-                true
-            }
-        }
+        let Some(deadline) = deadline(timeout) else {
+            self.wait();
+            return true;
+        };
+        block(&self.call(), Some(deadline), None).unwrap_or(false)
     }
 
     /// Whether the call has ended, with a value or without.

@@ -7,18 +7,18 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::arg::Inputs;
-use crate::arg::Stop;
 use crate::context::Call;
 use crate::context::Home;
 use crate::context::HomeId;
-use crate::error::CallSite;
-use crate::error::Function;
 use crate::error::TaskError;
 use crate::error::discard;
+use crate::input::Inputs;
+use crate::input::Stop;
+use crate::node::Body;
+use crate::node::Node;
+use crate::site::CallSite;
+use crate::site::Function;
 use crate::value::AsyncValue;
-use crate::value::Body;
-use crate::value::Node;
 
 /// A function and its values.
 pub(crate) struct Plain<V, G> {

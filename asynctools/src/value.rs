@@ -1,40 +1,30 @@
-//! `AsyncValue`, `Promise`, and the one state machine of a call.
+//! `AsyncValue` and `Promise`: the handles of a call.
 
 use std::fmt;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::panic::Location;
 use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
-use std::panic::catch_unwind;
-use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
-use std::task::Waker;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::context;
 use crate::context::Call;
-use crate::context::Help;
-use crate::context::Home;
 use crate::context::HomeId;
-use crate::context::Next;
-use crate::context::Runner;
-use crate::context::Survey;
-use crate::context::Waiter;
-use crate::context::lock;
-use crate::error::CallSite;
-use crate::error::Function;
-use crate::error::Panic;
 use crate::error::TaskError;
-use crate::error::discard;
+use crate::node::NoBody;
+use crate::node::Node;
+use crate::node::State;
+use crate::node::Val;
+use crate::node::block;
+use crate::node::deadline;
+use crate::node::raise;
+use crate::node::watch;
+use crate::site::CallSite;
+use crate::site::Function;
 
 /// A call that is running, or will: the handle to its result.
 ///
@@ -81,465 +71,6 @@ pub struct AsyncValue<T> {
 pub struct Promise<T: Send + 'static> {
     /// `None` only once it was set.
     node: Option<Arc<Node<NoBody<T>>>>,
-}
-
-// Implementation
-//
-// A call is one `Arc<Node>`: its body and later its result in one `State` behind one mutex, and a flag outside so that a
-// finished call is seen without the lock. No user code runs under the lock: a transition takes out what is the user's
-// (body, result, waker) and drops, calls or wakes it after unlocking.
-
-/// What a call runs, and with which arguments.
-pub(crate) trait Body: Send + 'static {
-    type Output: Send + 'static;
-
-    /// Runs the user's function. All arguments are there.
-    fn run(self) -> Self::Output;
-
-    /// One more argument is there: whether it was the last one.
-    fn arrived(&mut self) -> bool {
-        true
-    }
-
-    /// Whether an argument ended so that the call cannot run. All have ended. Runs no user code.
-    fn is_stopped(&self) -> bool {
-        false
-    }
-
-    /// The end of a stopped call at `own`; the rest of the arguments is dropped. Runs no user code but `From`.
-    fn stop(self, own: CallSite) -> Result<Self::Output, TaskError>;
-
-    /// The calls whose results are arguments of this one.
-    fn needs(&self, _needs: &mut Vec<Arc<dyn Call>>) {}
-
-    /// Where a call that had to wait for arguments runs; `None`: where its last argument arrives, since no user code is in it.
-    fn home(&self) -> Option<(Arc<dyn Home>, bool)> {
-        None
-    }
-}
-
-/// The body of a promise, which has none.
-struct NoBody<T>(std::convert::Infallible, std::marker::PhantomData<fn() -> T>);
-
-impl<T: Send + 'static> Body for NoBody<T> {
-    type Output = T;
-
-    fn run(self) -> T {
-        match self.0 {}
-    }
-
-    fn stop(self, _own: CallSite) -> Result<T, TaskError> {
-        match self.0 {}
-    }
-}
-
-/// The life of a call, from the top down.
-enum State<B: Body> {
-    /// Arguments are missing. Whoever brings the last one moves on; `lose` may end it.
-    Waiting(B),
-    /// In the queue of its pool, all arguments there. Whoever takes the body runs it; `lose` may end it.
-    Queued(B),
-    /// Somebody runs it, or holds its promise: only they may end it.
-    Running,
-    /// Ended. The owner of the handle may take it.
-    Done(Result<B::Output, TaskError>),
-    /// Ended; the result is out to be cloned, by the thread that will put it back. `true`: it is an error.
-    Lent(bool),
-    /// Ended, and the result was taken, or nobody wants it.
-    Taken,
-}
-
-struct Core<B: Body> {
-    state: State<B>,
-    waiters: Waiters<B::Output>,
-}
-
-/// One call. In the `Arc` with its counts: 96 bytes for a `fn() -> u64`.
-pub(crate) struct Node<B: Body> {
-    done: AtomicBool,
-    /// Somebody has a handle. Written and read under the lock.
-    wanted: AtomicBool,
-    home: HomeId,
-    site: CallSite,
-    core: Mutex<Core<B>>,
-}
-
-/// Those who wait for the end of a call; most have one at most.
-#[derive(Default)]
-enum Waiters<T> {
-    #[default]
-    None,
-    One(Kind<T>),
-    Many(Box<Vec<Kind<T>>>),
-}
-
-enum Kind<T> {
-    Plain(Waiter),
-    /// Clones the result. Served before anybody can take it.
-    Lend(Box<dyn Lend<T>>),
-}
-
-/// Takes a clone of a result, on the thread that ends the call, or at once if it has ended. Must not panic.
-pub(crate) trait Lend<T>: Send {
-    fn lend(self: Box<Self>, outcome: Result<&T, &TaskError>);
-}
-
-impl<T> Waiters<T> {
-    fn push(&mut self, waiter: Kind<T>) {
-        *self = match std::mem::take(self) {
-            Self::None => Self::One(waiter),
-            Self::One(first) => Self::Many(Box::new(vec![first, waiter])),
-            Self::Many(mut all) => {
-                all.push(waiter);
-                Self::Many(all)
-            }
-        };
-    }
-
-    /// Takes out those that `which` finds.
-    fn extract(&mut self, which: impl Fn(&Kind<T>) -> bool) -> Vec<Kind<T>> {
-        match self {
-            Self::None => Vec::new(),
-            Self::One(waiter) if !which(waiter) => Vec::new(),
-            Self::One(_) => std::mem::take(self).into_iter().collect(),
-            Self::Many(all) => all.extract_if(.., |waiter| which(waiter)).collect(),
-        }
-    }
-
-    fn into_iter(self) -> impl Iterator<Item = Kind<T>> {
-        let (one, many) = match self {
-            Self::None => (None, None),
-            Self::One(waiter) => (Some(waiter), None),
-            Self::Many(all) => (None, Some(all)),
-        };
-        one.into_iter().chain(many.into_iter().flat_map(|all| *all))
-    }
-}
-
-impl<B: Body> Node<B> {
-    fn new(state: State<B>, done: bool, home: HomeId, site: CallSite) -> Arc<Self> {
-        let core = Mutex::new(Core { state, waiters: Waiters::None });
-        Arc::new(Self { done: AtomicBool::new(done), wanted: AtomicBool::new(true), home, site, core })
-    }
-
-    /// A call with all its arguments, for the queue of `home`.
-    pub(crate) fn queued(body: B, home: HomeId, site: CallSite) -> Arc<Self> {
-        Self::new(State::Queued(body), false, home, site)
-    }
-
-    /// A call that waits for arguments. `listen` registers it with them; those that arrive meanwhile wait for it to end.
-    /// Locks go from a call to those that it needs, which are older, and never back.
-    pub(crate) fn waiting(
-        body: B,
-        home: HomeId,
-        site: CallSite,
-        listen: impl FnOnce(&mut B, Arc<dyn Next>),
-    ) -> Arc<Self> {
-        let node = Self::new(State::Waiting(body), false, home, site);
-        if let State::Waiting(body) = &mut node.lock().state {
-            listen(body, node.clone());
-        }
-        node.advance(true);
-        node
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Core<B>> {
-        lock(&self.core)
-    }
-
-    /// An argument has arrived, or with `at_call` the registration with all of them is complete.
-    fn advance(self: &Arc<Self>, at_call: bool) {
-        let mut core = self.lock();
-        let State::Waiting(body) = &mut core.state else { return };
-        if !body.arrived() {
-            return;
-        }
-        let stopped = body.is_stopped();
-        let State::Waiting(body) = std::mem::replace(&mut core.state, State::Running) else { return };
-        if stopped {
-            drop(core);
-            let end = catch_unwind(AssertUnwindSafe(|| body.stop(self.site)));
-            self.complete(end.unwrap_or_else(|payload| Err(TaskError::Panicked(Panic::new(self.site, payload)))));
-            return;
-        }
-        let home = body.home();
-        core.state = State::Queued(body);
-        let helps = core.waiters.extract(|waiter| matches!(waiter, Kind::Plain(Waiter::Help(_))));
-        drop(core);
-        let call: Arc<dyn Call> = self.clone();
-        match home {
-            Some((home, inside)) => home.admit(call.clone(), inside, at_call),
-            None => drop(self.clone().run(&Uncounted)),
-        }
-        for help in helps {
-            if let Kind::Plain(Waiter::Help(help)) = help {
-                help.push(call.clone());
-            }
-        }
-    }
-
-    /// The end of the call, by the one who took its body or holds its promise.
-    fn complete(&self, outcome: Result<B::Output, TaskError>) {
-        let (mut core, lent) = self.serve_lends(self.lock(), &outcome);
-        let waiters = std::mem::take(&mut core.waiters);
-        let unwanted = if self.wanted.load(Ordering::Relaxed) {
-            core.state = State::Done(outcome);
-            None
-        } else {
-            core.state = State::Taken;
-            Some(outcome)
-        };
-        self.done.store(true, Ordering::Release);
-        drop(core);
-        if let Some(unwanted) = unwanted {
-            discard(unwanted);
-        }
-        for waiter in waiters.into_iter() {
-            if let Kind::Plain(waiter) = waiter {
-                waiter.fire();
-            }
-        }
-        if lent {
-            context::flush();
-        }
-    }
-
-    /// Has the result cloned by all who asked for that: whether there were any. What their clones set off is held back
-    /// until the result is there for others too: user code in there could wait for it.
-    fn serve_lends<'a>(
-        &'a self,
-        mut core: MutexGuard<'a, Core<B>>,
-        outcome: &Result<B::Output, TaskError>,
-    ) -> (MutexGuard<'a, Core<B>>, bool) {
-        let mut lent = false;
-        loop {
-            let lends = core.waiters.extract(|waiter| matches!(waiter, Kind::Lend(_)));
-            if lends.is_empty() {
-                return (core, lent);
-            }
-            lent = true;
-            drop(core);
-            context::hold(|| {
-                for lend in lends {
-                    if let Kind::Lend(lend) = lend {
-                        lend.lend(outcome.as_ref());
-                    }
-                }
-            });
-            core = self.lock();
-        }
-    }
-}
-
-/// For a call that runs no user code, and so is no call of any pool.
-struct Uncounted;
-
-impl Runner for Uncounted {
-    fn began(&self) {}
-    fn ended(&self, _panicked: bool) {}
-}
-
-impl<B: Body> Call for Node<B> {
-    fn is_done(&self) -> bool {
-        self.done.load(Ordering::Acquire)
-    }
-
-    fn home(&self) -> HomeId {
-        self.home
-    }
-
-    fn site(&self) -> CallSite {
-        self.site
-    }
-
-    fn is_queued(&self) -> bool {
-        matches!(self.lock().state, State::Queued(_))
-    }
-
-    fn run(self: Arc<Self>, runner: &dyn Runner) -> bool {
-        let mut core = self.lock();
-        if !matches!(core.state, State::Queued(_)) {
-            return false;
-        }
-        let State::Queued(body) = std::mem::replace(&mut core.state, State::Running) else { return false };
-        drop(core);
-        runner.began();
-        let result = catch_unwind(AssertUnwindSafe(|| body.run()));
-        runner.ended(result.is_err());
-        self.complete(result.map_err(|payload| TaskError::Panicked(Panic::new(self.site, payload))));
-        true
-    }
-
-    fn lose(&self, error: TaskError) -> bool {
-        let mut core = self.lock();
-        if !matches!(core.state, State::Waiting(_) | State::Queued(_)) {
-            return false;
-        }
-        let unrun = std::mem::replace(&mut core.state, State::Running);
-        drop(core);
-        let queued = matches!(unrun, State::Queued(_));
-        discard(unrun);
-        if let Some(home) = context::find_home(self.home) {
-            home.withdrawn(queued, matches!(error, TaskError::Cancelled));
-        }
-        self.complete(Err(error));
-        true
-    }
-
-    fn survey(&self, help: Option<&Arc<Help>>, needs: &mut Vec<Arc<dyn Call>>) -> Survey {
-        let mut core = self.lock();
-        match &core.state {
-            State::Queued(_) => Survey::Queued,
-            State::Waiting(body) => {
-                body.needs(needs);
-                if let Some(help) = help {
-                    core.waiters.push(Kind::Plain(Waiter::Help(help.clone())));
-                }
-                Survey::Waiting
-            }
-            State::Running | State::Done(_) | State::Lent(_) | State::Taken => Survey::Underway,
-        }
-    }
-
-    fn enlist(&self, waiter: Waiter) -> Option<Waiter> {
-        let mut core = self.lock();
-        if self.is_done() {
-            return Some(waiter);
-        }
-        core.waiters.push(Kind::Plain(waiter));
-        None
-    }
-
-    fn delist(&self, which: &dyn Fn(&Waiter) -> bool) {
-        let gone = self.lock().waiters.extract(|waiter| matches!(waiter, Kind::Plain(waiter) if which(waiter)));
-        drop(gone);
-    }
-}
-
-impl<B: Body> Next for Node<B> {
-    fn arrived(self: Arc<Self>, _index: u32) {
-        self.advance(false);
-    }
-}
-
-/// A call, as the owner of its handle sees it.
-pub(crate) trait Val<T>: Call {
-    /// The result of a call that has ended.
-    fn take(&self) -> Result<T, TaskError>;
-
-    /// Nobody wants the result any more.
-    fn forsake(&self);
-
-    /// Whether the call has ended without a value.
-    fn has_failed(&self) -> bool;
-
-    /// Looks at the result of a call that has ended, under its lock: `look` runs no user code.
-    fn peek(&self, look: &mut dyn FnMut(Result<&T, &TaskError>));
-
-    /// Has `lend` clone the result as soon as there is one.
-    fn lend(&self, lend: Box<dyn Lend<T>>);
-}
-
-impl<B: Body> Val<B::Output> for Node<B> {
-    fn take(&self) -> Result<B::Output, TaskError> {
-        let state = std::mem::replace(&mut self.lock().state, State::Taken);
-        let State::Done(outcome) = state else { unreachable!("only the owner of the handle takes the result, once") };
-        outcome
-    }
-
-    fn forsake(&self) {
-        let mut core = self.lock();
-        self.wanted.store(false, Ordering::Relaxed);
-        let result = match &core.state {
-            State::Done(_) => Some(std::mem::replace(&mut core.state, State::Taken)),
-            _ => None,
-        };
-        drop(core);
-        drop(result);
-    }
-
-    fn has_failed(&self) -> bool {
-        matches!(self.lock().state, State::Done(Err(_)) | State::Lent(true))
-    }
-
-    fn peek(&self, look: &mut dyn FnMut(Result<&B::Output, &TaskError>)) {
-        if let State::Done(outcome) = &self.lock().state {
-            look(outcome.as_ref());
-        }
-    }
-
-    fn lend(&self, lend: Box<dyn Lend<B::Output>>) {
-        let mut core = self.lock();
-        core.waiters.push(Kind::Lend(lend));
-        // Whoever ends the call, or has the result out, serves the new one too.
-        let State::Done(outcome) = &core.state else { return };
-        let failed = outcome.is_err();
-        let State::Done(outcome) = std::mem::replace(&mut core.state, State::Lent(failed)) else { return };
-        let (mut core, _) = self.serve_lends(core, &outcome);
-        core.state = State::Done(outcome);
-        drop(core);
-        context::flush();
-    }
-}
-
-/// Waits for the end of a call: `false` when the deadline came first, an error when it cannot end.
-pub(crate) fn block(
-    call: &Arc<dyn Call>,
-    deadline: Option<Instant>,
-    help: Option<&Arc<Help>>,
-) -> Result<bool, TaskError> {
-    if call.is_done() {
-        return Ok(true);
-    }
-    context::drain();
-    match context::here() {
-        Some(here) => here.wait(call, deadline, help),
-        None => Ok(park(&**call, deadline)),
-    }
-}
-
-/// How often a waiter looks before it parks. Waking a thread costs microseconds, and many a call ends in less: a lone call
-/// and `get` is several times cheaper for it, and a longer spin only burns what the worker could use.
-const SPINS: u32 = 64;
-
-fn park(call: &dyn Call, deadline: Option<Instant>) -> bool {
-    for _ in 0..SPINS {
-        if call.is_done() {
-            return true;
-        }
-        std::hint::spin_loop();
-    }
-    let thread = std::thread::current();
-    let id = thread.id();
-    if call.enlist(Waiter::Thread(thread)).is_some() {
-        return true;
-    }
-    while !call.is_done() {
-        match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-            None => std::thread::park(),
-            Some(left) if left.is_zero() => {
-                call.delist(&|waiter| matches!(waiter, Waiter::Thread(thread) if thread.id() == id));
-                return call.is_done();
-            }
-            Some(left) => std::thread::park_timeout(left),
-        }
-    }
-    true
-}
-
-/// The deadline of a wait of that length; `None` for one that no clock reaches.
-pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
-    Instant::now().checked_add(timeout)
-}
-
-/// Ends `get` and its like for a call without a value: the payload of its panic, or a panic that names the call.
-pub(crate) fn raise(error: &TaskError, site: CallSite) -> ! {
-    if let TaskError::Panicked(panic) = error.root()
-        && let Some(payload) = panic.take_payload()
-    {
-        resume_unwind(payload);
-    }
-    panic!("{}", error.told_by(site));
 }
 
 static PROMISE: Function = Function::method("promise");
@@ -607,6 +138,7 @@ impl<T> AsyncValue<T> {
     ///
     /// With the payload of the call if it panicked (of several readers of one panic the first gets the payload, the others
     /// its text); with a message that names the call if it was lost in another way. [`outcome`](Self::outcome) does not.
+    #[expect(clippy::must_use_candidate, reason = "of a call without a result one only wants the end")]
     pub fn get(mut self) -> T {
         self.wait();
         let site = self.node().site();
@@ -732,13 +264,11 @@ impl<T> AsyncValue<T> {
         if self.is_finished() {
             return true;
         }
-        match deadline(timeout) {
-            Some(deadline) => self.block(Some(deadline)).unwrap_or(false),
-            None => {
-                self.wait();
-                true
-            }
-        }
+        let Some(deadline) = deadline(timeout) else {
+            self.wait();
+            return true;
+        };
+        self.block(Some(deadline)).unwrap_or(false)
     }
 
     /// Whether the call has ended, with a value or without.
@@ -834,13 +364,6 @@ impl<T> Future for AsyncValue<T> {
         }
         Poll::Ready(self.take().unwrap_or_else(|error| raise(&error, site)))
     }
-}
-
-/// Has `waker` woken at the end of the call, instead of the one before: whether it has ended already. Only the owner of the
-/// handle polls, so there is one waker at most.
-pub(crate) fn watch(call: &dyn Call, waker: &Waker) -> bool {
-    call.delist(&|waiter| matches!(waiter, Waiter::Task(_)));
-    call.enlist(Waiter::Task(waker.clone())).is_some()
 }
 
 // A panic in a call is caught there, so a handle never shows a broken invariant of it.

@@ -1,9 +1,12 @@
-//! One thread of a pool: what it does when a call on it waits for another.
+//! One thread of a pool: how it takes calls, and what it does when a call on it waits for another.
 
 use std::hint::black_box;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::MutexGuard;
+use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
 use std::time::Instant;
 
 use crate::context;
@@ -15,9 +18,13 @@ use crate::context::Parked;
 use crate::context::Survey;
 use crate::context::Waiter;
 use crate::crew::Crew;
-use crate::crew::Seat;
 use crate::error::Stuck;
 use crate::error::TaskError;
+use crate::places::FRONT;
+use crate::places::OVER;
+use crate::places::PARKED;
+use crate::places::Places;
+use crate::places::Seat;
 
 // Implementation
 //
@@ -56,11 +63,122 @@ struct Worker {
 
 /// What a thread of a pool does from its first moment to its last.
 pub(crate) fn main(crew: Arc<Crew>, seat: Arc<Seat>) {
-    let berth = Arc::new(Berth { crew: crew.clone(), seat: seat.clone() });
-    let worker = Worker { parked: berth.clone(), berth, base: stack_position() };
-    context::settle(crew.id(), Some(Rc::new(worker)));
-    crew.serve(&seat);
+    let berth = Arc::new(Berth { crew, seat });
+    let worker = Worker { parked: berth.clone(), berth: berth.clone(), base: stack_position() };
+    context::settle(berth.crew.id(), Some(Rc::new(worker)));
+    berth.crew.serve(&berth.seat);
     context::settle(HomeId::NONE, None);
+}
+
+/// How long a spare thread stays for the next one who needs it.
+const SPARE_TIMEOUT: Duration = Duration::from_millis(200);
+/// How often a worker looks for a call before it parks: waking it costs its submitter microseconds.
+const SPINS: u32 = 100;
+/// Below so many shells a queue is not swept.
+const SWEEP: isize = 1024;
+
+impl Crew {
+    /// Runs calls on the current thread until it is not needed any more.
+    pub(crate) fn serve(self: &Arc<Self>, seat: &Arc<Seat>) {
+        loop {
+            while let Some(errand) = seat.take_errand() {
+                while let Some(call) = errand.pop() {
+                    self.run_early(seat, call);
+                }
+            }
+            if let Some(call) = self.next_call() {
+                if !call.run(&(&**self, &**seat)) {
+                    self.shells.0.fetch_sub(1, Ordering::Relaxed);
+                }
+            } else if !self.stand_down(seat) {
+                return;
+            }
+        }
+    }
+
+    /// Runs a call of this pool before its turn, if nobody has taken it.
+    pub(crate) fn run_early(&self, seat: &Seat, call: Arc<dyn Call>) -> bool {
+        let ran = call.run(&(self, seat));
+        if ran && self.shells.0.fetch_add(1, Ordering::Relaxed) >= SWEEP {
+            self.sweep();
+        }
+        ran
+    }
+
+    fn next_call(&self) -> Option<Arc<dyn Call>> {
+        for turn in 0..SPINS {
+            if self.has(OVER | FRONT) {
+                break;
+            }
+            if let Ok(call) = self.receiver.try_recv() {
+                if !self.has(OVER) {
+                    return Some(call);
+                }
+                // Taken before the pool was paused, or submitted after: it may not start.
+                let mut places = self.lock();
+                places.front.push_front(call);
+                self.publish(&places);
+                break;
+            }
+            if turn + 4 < SPINS { std::hint::spin_loop() } else { thread::yield_now() }
+        }
+        let mut places = self.lock();
+        if places.busy > places.target {
+            return None;
+        }
+        let call = places.front.pop_front();
+        self.publish(&places);
+        call
+    }
+
+    /// Parks until there is something to do; `false` when the thread should end.
+    fn stand_down(self: &Arc<Self>, seat: &Arc<Seat>) -> bool {
+        let mut places = self.lock();
+        places.busy -= 1;
+        self.publish(&places);
+        if places.busy < places.target && self.has_queued(&places) {
+            places.busy += 1;
+            self.publish(&places);
+            return true;
+        }
+        seat.mode.store(PARKED, Ordering::Release);
+        places.parked.push(seat.clone());
+        let since = Instant::now();
+        loop {
+            let is_spare = places.parked.len() + places.busy > places.target;
+            let patience = if is_spare { Some(SPARE_TIMEOUT) } else { self.how.idle_timeout };
+            let left = patience.map(|patience| patience.saturating_sub(since.elapsed()));
+            if places.closed || left.is_some_and(|left| left.is_zero()) {
+                self.retire(places, seat);
+                return false;
+            }
+            drop(places);
+            left.map_or_else(thread::park, thread::park_timeout);
+            if seat.is_active() {
+                return true;
+            }
+            places = self.lock();
+            if seat.is_active() {
+                return true;
+            }
+        }
+    }
+
+    fn retire(&self, mut places: MutexGuard<'_, Places>, seat: &Arc<Seat>) {
+        places.parked.retain(|parked| !Arc::ptr_eq(parked, seat));
+        places.seats.remove(&seat.number);
+        places.finished += seat.finished.load(Ordering::Relaxed);
+        places.panicked += seat.panicked.load(Ordering::Relaxed);
+        if places.closed {
+            places.leaving.push(seat.clone());
+            places.gone = places.seats.is_empty();
+        } else {
+            places.threads -= 1;
+        }
+        self.publish(&places);
+        drop(places);
+        self.gone.notify_all();
+    }
 }
 
 /// Where the stack is now, near enough. An address is a number like any other: nothing is read through it.
@@ -71,7 +189,7 @@ fn stack_position() -> usize {
 }
 
 /// How often a worker looks for the end of the awaited call before it gives up its place.
-const SPINS: u32 = 64;
+const WAIT_SPINS: u32 = 64;
 
 impl Worker {
     fn run_early(&self, call: Arc<dyn Call>) -> bool {
@@ -154,7 +272,7 @@ impl Here for Worker {
             return self.wait_with(call, deadline, help);
         }
         if call.survey(None, &mut Vec::new()) == Survey::Underway {
-            for _ in 0..SPINS {
+            for _ in 0..WAIT_SPINS {
                 if call.is_done() {
                     return Ok(true);
                 }

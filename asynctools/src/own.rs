@@ -1,0 +1,67 @@
+//! The pool that belongs to one annotated function.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use crate::limits::How;
+use crate::limits::OnFull;
+use crate::pool::Pool;
+use crate::pool::named;
+
+/// The pool of one annotated function, for expansions: made at the first call.
+pub struct OwnPool {
+    name: &'static str,
+    workers: fn() -> usize,
+    queue: Option<fn() -> usize>,
+    on_full: OnFull,
+    pool: OnceLock<Pool>,
+}
+
+impl OwnPool {
+    /// The pool of the function `name`.
+    #[must_use]
+    pub const fn new(name: &'static str, workers: fn() -> usize) -> Self {
+        Self { name, workers, queue: None, on_full: OnFull::Block, pool: OnceLock::new() }
+    }
+
+    /// With a limit on the calls that wait.
+    #[must_use]
+    pub const fn queue(mut self, queue: fn() -> usize) -> Self {
+        self.queue = Some(queue);
+        self
+    }
+
+    /// With what happens to one call more.
+    #[must_use]
+    pub const fn on_full(mut self, on_full: OnFull) -> Self {
+        self.on_full = on_full;
+        self
+    }
+
+    /// The pool, made if this is the first call.
+    ///
+    /// # Panics
+    ///
+    /// When an expression gives 0.
+    #[track_caller]
+    pub fn get(&'static self) -> &'static Pool {
+        if let Some(pool) = self.pool.get() {
+            return pool;
+        }
+        // The expressions are a user's code: evaluated before any lock is taken. Of two first calls at once one counts.
+        let (workers, queue) = ((self.workers)(), self.queue.map(|queue| queue()));
+        let name = self.name;
+        assert!(workers > 0, "`{name}`: `workers` is 0, and a pool without workers never runs a call");
+        assert!(queue != Some(0), "`{name}`: `queue` is 0, and no call could ever wait");
+        self.pool.get_or_init(|| {
+            let bound = queue.map(|queue| (queue, self.on_full));
+            Pool { workers, how: Some(How { bound, ..named(name) }), crew: OnceLock::new() }
+        })
+    }
+}
+
+impl fmt::Debug for OwnPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnPool").field("name", &self.name).finish_non_exhaustive()
+    }
+}

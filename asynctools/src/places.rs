@@ -1,0 +1,99 @@
+//! The places of a pool and the threads that take them: what the protocol in `crew.rs` works on.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::thread::Thread;
+
+use crate::context::Call;
+use crate::context::Help;
+use crate::context::lock;
+
+pub(crate) const CLOSED: u8 = 1;
+/// `busy < target`: a submission has to see to it that somebody takes it.
+pub(crate) const VACANT: u8 = 2;
+/// `busy > target`: a worker has to stand down.
+pub(crate) const OVER: u8 = 4;
+/// The calls in `front` come first.
+pub(crate) const FRONT: u8 = 8;
+/// The queue has a limit.
+pub(crate) const BOUND: u8 = 16;
+/// Closed, and the last worker has left.
+pub(crate) const GONE: u8 = 32;
+
+/// Alone in its cache lines, since the others of the pool are written all the time.
+#[derive(Default)]
+#[repr(align(128))]
+pub(crate) struct Padded<T>(pub(crate) T);
+
+#[derive(Default)]
+pub(crate) struct Places {
+    pub(crate) target: usize,
+    /// Places taken: workers that run a call or look for one.
+    pub(crate) busy: usize,
+    /// Workers in a wait, without a place.
+    pub(crate) blocked: usize,
+    /// Workers with nothing to do, without a place, the coldest first.
+    pub(crate) parked: Vec<Arc<Seat>>,
+    /// All workers, by number.
+    pub(crate) seats: HashMap<u64, Arc<Seat>>,
+    pub(crate) next_number: u64,
+    /// Threads that were started and not seen to end.
+    pub(crate) threads: usize,
+    /// Threads of a closed pool that are about to end, for whoever waits for that.
+    pub(crate) leaving: Vec<Arc<Seat>>,
+    /// Calls that come before those in the channel: taken out of it and given back.
+    pub(crate) front: VecDeque<Arc<dyn Call>>,
+    /// Of a bounded queue: calls that were taken in, have not ended, and are not blocked.
+    pub(crate) outstanding: usize,
+    pub(crate) closed: bool,
+    pub(crate) gone: bool,
+    /// The counts of workers that have left, and of calls that ran elsewhere.
+    pub(crate) finished: u64,
+    pub(crate) panicked: u64,
+}
+
+/// One thread of a pool.
+pub(crate) struct Seat {
+    pub(crate) number: u64,
+    pub(crate) thread: OnceLock<Thread>,
+    pub(crate) handle: Mutex<Option<JoinHandle<()>>>,
+    /// Written under the lock of the places.
+    pub(crate) mode: AtomicU8,
+    pub(crate) errand: Mutex<Option<Arc<Help>>>,
+    /// Calls on its stack, the ended ones, and those of them that panicked: written by its thread only.
+    pub(crate) depth: AtomicU64,
+    pub(crate) finished: AtomicU64,
+    pub(crate) panicked: AtomicU64,
+}
+
+pub(crate) const ACTIVE: u8 = 0;
+pub(crate) const BLOCKED: u8 = 1;
+pub(crate) const PARKED: u8 = 2;
+
+impl Seat {
+    pub(crate) fn is_active(&self) -> bool {
+        self.mode.load(Ordering::Acquire) == ACTIVE
+    }
+
+    pub(crate) fn take_errand(&self) -> Option<Arc<Help>> {
+        lock(&self.errand).take()
+    }
+
+    pub(crate) fn unpark(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+}
+
+/// Adds to a counter that only this thread writes.
+pub(crate) fn bump(counter: &AtomicU64, by: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+}

@@ -84,8 +84,8 @@ impl<T> AsCompleted<T> {
         let here = context::here()?;
         if self.help.as_ref().is_none_or(|help| !here.owns(help)) {
             self.finish();
-            let left = self.values.iter().flatten().rev();
-            self.help = Some(here.help(&mut left.map(|value| -> Arc<dyn Call> { value.node().clone() })));
+            let left = self.values.iter().flatten();
+            self.help = Some(here.help(left.map(|value| -> Arc<dyn Call> { value.node().clone() }).collect()));
         }
         self.help.clone()
     }

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -180,13 +181,13 @@ impl Help {
         Arc::ptr_eq(&self.owner, worker)
     }
 
-    /// Finds what `call` needs that a worker of `home` could run, now or as soon as it is ready. Each call's needs are listed
-    /// once, so that a chain, a list or a diamond of any size takes linear time.
-    pub(crate) fn survey(self: &Arc<Self>, call: Arc<dyn Call>, home: HomeId) {
-        let mut seen = std::collections::HashSet::new();
+    /// Finds what `calls` are or need that a worker of `home` could run, now or as soon as it is ready. Each call's needs are
+    /// listed once, so that a chain, a list or a diamond of any size takes linear time.
+    pub(crate) fn survey(self: &Arc<Self>, calls: Vec<Arc<dyn Call>>, home: HomeId) {
+        let mut seen = HashSet::new();
         let mut found = Vec::new();
         let mut waiting = Vec::new();
-        let mut open = vec![call];
+        let mut open = calls;
         while let Some(call) = open.pop() {
             if call.is_done() || !seen.insert(Arc::as_ptr(&call).cast::<()>().addr()) {
                 continue;
@@ -199,7 +200,7 @@ impl Help {
             }
         }
         lock(&self.surveyed).append(&mut waiting);
-        // Popped from the end: what stands first in the arguments was found last, and so comes first.
+        // Popped from the end: what stands first was found last, and so comes first.
         lock(&self.ready).calls.append(&mut found);
     }
 
@@ -256,7 +257,7 @@ pub(crate) trait Here {
     ) -> Result<bool, TaskError>;
 
     /// A list of errands for a wait on several calls; the same worker has to use it.
-    fn help(&self, calls: &mut dyn Iterator<Item = Arc<dyn Call>>) -> Arc<Help>;
+    fn help(&self, calls: Vec<Arc<dyn Call>>) -> Arc<Help>;
 
     /// Whether `help` was made by this worker.
     fn owns(&self, help: &Arc<Help>) -> bool;

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicIsize;
 use std::sync::atomic::AtomicU8;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::sync::atomic::fence;
 use std::thread;
@@ -67,7 +67,7 @@ pub(crate) struct Crew {
     pub(crate) flags: Padded<AtomicU8>,
     /// Entries of the queue that nobody has to run. Below zero for a moment when one is taken out before it is counted.
     pub(crate) shells: Padded<AtomicIsize>,
-    pub(crate) cancelled: AtomicU64,
+    pub(crate) cancelled: AtomicUsize,
     pub(crate) places: Mutex<Places>,
     /// A worker has left a closed pool.
     pub(crate) gone: Condvar,
@@ -83,9 +83,9 @@ impl Runner for (&Crew, &Seat) {
     }
 
     fn ended(&self, panicked: bool) {
-        bump(&self.1.depth, u64::MAX);
+        bump(&self.1.depth, usize::MAX);
         bump(&self.1.finished, 1);
-        bump(&self.1.panicked, u64::from(panicked));
+        bump(&self.1.panicked, usize::from(panicked));
         self.0.make_room();
     }
 }
@@ -99,7 +99,7 @@ impl Runner for Guest<'_> {
     fn ended(&self, panicked: bool) {
         let mut places = self.0.lock();
         places.finished += 1;
-        places.panicked += u64::from(panicked);
+        places.panicked += usize::from(panicked);
     }
 }
 
@@ -113,7 +113,7 @@ impl Crew {
             receiver,
             flags: Padded::default(),
             shells: Padded::default(),
-            cancelled: AtomicU64::new(0),
+            cancelled: AtomicUsize::new(0),
             places: Mutex::new(Places { target, ..Places::default() }),
             gone: Condvar::new(),
             room: Condvar::new(),
@@ -278,9 +278,9 @@ impl Crew {
             handle: Mutex::default(),
             mode: AtomicU8::new(ACTIVE),
             errand: Mutex::new(errand),
-            depth: AtomicU64::new(0),
-            finished: AtomicU64::new(0),
-            panicked: AtomicU64::new(0),
+            depth: AtomicUsize::new(0),
+            finished: AtomicUsize::new(0),
+            panicked: AtomicUsize::new(0),
         });
         places.seats.insert(seat.number, seat.clone());
         self.publish(&places);

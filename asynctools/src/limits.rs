@@ -51,11 +51,11 @@ pub struct PoolStats {
     /// Calls that wait for their turn.
     pub queued: usize,
     /// Calls that ran to their end, those that panicked among them.
-    pub finished: u64,
+    pub finished: usize,
     /// Calls that panicked.
-    pub panicked: u64,
+    pub panicked: usize,
     /// Calls that were cancelled before they started.
-    pub cancelled: u64,
+    pub cancelled: usize,
     /// Threads over the target, which leave soon unless they are needed again.
     pub spares: usize,
 }

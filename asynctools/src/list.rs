@@ -107,6 +107,7 @@ impl<T> AsyncList<T> {
     /// With the first loss in call order, as [`AsyncValue::get`] does, as soon as the calls before it have ended; the rest
     /// goes on detached.
     #[expect(clippy::must_use_candidate, reason = "of calls without results one only wants the end")]
+    #[track_caller]
     pub fn get(self) -> Vec<T> {
         let help = self.help();
         let mut results = Vec::with_capacity(self.values.len());
@@ -152,6 +153,7 @@ impl<T> AsyncList<T> {
     /// # Panics
     ///
     /// When the wait can never end ([`TaskError::WouldDeadlock`]); never because a call was lost.
+    #[track_caller]
     pub fn wait(&self) {
         if !self.block(None) {
             self.values.iter().for_each(AsyncValue::wait);
@@ -190,6 +192,7 @@ impl<T> AsyncList<T> {
     /// promise.set(2);
     /// assert_eq!(list.get_timeout(Duration::ZERO).unwrap(), [1, 2]);
     /// ```
+    #[track_caller]
     pub fn get_timeout(self, timeout: Duration) -> Result<Vec<T>, Self> {
         if self.wait_timeout(timeout) { Ok(self.get()) } else { Err(self) }
     }
@@ -297,7 +300,7 @@ impl<T> AsyncList<T> {
     fn help(&self) -> Option<Arc<Help>> {
         let here = context::here()?;
         context::drain();
-        Some(here.help(&mut self.values.iter().rev().map(|value| -> Arc<dyn Call> { value.node().clone() })))
+        Some(here.help(calls_of(&self.values)))
     }
 
     /// `false` when the deadline came first, or a wait cannot end.
@@ -459,6 +462,11 @@ impl<T> fmt::Debug for AsyncList<T> {
 
 /// All results of a list.
 struct All<T>(Vec<AsyncValue<T>>);
+
+fn calls_of<T>(values: &[AsyncValue<T>]) -> Vec<Arc<dyn Call>> {
+    let pending = values.iter().filter(|value| !value.is_finished());
+    pending.map(|value| -> Arc<dyn Call> { value.node().clone() }).collect()
+}
 
 fn needs_of<T>(values: &[AsyncValue<T>], add: &mut dyn FnMut(Arc<dyn Call>)) {
     for value in values {

@@ -478,6 +478,7 @@ pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
 }
 
 /// Ends `get` and its like for a call without a value: the payload of its panic, or a panic that names the call.
+#[track_caller]
 pub(crate) fn raise(error: &TaskError, site: CallSite) -> ! {
     if let TaskError::Panicked(panic) = error.root()
         && let Some(payload) = panic.take_payload()

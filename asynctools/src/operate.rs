@@ -108,8 +108,8 @@ impl Crew {
             running: in_calls.saturating_sub(places.blocked),
             blocked: places.blocked,
             queued: (places.front.len() + self.receiver.len()).saturating_sub(shells),
-            finished: places.finished + seats().map(|seat| seat.finished.load(Ordering::Relaxed)).sum::<u64>(),
-            panicked: places.panicked + seats().map(|seat| seat.panicked.load(Ordering::Relaxed)).sum::<u64>(),
+            finished: places.finished + seats().map(|seat| seat.finished.load(Ordering::Relaxed)).sum::<usize>(),
+            panicked: places.panicked + seats().map(|seat| seat.panicked.load(Ordering::Relaxed)).sum::<usize>(),
             cancelled: self.cancelled.load(Ordering::Relaxed),
             spares,
         }

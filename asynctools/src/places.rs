@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU8;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::thread::Thread;
@@ -55,8 +55,8 @@ pub(crate) struct Places {
     pub(crate) closed: bool,
     pub(crate) gone: bool,
     /// The counts of workers that have left, and of calls that ran elsewhere.
-    pub(crate) finished: u64,
-    pub(crate) panicked: u64,
+    pub(crate) finished: usize,
+    pub(crate) panicked: usize,
 }
 
 /// One thread of a pool.
@@ -68,9 +68,9 @@ pub(crate) struct Seat {
     pub(crate) mode: AtomicU8,
     pub(crate) errand: Mutex<Option<Arc<Help>>>,
     /// Calls on its stack, the ended ones, and those of them that panicked: written by its thread only.
-    pub(crate) depth: AtomicU64,
-    pub(crate) finished: AtomicU64,
-    pub(crate) panicked: AtomicU64,
+    pub(crate) depth: AtomicUsize,
+    pub(crate) finished: AtomicUsize,
+    pub(crate) panicked: AtomicUsize,
 }
 
 pub(crate) const ACTIVE: u8 = 0;
@@ -94,6 +94,6 @@ impl Seat {
 }
 
 /// Adds to a counter that only this thread writes.
-pub(crate) fn bump(counter: &AtomicU64, by: u64) {
+pub(crate) fn bump(counter: &AtomicUsize, by: usize) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
 }

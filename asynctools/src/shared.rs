@@ -82,8 +82,12 @@ impl<T: Send + Sync + 'static> Shared<T> {
     ///
     /// As [`AsyncValue::get`]: the first reader of a panic gets its payload, the others its text.
     #[must_use]
+    #[track_caller]
     pub fn get(&self) -> &T {
-        self.outcome().unwrap_or_else(|error| raise(&error, self.hub.site()))
+        match self.outcome() {
+            Ok(value) => value,
+            Err(error) => raise(&error, self.hub.site()),
+        }
     }
 
     /// Blocks until the call ends, and returns its result, or how it was lost.
@@ -134,8 +138,11 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// # Panics
     ///
     /// When the wait can never end ([`TaskError::WouldDeadlock`]); never because the call was lost.
+    #[track_caller]
     pub fn wait(&self) {
-        block(&self.call(), None, None).unwrap_or_else(|error| raise(&error, self.hub.site()));
+        if let Err(error) = block(&self.call(), None, None) {
+            raise(&error, self.hub.site());
+        }
     }
 
     /// As [`wait`](Self::wait), for no longer than `timeout`: whether the call has ended.

@@ -139,10 +139,14 @@ impl<T> AsyncValue<T> {
     /// With the payload of the call if it panicked (of several readers of one panic the first gets the payload, the others
     /// its text); with a message that names the call if it was lost in another way. [`outcome`](Self::outcome) does not.
     #[expect(clippy::must_use_candidate, reason = "of a call without a result one only wants the end")]
+    #[track_caller]
     pub fn get(mut self) -> T {
         self.wait();
         let site = self.node().site();
-        self.take().unwrap_or_else(|error| raise(&error, site))
+        match self.take() {
+            Ok(value) => value,
+            Err(error) => raise(&error, site),
+        }
     }
 
     /// Blocks until the call ends, and returns its result, or how it was lost.
@@ -185,6 +189,7 @@ impl<T> AsyncValue<T> {
     /// promise.set(5);
     /// assert_eq!(value.try_get().unwrap(), 5);
     /// ```
+    #[track_caller]
     pub fn try_get(self) -> Result<T, Self> {
         if self.is_finished() { Ok(self.get()) } else { Err(self) }
     }
@@ -210,6 +215,7 @@ impl<T> AsyncValue<T> {
     /// promise.set(5);
     /// assert_eq!(value.get_timeout(Duration::MAX).unwrap(), 5);
     /// ```
+    #[track_caller]
     pub fn get_timeout(self, timeout: Duration) -> Result<T, Self> {
         if self.wait_timeout(timeout) { Ok(self.get()) } else { Err(self) }
     }
@@ -240,6 +246,7 @@ impl<T> AsyncValue<T> {
     /// # Panics
     ///
     /// When the wait can never end ([`TaskError::WouldDeadlock`]); never because the call was lost.
+    #[track_caller]
     pub fn wait(&self) {
         if let Err(error) = self.block(None) {
             raise(&error, self.node().site());

@@ -241,7 +241,12 @@ impl Worker {
             }
             enlisted = true;
             if let Err(error) = self.berth.crew.leave(&self.berth.seat, help) {
-                break Err(TaskError::WouldDeadlock(Stuck::new(call.site(), error)));
+                match deadline {
+                    None => break Err(TaskError::WouldDeadlock(Stuck::new(call.site(), error))),
+                    // It ends by itself, and until then a thread may come free.
+                    Some(deadline) => thread::park_timeout(deadline.saturating_duration_since(Instant::now())),
+                }
+                continue;
             }
             // Whoever ended the call before this thread was blocked found nobody to wake.
             if call.is_done() {
@@ -280,18 +285,18 @@ impl Here for Worker {
             }
             return self.wait_with(call, deadline, None);
         }
-        let own = self.help(&mut std::iter::once(call.clone()));
+        let own = self.help(vec![call.clone()]);
         let result = self.wait_with(call, deadline, Some(&own));
         own.finish();
         result
     }
 
-    fn help(&self, calls: &mut dyn Iterator<Item = Arc<dyn Call>>) -> Arc<Help> {
+    fn help(&self, calls: Vec<Arc<dyn Call>>) -> Arc<Help> {
         let crew = &self.berth.crew;
         let help = Help::new(self.parked.clone());
         // A thread of `#[parallel]` runs its one call only.
         if !crew.how().own_threads {
-            calls.for_each(|call| help.survey(call, crew.id()));
+            help.survey(calls, crew.id());
         }
         help
     }

@@ -33,7 +33,7 @@ pub(crate) fn of_the_call(function: &Function, home: Home) -> Vec<Attribute> {
 pub(crate) fn of_the_body(function: &Function, home: Home) -> Vec<Attribute> {
     let goes = function.attrs.iter().filter(|attr| match home {
         Home::Inside => !is_doc(attr) && !is_of_both(attr) && !is_level(attr),
-        Home::Hidden => !is_doc(attr),
+        Home::Hidden => !is_doc(attr) && !attr.path().is_ident("deprecated"),
         Home::Kept => true,
     });
     goes.filter(|attr| !exports(attr)).flat_map(|attr| halved(attr, Some(false))).collect()
@@ -54,6 +54,10 @@ pub(crate) fn exports(attr: &Attribute) -> bool {
         meta => meta.path().get_ident().map(Ident::to_string),
     };
     matches!(word.as_deref(), Some("no_mangle" | "export_name"))
+}
+
+pub(crate) fn is_deprecated(function: &Function) -> bool {
+    function.attrs.iter().any(|attr| attr.path().is_ident("deprecated"))
 }
 
 fn is_doc(attr: &Attribute) -> bool {

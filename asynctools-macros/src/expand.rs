@@ -2,17 +2,21 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{FnArg, Ident, Signature, Visibility};
+use syn::{FnArg, Ident, ReturnType, Signature, Type, TypeParamBound, Visibility};
 
 use crate::args::Args;
 use crate::args::Attribute;
 use crate::attrs::Home;
+use crate::attrs::is_deprecated;
 use crate::attrs::of_the_body;
 use crate::attrs::of_the_call;
 use crate::attrs::sets_level;
 use crate::model::Function;
-use crate::model::Param;
+use crate::model::says_impl;
 use crate::plan::Plan;
+use crate::plan::at;
+use crate::walk::Part;
+use crate::walk::walk_type;
 
 /// Lints of clippy that would blame the user for a signature that suits a call: its arguments move to another thread. On a
 /// public function most of them are silent by themselves, and the body's function is not public.
@@ -53,7 +57,7 @@ const NOT_OF_A_CALL: [&str; 6] = [
 /// ```
 pub(crate) fn expand(function: &Function, args: &Args) -> TokenStream {
     let plan = Plan::new(function, args);
-    plan.assemble(&plan.work(), |_| false)
+    plan.assemble(&plan.work())
 }
 
 /// ```text
@@ -95,9 +99,8 @@ pub(crate) fn split(function: &Function, args: &Args, input: usize) -> TokenStre
 }
 
 impl Plan<'_> {
-    /// Puts the rewritten function around `work`, and the body where it belongs. The type of a
-    /// parameter that is `refused` stays.
-    pub(crate) fn assemble(&self, work: &TokenStream, refused: fn(&Param) -> bool) -> TokenStream {
+    /// Puts the rewritten function around `work`, and the body where it belongs.
+    pub(crate) fn assemble(&self, work: &TokenStream) -> TokenStream {
         let original = self.original();
         let (inside, beside) = match self.home {
             Home::Inside => (Some(original), None),
@@ -105,13 +108,19 @@ impl Plan<'_> {
         };
         let attrs = of_the_call(self.function, self.home);
         let vis = &self.function.vis;
-        let head = self.head(refused);
+        let head = self.head();
         let span = self.name_span();
+        let calls_deprecated = self.home == Home::Kept && is_deprecated(self.function);
+        let deprecated = calls_deprecated.then(|| {
+            let reason = "the original is deprecated because this function is";
+            quote_spanned!(span=> #[allow(deprecated, reason = #reason)])
+        });
         // rustc takes a function whose braces are not the user's for one that nobody wrote, and
         // never calls it dead.
         let mut block = Group::new(Delimiter::Brace, quote!(#inside #work));
         block.set_span(self.function.body.span());
         quote_spanned! {span=>
+            #deprecated
             #(#attrs)*
             #[track_caller]
             #vis #head #block
@@ -131,12 +140,37 @@ impl Plan<'_> {
             quote_spanned!(span=> #[doc(hidden)] #[allow(dead_code, reason = #reason)])
         });
         let vis = if self.home == Home::Kept { vis } else { &Visibility::Inherited };
-        let sig = Signature { ident: self.body_name.clone(), ..sig.clone() };
+        let mut sig = Signature { ident: self.body_name.clone(), ..sig.clone() };
+        self.capture_no_borrow(&mut sig);
         quote_spanned! {span=>
             #hidden
             #[allow(#(clippy::#lints,)* reason = "the arguments of a call move to another thread")]
             #(#attrs)*
             #vis #sig #body
         }
+    }
+    /// ```text
+    /// fn f<T>(text: &str, t: T) -> impl Display
+    /// fn f<T>(text: &str, t: T) -> impl Display + use<T>
+    /// ```
+    ///
+    /// Since the edition of 2024 an `impl Trait` borrows from every argument that is a borrow, unless it says this. In an impl
+    /// it would have to name generics that are not to be seen, and beside an `impl Trait` parameter it may not be said.
+    fn capture_no_borrow(&self, sig: &mut Signature) {
+        let nameless = self.function.params.iter().any(|param| says_impl(&param.syntax.ty));
+        let ReturnType::Type(_, output) = &mut sig.output else { return };
+        if self.refused || self.function.in_impl() || nameless {
+            return;
+        }
+        let generics = self.generics();
+        let says = |bound: &TypeParamBound| matches!(bound, TypeParamBound::PreciseCapture(_));
+        walk_type(output, &mut |part| {
+            if let Part::Impl(Type::ImplTrait(opaque)) = part
+                && !opaque.bounds.iter().any(says)
+            {
+                let captures = quote_spanned!(at(opaque.impl_token.span)=> use<#(#generics),*>);
+                opaque.bounds.extend(syn::parse2::<TypeParamBound>(captures));
+            }
+        });
     }
 }

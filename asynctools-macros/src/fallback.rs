@@ -2,7 +2,7 @@
 
 use proc_macro2::{Group, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Error;
+use syn::{Error, parse_quote};
 
 use crate::args::Args;
 use crate::expand::expand;
@@ -51,23 +51,26 @@ fn refused(mut function: Function, args: &Args) -> TokenStream {
     if function.sig.variadic.take().is_some() {
         // rustc would refuse it once more, and a body without its variadic parameter.
         function.body = Group::new(function.body.delimiter(), quote!(::core::unreachable!()));
+        let reason = "the body is left out";
+        function.attrs.push(parse_quote!(#[allow(unused_variables, reason = #reason)]));
     }
-    let plan = Plan::new(&function, args);
+    let plan = Plan { refused: true, ..Plan::new(&function, args) };
     let work = match function.output().filter(|ty| says_impl(ty)) {
         None => quote!(::core::unreachable!()),
         Some(_) => opaque(&plan, &function),
     };
-    plan.assemble(&work, refuses)
+    plan.assemble(&work)
 }
 
 /// Only the body knows the type behind an `impl Trait`, so it is named as if it were called.
 fn opaque(plan: &Plan<'_>, function: &Function) -> TokenStream {
-    let receiver = function.receiver().map(|_| quote!(::core::unreachable!()));
+    let nothing = || quote!(::core::option::Option::unwrap(::core::option::Option::None));
+    let receiver = function.receiver().map(|_| nothing());
     let inputs = function.params.iter().zip(&plan.names).map(|(param, name)| match param.form {
         Form::Plain if !refuses(param) => quote!(#name),
-        _ => quote!(::core::unreachable!()),
+        _ => nothing(),
     });
     let inputs = receiver.into_iter().chain(inputs);
     let (runtime, body) = (plan.runtime(plan.name_span()), plan.body_path());
-    quote_spanned!(function.sig.ident.span()=> #runtime::AsyncValue::ready(#body(#(#inputs),*)))
+    quote_spanned!(plan.name_span()=> #runtime::AsyncValue::ready(#body(#(#inputs),*)))
 }

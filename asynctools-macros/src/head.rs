@@ -11,6 +11,8 @@ use crate::model::Param;
 use crate::model::Receives;
 use crate::plan::Plan;
 use crate::plan::at;
+use crate::plan::end_of;
+use crate::valid::refuses;
 use crate::walk::Part;
 use crate::walk::walk_type;
 
@@ -21,36 +23,36 @@ impl Plan<'_> {
     /// fn fetch<T>(url: impl ArgRef<str, E>, t: impl Arg<T, E>) -> AsyncValue<Result<U, E>>
     /// ```
     ///
-    /// The type of a parameter that is `refused` stays, and with it the lifetimes.
-    pub(crate) fn head(&self, refused: fn(&Param) -> bool) -> TokenStream {
-        let Signature { fn_token, ident, generics, .. } = &self.function.sig;
-        let params = &self.function.params;
-        let all_owned = !params.iter().any(refused);
-        let generics = if all_owned { without_lifetimes(generics) } else { generics.clone() };
+    /// Of a refused function, all that is refused stays.
+    pub(crate) fn head(&self) -> TokenStream {
+        let Signature { unsafety, fn_token, ident, generics, .. } = &self.function.sig;
+        let generics = if self.refused { generics.clone() } else { without_lifetimes(generics) };
         let (generics, _, where_clause) = generics.split_for_impl();
         let receiver = self.function.receiver().map(received);
-        let inputs = params.iter().zip(&self.names).map(|(param, name)| {
-            let span = at(param.syntax.ty.span());
-            let ty = self.input_type(param, refused(param));
-            quote_spanned!(span=> #name: #ty)
+        let inputs = self.function.params.iter().zip(&self.names).map(|(param, name)| {
+            let ty = self.input_type(param);
+            quote_spanned!(name.span()=> #name: #ty)
         });
         let inputs = receiver.into_iter().chain(inputs);
         let handle = self.handle();
         quote_spanned! {self.name_span()=>
-            #fn_token #ident #generics (#(#inputs),*) -> #handle #where_clause
+            #unsafety #fn_token #ident #generics (#(#inputs),*) -> #handle #where_clause
         }
     }
 
-    fn input_type(&self, param: &Param, refused: bool) -> TokenStream {
+    /// `impl ArgRef<str, E>`, from the first token of the user's type to the last.
+    fn input_type(&self, param: &Param) -> TokenStream {
         let ty = &*param.syntax.ty;
+        if self.refused && refuses(param) {
+            return ty.to_token_stream();
+        }
         let span = at(ty.span());
         let (runtime, error) = (self.runtime(span), self.error_argument(span));
+        let end = quote_spanned!(end_of(ty)=> >);
         match &param.form {
-            Form::Value if !refused => quote_spanned!(span=> impl #runtime::Arg<#ty #error>),
-            Form::Borrowed(ty) if !refused => {
-                quote_spanned!(span=> impl #runtime::ArgRef<#ty #error>)
-            }
-            _ => ty.to_token_stream(),
+            Form::Value => quote_spanned!(span=> impl #runtime::Arg<#ty #error #end),
+            Form::Borrowed(ty) => quote_spanned!(span=> impl #runtime::ArgRef<#ty #error #end),
+            Form::Plain => ty.to_token_stream(),
         }
     }
 

@@ -5,7 +5,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{GenericParam, Ident, Pat};
+use syn::{GenericParam, Ident, Pat, Type};
 
 use crate::args::Args;
 use crate::attrs::Home;
@@ -24,11 +24,18 @@ pub(crate) struct Plan<'m> {
     /// The name of a pool that is the user's.
     pub(crate) pool_name: Ident,
     pub(crate) failure: Failure,
+    /// Whether the function is only there for its callers, beside an error.
+    pub(crate) refused: bool,
 }
 
 /// Where the user's token is, with names that nobody else can say.
 pub(crate) fn at(span: Span) -> Span {
     Span::mixed_site().located_at(span)
+}
+
+/// Where the last token of the user's type is, likewise: rustc blames all from the first token of ours to the last.
+pub(crate) fn end_of(ty: &Type) -> Span {
+    at(ty.to_token_stream().into_iter().last().map_or_else(|| ty.span(), |token| token.span()))
 }
 
 impl<'m> Plan<'m> {
@@ -43,7 +50,8 @@ impl<'m> Plan<'m> {
         let body_name = args.sync.clone().unwrap_or_else(|| ours(&name.unraw().to_string()));
         let pool_name = ours("pool");
         let names = names(function, &[&body_name, &pool_name]);
-        Plan { function, args, home, body_name, names, pool_name, failure: function.failure() }
+        let failure = function.failure();
+        Plan { function, args, home, body_name, names, pool_name, failure, refused: false }
     }
 
     pub(crate) fn name_span(&self) -> Span {
@@ -61,16 +69,20 @@ impl<'m> Plan<'m> {
     pub(crate) fn body_path(&self) -> TokenStream {
         let (span, name) = (self.name_span(), &self.body_name);
         let within = self.function.in_impl().then(|| quote_spanned!(span=> Self::));
-        let params = self.function.sig.generics.params.iter();
-        let generics: Vec<_> = params
-            .filter_map(|param| match param {
-                GenericParam::Type(param) => Some(&param.ident),
-                GenericParam::Const(param) => Some(&param.ident),
-                GenericParam::Lifetime(_) => None,
-            })
-            .collect();
+        let generics = self.generics();
         let turbofish = (!generics.is_empty()).then(|| quote_spanned!(span=> ::<#(#generics),*>));
         quote_spanned!(span=> #within #name #turbofish)
+    }
+
+    /// The generics that have a name in an expression.
+    pub(crate) fn generics(&self) -> Vec<&'m Ident> {
+        let params = self.function.sig.generics.params.iter();
+        let named = params.filter_map(|param| match param {
+            GenericParam::Type(param) => Some(&param.ident),
+            GenericParam::Const(param) => Some(&param.ident),
+            GenericParam::Lifetime(_) => None,
+        });
+        named.collect()
     }
 
     /// The error type of the call.

@@ -2,7 +2,7 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{Error, Expr, GenericParam, Pat, Receiver, Result, Type, WherePredicate};
+use syn::{Error, Expr, Pat, Receiver, Result, Type, WherePredicate};
 
 use crate::args::Args;
 use crate::args::On;
@@ -18,9 +18,9 @@ use crate::model::Other;
 use crate::model::Param;
 use crate::model::Receives;
 use crate::model::bare;
-use crate::walk::Bounds;
 use crate::walk::Part;
 use crate::walk::walk_bounds;
+use crate::walk::walk_predicate;
 use crate::walk::walk_type;
 
 const MOST_PARAMETERS: usize = 12;
@@ -261,30 +261,29 @@ fn check_output(function: &Function) -> Result<()> {
 }
 
 fn check_bounds(function: &Function, mistakes: &mut Mistakes) {
-    let mut check = |bounds: &Bounds| {
-        let mut found = None;
-        walk_bounds(&mut bounds.clone(), &mut |part| {
-            if let (Part::Named(lifetime), None) = (part, &found) {
-                found = Some(lifetime.clone());
-            }
-        });
-        if let Some(lifetime) = found {
-            mistakes.add(err!(
-                lifetime,
-                "`{lifetime}` is in a bound, and the call outlives every borrow of its caller; write `'static`, or the bound under `for<{lifetime}>`"
-            ));
-        }
-    };
-    for param in &function.sig.generics.params {
-        if let GenericParam::Type(param) = param {
-            check(&param.bounds);
-        }
+    let generics = &function.sig.generics;
+    for param in generics.type_params() {
+        mistakes.keep(check_bound(|visit| walk_bounds(&mut param.bounds.clone(), visit)));
     }
-    for predicate in function.sig.generics.where_clause.iter().flat_map(|clause| &clause.predicates) {
+    for predicate in generics.where_clause.iter().flat_map(|clause| &clause.predicates) {
         if let WherePredicate::Type(predicate) = predicate {
-            check(&predicate.bounds);
+            mistakes.keep(check_bound(|visit| walk_predicate(&mut predicate.clone(), visit)));
         }
     }
+}
+
+fn check_bound(walk: impl FnOnce(&mut dyn FnMut(Part<'_>))) -> Result<()> {
+    let mut found = None;
+    walk(&mut |part| {
+        if let Part::Named(lifetime) = part {
+            found.get_or_insert(lifetime.clone());
+        }
+    });
+    let Some(lifetime) = found else { return Ok(()) };
+    bail!(
+        lifetime,
+        "`{lifetime}` is in a bound, and the call outlives every borrow of its caller; write `'static`, or the bound under `for<{lifetime}>`"
+    );
 }
 
 /// The first borrow that is written in the type: a reference, or the lifetime of something else.

@@ -3,7 +3,7 @@
 use syn::punctuated::Punctuated;
 use syn::{
     AngleBracketedGenericArguments, BoundLifetimes, CapturedParam, GenericArgument, GenericParam, Lifetime, Path,
-    PathArguments, QSelf, ReturnType, Token, Type, TypeParamBound, TypeReference,
+    PathArguments, PredicateType, QSelf, ReturnType, Token, Type, TypeParamBound, TypeReference,
 };
 
 /// What the walk stops at. `Fn(&str)`, `fn(&str)`, `for<'a>` and `'static` do not borrow.
@@ -16,7 +16,7 @@ pub(crate) enum Part<'t> {
     Impl(&'t mut Type),
 }
 
-pub(crate) type Bounds = Punctuated<TypeParamBound, Token![+]>;
+type Bounds = Punctuated<TypeParamBound, Token![+]>;
 
 pub(crate) fn walk_type(ty: &mut Type, visit: &mut dyn FnMut(Part<'_>)) {
     Walk { visit, bound: Vec::new(), in_fn: false }.ty(ty);
@@ -24,6 +24,14 @@ pub(crate) fn walk_type(ty: &mut Type, visit: &mut dyn FnMut(Part<'_>)) {
 
 pub(crate) fn walk_bounds(bounds: &mut Bounds, visit: &mut dyn FnMut(Part<'_>)) {
     Walk { visit, bound: Vec::new(), in_fn: false }.bounds(bounds);
+}
+
+pub(crate) fn walk_predicate(predicate: &mut PredicateType, visit: &mut dyn FnMut(Part<'_>)) {
+    let lifetimes = predicate.lifetimes.clone();
+    Walk { visit, bound: Vec::new(), in_fn: false }.within(lifetimes.as_ref(), false, |walk| {
+        walk.ty(&mut predicate.bounded_ty);
+        walk.bounds(&mut predicate.bounds);
+    });
 }
 
 struct Walk<'v> {

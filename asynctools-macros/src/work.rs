@@ -14,6 +14,7 @@ use crate::model::Param;
 use crate::model::Receives;
 use crate::plan::Plan;
 use crate::plan::at;
+use crate::plan::end_of;
 use crate::values::OnFull;
 
 /// One input of the call.
@@ -144,7 +145,7 @@ impl Plan<'_> {
             Form::Borrowed(borrowed) => quote_spanned!(span=> arg_ref::<#borrowed, #error, _>),
         };
         // From the first token of the user's type to the last: that is what rustc then blames.
-        let value = parenthesized(name, at(last_span(ty)));
+        let value = parenthesized(name, end_of(ty));
         Input {
             given: quote_spanned!(span=> .arg(#runtime::__private::#make #value)),
             passed: match &param.form {
@@ -182,10 +183,6 @@ impl Plan<'_> {
 /// `|| -> usize { workers }`, which a static can keep until it is wanted.
 fn counted(expression: &Expr) -> TokenStream {
     quote_spanned!(at(expression.span())=> || -> ::core::primitive::usize { #expression })
-}
-
-fn last_span(ty: &Type) -> Span {
-    ty.to_token_stream().into_iter().last().map_or_else(|| ty.span(), |token| token.span())
 }
 
 fn parenthesized(name: &Ident, span: Span) -> Group {

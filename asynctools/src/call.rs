@@ -296,6 +296,16 @@ impl<T: Send + 'static> AsyncValue<T> {
     }
 
     /// A handle that many can read, clone, and pass on. Never blocks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::parallel;
+    ///
+    /// let answer = parallel(|| 42).shared();
+    /// let same = answer.clone();
+    /// assert_eq!(answer.get(), same.get());
+    /// ```
     pub fn shared(self) -> Shared<T>
     where
         T: Sync,

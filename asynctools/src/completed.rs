@@ -22,7 +22,7 @@ use crate::node::raise;
 use crate::site::CallSite;
 use crate::value::AsyncValue;
 
-/// The calls of an [`AsyncList`] as they end, made by [`AsyncList::as_completed`].
+/// The calls of an [`AsyncList`](crate::AsyncList) as they end, made by [`as_completed`](crate::AsyncList::as_completed).
 ///
 /// [`next`](Iterator::next) blocks until one more call has ended. Dropping it lets the rest go on.
 #[must_use = "the calls run, but their results are lost"]

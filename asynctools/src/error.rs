@@ -43,7 +43,7 @@ pub enum TaskError {
     /// The system refused the thread that the call needed.
     Spawn(SpawnError),
     /// A wait was given up: a call that it needs has no thread, and the system refused one. The awaited call goes on.
-    WouldDeadlock(Stuck),
+    WouldDeadlock(SpawnError),
     /// A call that this one needed ended without a value, so this one never ran.
     Upstream(Box<Upstream>),
 }
@@ -87,8 +87,7 @@ impl TaskError {
     pub fn path(&self) -> impl Iterator<Item = CallSite> {
         let (own, way) = match self {
             Self::Panicked(panic) => (Some(panic.0.site), None),
-            Self::Spawn(refused) => (Some(refused.0.site), None),
-            Self::WouldDeadlock(stuck) => (Some(stuck.0.site), None),
+            Self::Spawn(refused) | Self::WouldDeadlock(refused) => (Some(refused.0.site), None),
             Self::Upstream(upstream) => (None, Some(upstream.near.iter().rev().chain(upstream.far.iter().rev()))),
             Self::Cancelled | Self::Closed | Self::Rejected | Self::Abandoned => (None, None),
         };
@@ -122,7 +121,7 @@ impl TaskError {
             Self::Rejected => f.write_str("rejected: the queue of the pool is full"),
             Self::Abandoned => f.write_str("abandoned: the promise was dropped unset"),
             Self::Spawn(refused) => write!(f, "no thread: {}", refused.0.error),
-            Self::WouldDeadlock(stuck) => write!(f, "waiting would deadlock: no thread for it: {}", stuck.0.error),
+            Self::WouldDeadlock(refused) => write!(f, "waiting would deadlock: no thread for it: {}", refused.0.error),
             Self::Upstream(upstream) => upstream.root.what(f),
         }
     }
@@ -155,8 +154,7 @@ impl Error for TaskError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Upstream(upstream) => Some(&upstream.root),
-            Self::Spawn(refused) => Some(&refused.0.error),
-            Self::WouldDeadlock(stuck) => Some(&stuck.0.error),
+            Self::Spawn(refused) | Self::WouldDeadlock(refused) => Some(&refused.0.error),
             _ => None,
         }
     }
@@ -191,12 +189,38 @@ impl Upstream {
     }
 
     /// The calls that the path leaves out between its 8 nearest and its 8 farthest.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncValue, TaskError};
+    ///
+    /// let (promise, mut value) = AsyncValue::<u8>::promise();
+    /// for _ in 0..20 {
+    ///     value = value.map(|n| n);
+    /// }
+    /// drop(promise);
+    /// let Err(TaskError::Upstream(upstream)) = value.outcome() else { unreachable!() };
+    /// assert_eq!(upstream.left_out(), 21 - 16);
+    /// ```
     #[must_use]
     pub fn left_out(&self) -> usize {
         self.left_out
     }
 
     /// How many more arguments were lost on the way than those that the path follows.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue, TaskError};
+    ///
+    /// let (promises, values): (Vec<_>, AsyncList<u8>) = (0..3).map(|_| AsyncValue::promise()).unzip();
+    /// let all = values.map(|numbers| numbers.len());
+    /// drop(promises);
+    /// let Err(TaskError::Upstream(upstream)) = all.outcome() else { unreachable!() };
+    /// assert_eq!(upstream.others(), 2);
+    /// ```
     #[must_use]
     pub fn others(&self) -> usize {
         self.others
@@ -234,12 +258,31 @@ impl Panic {
     }
 
     /// The text of the panic; `Box<dyn Any>` for a payload that is no text, as std prints it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{TaskError, parallel};
+    ///
+    /// let Err(TaskError::Panicked(panic)) = parallel(|| -> u8 { panic!("no luck") }).outcome() else { unreachable!() };
+    /// assert_eq!(panic.message(), "no luck");
+    /// ```
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
     /// The payload, for [`resume_unwind`](std::panic::resume_unwind); `None` for all but the first reader of this panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{TaskError, parallel};
+    ///
+    /// let Err(TaskError::Panicked(panic)) = parallel(|| -> u8 { panic!("no luck") }).outcome() else { unreachable!() };
+    /// assert!(panic.take_payload().unwrap().is::<&str>());
+    /// assert!(panic.take_payload().is_none());
+    /// ```
     #[must_use]
     pub fn take_payload(&self) -> Option<Box<dyn Any + Send>> {
         self.0.payload.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -268,13 +311,9 @@ pub(crate) fn discard<T>(value: T) {
     }
 }
 
-/// A thread that the system refused to a call: the content of [`TaskError::Spawn`].
+/// A thread that the system refused: the content of [`TaskError::Spawn`] and [`TaskError::WouldDeadlock`].
 #[derive(Clone, Debug)]
 pub struct SpawnError(Arc<Refusal>);
-
-/// A wait that could not end: the content of [`TaskError::WouldDeadlock`].
-#[derive(Clone, Debug)]
-pub struct Stuck(Arc<Refusal>);
 
 #[derive(Debug)]
 struct Refusal {
@@ -288,18 +327,17 @@ impl SpawnError {
     }
 
     /// What the system said.
-    #[must_use]
-    pub fn io_error(&self) -> &io::Error {
-        &self.0.error
-    }
-}
-
-impl Stuck {
-    pub(crate) fn new(site: CallSite, error: io::Error) -> Self {
-        Self(Arc::new(Refusal { site, error }))
-    }
-
-    /// What the system said when it refused the thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{Pool, TaskError};
+    ///
+    /// // More than any system has.
+    /// let pool = Pool::builder().workers(1).stack_size(1 << 46).build().unwrap();
+    /// let Err(TaskError::Spawn(refused)) = pool.spawn(|| 5).outcome() else { unreachable!() };
+    /// assert_ne!(refused.io_error().to_string(), "");
+    /// ```
     #[must_use]
     pub fn io_error(&self) -> &io::Error {
         &self.0.error
@@ -371,6 +409,14 @@ impl BuildError {
     }
 
     /// The builder's method whose value was refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    ///
+    /// assert_eq!(Pool::builder().name("a\0b").build().unwrap_err().field(), "name");
+    /// ```
     #[must_use]
     pub fn field(&self) -> &'static str {
         self.field

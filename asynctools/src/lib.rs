@@ -115,7 +115,6 @@ pub use crate::error::BuildError;
 pub use crate::error::CallError;
 pub use crate::error::Panic;
 pub use crate::error::SpawnError;
-pub use crate::error::Stuck;
 pub use crate::error::TaskError;
 pub use crate::error::Upstream;
 pub use crate::limits::OnFull;

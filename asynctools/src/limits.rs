@@ -21,7 +21,7 @@ pub enum OnFull {
     Block,
     /// The caller runs the call itself, over the ceiling of the pool.
     RunHere,
-    /// The call ends at once as [`TaskError::Rejected`].
+    /// The call ends at once as [`TaskError::Rejected`](crate::TaskError::Rejected).
     Reject,
 }
 

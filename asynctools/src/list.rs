@@ -79,23 +79,60 @@ impl<T> AsyncList<T> {
     }
 
     /// Adds a call at the end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, parallel};
+    ///
+    /// let mut list = AsyncList::new();
+    /// list.push(parallel(|| 5));
+    /// assert_eq!(list.get(), [5]);
+    /// ```
     pub fn push(&mut self, value: AsyncValue<T>) {
         self.values.push(value);
     }
 
     /// How many calls there are, ended or not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue};
+    ///
+    /// assert_eq!(AsyncList::from(vec![AsyncValue::ready(5)]).len(), 1);
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
     /// Whether there is no call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::AsyncList;
+    ///
+    /// assert!(AsyncList::<u8>::new().is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
     /// The handles, in call order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    ///
+    /// let pool = Pool::new(2);
+    /// let list = pool.map(0..3, |n| n);
+    /// list.wait();
+    /// assert!(list.iter().all(|call| call.is_finished()));
+    /// ```
     pub fn iter(&self) -> std::slice::Iter<'_, AsyncValue<T>> {
         self.values.iter()
     }
@@ -106,6 +143,15 @@ impl<T> AsyncList<T> {
     ///
     /// With the first loss in call order, as [`AsyncValue::get`] does, as soon as the calls before it have ended; the rest
     /// goes on detached.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    ///
+    /// let pool = Pool::new(2);
+    /// assert_eq!(pool.map(1..4, |n| n * n).get(), [1, 4, 9]);
+    /// ```
     #[expect(clippy::must_use_candidate, reason = "of calls without results one only wants the end")]
     #[track_caller]
     pub fn get(self) -> Vec<T> {
@@ -153,6 +199,17 @@ impl<T> AsyncList<T> {
     /// # Panics
     ///
     /// When the wait can never end ([`TaskError::WouldDeadlock`]); never because a call was lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    ///
+    /// let pool = Pool::new(2);
+    /// let list = pool.map(0..3, |n| n);
+    /// list.wait();
+    /// assert!(list.is_finished());
+    /// ```
     #[track_caller]
     pub fn wait(&self) {
         if !self.block(None) {
@@ -161,6 +218,19 @@ impl<T> AsyncList<T> {
     }
 
     /// As [`wait`](Self::wait), for no longer than `timeout` in all: whether every call has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue};
+    /// use std::time::Duration;
+    ///
+    /// let (promise, value) = AsyncValue::<u8>::promise();
+    /// let list = AsyncList::from(vec![value]);
+    /// assert!(!list.wait_timeout(Duration::from_millis(1)));
+    /// promise.set(5);
+    /// assert!(list.wait_timeout(Duration::ZERO));
+    /// ```
     #[must_use]
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
         let Some(deadline) = deadline(timeout) else {
@@ -198,12 +268,35 @@ impl<T> AsyncList<T> {
     }
 
     /// Whether every call has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue};
+    ///
+    /// let (promise, value) = AsyncValue::promise();
+    /// let list = AsyncList::from(vec![AsyncValue::ready(1), value]);
+    /// assert!(!list.is_finished());
+    /// promise.set(2);
+    /// assert!(list.is_finished());
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.values.iter().all(AsyncValue::is_finished)
     }
 
     /// Whether a call has ended without a value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue};
+    ///
+    /// let (promise, value) = AsyncValue::promise();
+    /// let list = AsyncList::from(vec![AsyncValue::ready(1), value]);
+    /// drop(promise);
+    /// assert!(list.is_error());
+    /// ```
     #[must_use]
     pub fn is_error(&self) -> bool {
         self.values.iter().any(AsyncValue::is_error)

@@ -81,6 +81,16 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// # Panics
     ///
     /// As [`AsyncValue::get`]: the first reader of a panic gets its payload, the others its text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::parallel;
+    ///
+    /// let text = parallel(|| "some text".to_owned()).shared();
+    /// assert_eq!(text.get().len(), 9);
+    /// assert_eq!(text.clone().get(), "some text");
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn get(&self) -> &T {
@@ -138,6 +148,16 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// # Panics
     ///
     /// When the wait can never end ([`TaskError::WouldDeadlock`]); never because the call was lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::parallel;
+    ///
+    /// let text = parallel(|| "some text").shared();
+    /// text.wait();
+    /// assert_eq!(text.try_get(), Some(&"some text"));
+    /// ```
     #[track_caller]
     pub fn wait(&self) {
         if let Err(error) = block(&self.call(), None, None) {
@@ -165,12 +185,35 @@ impl<T: Send + Sync + 'static> Shared<T> {
     }
 
     /// Whether the call has ended, with a value or without.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::AsyncValue;
+    ///
+    /// let (promise, value) = AsyncValue::promise();
+    /// let shared = value.shared();
+    /// assert!(!shared.is_finished());
+    /// promise.set(5);
+    /// assert!(shared.is_finished());
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.hub.is_done()
     }
 
     /// Whether the call has ended without a value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::AsyncValue;
+    ///
+    /// let (promise, value) = AsyncValue::<u8>::promise();
+    /// let shared = value.shared();
+    /// drop(promise);
+    /// assert!(shared.is_error());
+    /// ```
     #[must_use]
     pub fn is_error(&self) -> bool {
         matches!(self.hub.outcome.get(), Some(Err(_)))

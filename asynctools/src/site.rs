@@ -24,7 +24,7 @@ impl Function {
     }
 }
 
-/// One call on the way of a [`TaskError`]: the function that was called, and where.
+/// One call on the way of a [`TaskError`](crate::TaskError): the function that was called, and where.
 ///
 /// Prints as `fetch (src/main.rs:12)`. A call made through a function value (`urls.iter().map(fetch)`) has no line of its
 /// own in the program; its site is the line of the function.
@@ -56,18 +56,48 @@ impl CallSite {
     }
 
     /// The path of the function (`my_crate::net::fetch`), or for a closure the name of the method that took it (`spawn`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::parallel;
+    ///
+    /// let (line, call) = (line!(), parallel(|| panic!("no luck")));
+    /// let site = call.outcome().unwrap_err().path().next().unwrap();
+    /// assert!(site.function() == "parallel");
+    /// ```
     #[must_use]
     pub fn function(&self) -> &'static str {
         self.function.path
     }
 
     /// The file of the call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::parallel;
+    ///
+    /// let (line, call) = (line!(), parallel(|| panic!("no luck")));
+    /// let site = call.outcome().unwrap_err().path().next().unwrap();
+    /// assert!(site.file() == file!());
+    /// ```
     #[must_use]
     pub fn file(&self) -> &'static str {
         if self.is_through_value() { self.function.file } else { self.location.file() }
     }
 
     /// The line of the call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::parallel;
+    ///
+    /// let (line, call) = (line!(), parallel(|| panic!("no luck")));
+    /// let site = call.outcome().unwrap_err().path().next().unwrap();
+    /// assert!(site.line() == line);
+    /// ```
     #[must_use]
     pub fn line(&self) -> u32 {
         if self.is_through_value() { self.function.line } else { self.location.line() }

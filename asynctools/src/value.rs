@@ -138,6 +138,14 @@ impl<T> AsyncValue<T> {
     ///
     /// With the payload of the call if it panicked (of several readers of one panic the first gets the payload, the others
     /// its text); with a message that names the call if it was lost in another way. [`outcome`](Self::outcome) does not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::parallel;
+    ///
+    /// assert_eq!(parallel(|| 2 + 3).get(), 5);
+    /// ```
     #[expect(clippy::must_use_candidate, reason = "of a call without a result one only wants the end")]
     #[track_caller]
     pub fn get(mut self) -> T {
@@ -246,6 +254,16 @@ impl<T> AsyncValue<T> {
     /// # Panics
     ///
     /// When the wait can never end ([`TaskError::WouldDeadlock`]); never because the call was lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::parallel;
+    ///
+    /// let call = parallel(|| 5);
+    /// call.wait();
+    /// assert!(call.is_finished());
+    /// ```
     #[track_caller]
     pub fn wait(&self) {
         if let Err(error) = self.block(None) {
@@ -279,6 +297,17 @@ impl<T> AsyncValue<T> {
     }
 
     /// Whether the call has ended, with a value or without.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::AsyncValue;
+    ///
+    /// let (promise, value) = AsyncValue::promise();
+    /// assert!(!value.is_finished());
+    /// promise.set(5);
+    /// assert!(value.is_finished());
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.node().is_done()
@@ -386,6 +415,16 @@ impl<T> fmt::Debug for AsyncValue<T> {
 
 impl<T: Send + 'static> Promise<T> {
     /// Sets the value. Setting twice does not compile.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::AsyncValue;
+    ///
+    /// let (promise, value) = AsyncValue::promise();
+    /// promise.set(5);
+    /// assert_eq!(value.get(), 5);
+    /// ```
     pub fn set(self, value: T) {
         self.end(Ok(value));
     }

@@ -18,7 +18,7 @@ use crate::context::Parked;
 use crate::context::Survey;
 use crate::context::Waiter;
 use crate::crew::Crew;
-use crate::error::Stuck;
+use crate::error::SpawnError;
 use crate::error::TaskError;
 use crate::places::FRONT;
 use crate::places::OVER;
@@ -242,7 +242,7 @@ impl Worker {
             enlisted = true;
             if let Err(error) = self.berth.crew.leave(&self.berth.seat, help) {
                 match deadline {
-                    None => break Err(TaskError::WouldDeadlock(Stuck::new(call.site(), error))),
+                    None => break Err(TaskError::WouldDeadlock(SpawnError::new(call.site(), error))),
                     // It ends by itself, and until then a thread may come free.
                     Some(deadline) => thread::park_timeout(deadline.saturating_duration_since(Instant::now())),
                 }

@@ -2,3 +2,7 @@
 
 mod helpers;
 mod value;
+
+mod fates;
+mod dataflow;
+mod infer;

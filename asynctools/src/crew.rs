@@ -67,6 +67,9 @@ pub(crate) struct Crew {
     pub(crate) flags: Padded<AtomicU8>,
     /// Entries of the queue that nobody has to run. Below zero for a moment when one is taken out before it is counted.
     pub(crate) shells: Padded<AtomicIsize>,
+    /// Threads with a place that found the queue empty, or were just given one, and look for a call. Each takes one, and
+    /// then sees to the next; so nobody else is woken for a call that one of them will take.
+    pub(crate) searching: Padded<AtomicUsize>,
     pub(crate) cancelled: AtomicUsize,
     pub(crate) places: Mutex<Places>,
     /// A worker has left a closed pool.
@@ -113,6 +116,7 @@ impl Crew {
             receiver,
             flags: Padded::default(),
             shells: Padded::default(),
+            searching: Padded::default(),
             cancelled: AtomicUsize::new(0),
             places: Mutex::new(Places { target, ..Places::default() }),
             gone: Condvar::new(),
@@ -156,6 +160,11 @@ impl Crew {
         fence(Ordering::SeqCst);
     }
 
+    /// About: the lock is not taken for it.
+    pub(crate) fn queue_len(&self) -> usize {
+        self.receiver.len() + usize::from(self.has(FRONT))
+    }
+
     pub(crate) fn has_queued(&self, places: &Places) -> bool {
         !places.front.is_empty() || !self.receiver.is_empty()
     }
@@ -188,11 +197,7 @@ impl Crew {
             node.lose(TaskError::Closed);
             return;
         }
-        if let Err(error) = self.hire(1)
-            && (self.how.own_threads || self.lock().busy == 0)
-        {
-            node.lose(TaskError::Spawn(SpawnError::new(node.site(), error)));
-        }
+        self.hire_or_starve(1);
     }
 
     /// Ends a call that was not taken in.
@@ -248,8 +253,11 @@ impl Crew {
     // Threads get places.
 
     /// Gives places to as many as `limit` threads while there are calls for them and places left.
-    pub(crate) fn hire(self: &Arc<Self>, limit: usize) -> io::Result<()> {
+    fn hire(self: &Arc<Self>, limit: usize) -> io::Result<()> {
         for _ in 0..limit {
+            if self.queue_len() <= self.searching.0.load(Ordering::SeqCst) {
+                break;
+            }
             let places = self.lock();
             if places.busy >= places.target || !self.has_queued(&places) {
                 break;
@@ -259,9 +267,28 @@ impl Crew {
         Ok(())
     }
 
+    /// As [`hire`](Self::hire). If no thread can be had and nobody else has a place, nobody is left who could take the calls in
+    /// the queue, and nobody would say when that changes: they end.
+    pub(crate) fn hire_or_starve(self: &Arc<Self>, limit: usize) {
+        let Err(error) = self.hire(limit) else { return };
+        let places = self.lock();
+        if places.target == 0 || (places.busy > 0 && !self.how.own_threads) {
+            return;
+        }
+        drop(places);
+        for call in self.take_queue() {
+            let again = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+            call.lose(TaskError::Spawn(SpawnError::new(call.site(), again)));
+        }
+    }
+
     /// Gives a place to a parked thread, or to a new one, which then starts with `errand`.
     fn place(self: &Arc<Self>, mut places: MutexGuard<'_, Places>, errand: Option<Arc<Help>>) -> io::Result<()> {
         places.busy += 1;
+        let searches = errand.is_none();
+        if searches {
+            self.searching.0.fetch_add(1, Ordering::SeqCst);
+        }
         if let Some(seat) = places.parked.pop() {
             *lock(&seat.errand) = errand;
             seat.mode.store(ACTIVE, Ordering::Release);
@@ -295,6 +322,9 @@ impl Crew {
             Ok(handle) => *lock(&seat.handle) = Some(handle),
             Err(error) => {
                 let mut places = self.lock();
+                if searches {
+                    self.searching.0.fetch_sub(1, Ordering::SeqCst);
+                }
                 places.busy -= 1;
                 places.threads -= 1;
                 places.seats.remove(&seat.number);
@@ -319,17 +349,16 @@ impl Crew {
         drop(places);
         self.room.notify_one();
         let errand = help.filter(|help| help.hand_over());
-        let hired = match errand {
-            Some(errand) => self.place(self.lock(), Some(errand.clone())),
-            None => self.hire(1),
+        let Some(errand) = errand else {
+            self.hire_or_starve(1);
+            return Ok(());
         };
-        let Err(error) = hired else { return Ok(()) };
-        if errand.is_some() && self.lock().busy == 0 {
-            self.resume(seat);
-            return Err(error);
+        let Err(error) = self.place(self.lock(), Some(errand.clone())) else { return Ok(()) };
+        if self.lock().busy > 0 {
+            return Ok(());
         }
-        self.starve(&error);
-        Ok(())
+        self.resume(seat);
+        Err(error)
     }
 
     /// A worker in a wait has its place again, at once: it may hold a lock that others want.
@@ -371,20 +400,6 @@ impl Crew {
         self.publish(&places);
         drop(places);
         drop(shells);
-    }
-
-    /// No thread could be had: if nobody has a place, nobody is left who could take the calls in the queue, and nobody would
-    /// say when that changes.
-    pub(crate) fn starve(&self, error: &io::Error) {
-        let places = self.lock();
-        if places.busy > 0 || places.target == 0 {
-            return;
-        }
-        drop(places);
-        for call in self.take_queue() {
-            let again = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
-            call.lose(TaskError::Spawn(SpawnError::new(call.site(), again)));
-        }
     }
 }
 

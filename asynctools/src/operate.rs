@@ -31,9 +31,7 @@ impl Crew {
         let waiting = places.front.len() + self.receiver.len();
         drop(places);
         self.room.notify_all();
-        if let Err(error) = self.hire(waiting) {
-            self.starve(&error);
-        }
+        self.hire_or_starve(waiting);
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -25,6 +25,7 @@ use crate::places::OVER;
 use crate::places::PARKED;
 use crate::places::Places;
 use crate::places::Seat;
+use crate::places::VACANT;
 
 // Implementation
 //
@@ -74,26 +75,35 @@ pub(crate) fn main(crew: Arc<Crew>, seat: Arc<Seat>) {
 const SPARE_TIMEOUT: Duration = Duration::from_millis(200);
 /// How often a worker looks for a call before it parks: waking it costs its submitter microseconds.
 const SPINS: u32 = 100;
+/// The last turns let others run, who may have a call to submit.
+const YIELDS: u32 = 4;
 /// Below so many shells a queue is not swept.
 const SWEEP: isize = 1024;
 
 impl Crew {
     /// Runs calls on the current thread until it is not needed any more.
     pub(crate) fn serve(self: &Arc<Self>, seat: &Arc<Seat>) {
+        let mut searching = !self.run_errands(seat);
         loop {
-            while let Some(errand) = seat.take_errand() {
-                while let Some(call) = errand.pop() {
-                    self.run_early(seat, call);
-                }
-            }
-            if let Some(call) = self.next_call() {
+            if let Some(call) = self.next_call(&mut searching) {
                 if !call.run(&(&**self, &**seat)) {
                     self.shells.0.fetch_sub(1, Ordering::Relaxed);
                 }
-            } else if !self.stand_down(seat) {
+            } else if self.stand_down(seat, searching) {
+                searching = !self.run_errands(seat);
+            } else {
                 return;
             }
         }
+    }
+
+    /// What a thread in the place of a waiter starts with: whether there was anything.
+    fn run_errands(&self, seat: &Seat) -> bool {
+        let Some(errand) = seat.take_errand() else { return false };
+        while let Some(call) = errand.pop() {
+            self.run_early(seat, call);
+        }
+        true
     }
 
     /// Runs a call of this pool before its turn, if nobody has taken it.
@@ -105,22 +115,27 @@ impl Crew {
         ran
     }
 
-    fn next_call(&self) -> Option<Arc<dyn Call>> {
+    /// The next call in the queue; `None` when this thread should stand down. Looks for a while before it gives up.
+    fn next_call(self: &Arc<Self>, searching: &mut bool) -> Option<Arc<dyn Call>> {
         for turn in 0..SPINS {
             if self.has(OVER | FRONT) {
                 break;
             }
             if let Ok(call) = self.receiver.try_recv() {
-                if !self.has(OVER) {
-                    return Some(call);
+                if self.has(OVER) {
+                    // Taken before the pool was paused, or submitted after: it may not start.
+                    let mut places = self.lock();
+                    places.front.push_front(call);
+                    self.publish(&places);
+                    break;
                 }
-                // Taken before the pool was paused, or submitted after: it may not start.
-                let mut places = self.lock();
-                places.front.push_front(call);
-                self.publish(&places);
-                break;
+                self.found(searching);
+                return Some(call);
             }
-            if turn + 4 < SPINS { std::hint::spin_loop() } else { thread::yield_now() }
+            if !std::mem::replace(searching, true) {
+                self.searching.0.fetch_add(1, Ordering::SeqCst);
+            }
+            if turn + YIELDS < SPINS { std::hint::spin_loop() } else { thread::yield_now() }
         }
         let mut places = self.lock();
         if places.busy > places.target {
@@ -128,16 +143,34 @@ impl Crew {
         }
         let call = places.front.pop_front();
         self.publish(&places);
+        drop(places);
+        if call.is_some() {
+            self.found(searching);
+        }
         call
     }
 
+    /// This thread has found a call. Others may stand in the queue for whom nobody was woken because it was searching.
+    fn found(self: &Arc<Self>, searching: &mut bool) {
+        if std::mem::replace(searching, false) {
+            self.searching.0.fetch_sub(1, Ordering::SeqCst);
+            if self.has(VACANT) {
+                self.hire_or_starve(1);
+            }
+        }
+    }
+
     /// Parks until there is something to do; `false` when the thread should end.
-    fn stand_down(self: &Arc<Self>, seat: &Arc<Seat>) -> bool {
+    fn stand_down(self: &Arc<Self>, seat: &Arc<Seat>, searching: bool) -> bool {
         let mut places = self.lock();
         places.busy -= 1;
+        if searching {
+            self.searching.0.fetch_sub(1, Ordering::SeqCst);
+        }
         self.publish(&places);
         if places.busy < places.target && self.has_queued(&places) {
             places.busy += 1;
+            self.searching.0.fetch_add(1, Ordering::SeqCst);
             self.publish(&places);
             return true;
         }

@@ -6,3 +6,8 @@ mod value;
 mod fates;
 mod dataflow;
 mod infer;
+mod edges;
+mod lend;
+mod grammar;
+mod hygiene;
+mod strict;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::arg::Arg;
 use crate::arg::ArgRef;
 use crate::context;
-use crate::context::Call as Node;
+use crate::context::Call as AnyCall;
 use crate::context::Home;
 use crate::context::HomeId;
 use crate::error::TaskError;
@@ -150,7 +150,7 @@ impl Home for Gone {
         self.0
     }
 
-    fn admit(self: Arc<Self>, call: Arc<dyn Node>, _inside: bool, _at_call: bool) {
+    fn admit(self: Arc<Self>, call: Arc<dyn AnyCall>, _inside: bool, _at_call: bool) {
         call.lose(TaskError::Closed);
     }
 
@@ -188,7 +188,7 @@ where
 struct End<I>(I);
 
 impl<T: 'static> Source<(), Infallible> for End<AsyncValue<T>> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Node>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn AnyCall>)) {
         add(self.0.node().clone());
     }
 
@@ -206,7 +206,7 @@ impl<T: 'static> Source<(), Infallible> for End<AsyncValue<T>> {
 }
 
 impl<T: 'static> Source<(), Infallible> for End<AsyncList<T>> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Node>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn AnyCall>)) {
         self.0.iter().for_each(|value| add(value.node().clone()));
     }
 

@@ -2,12 +2,15 @@
 
 mod helpers;
 mod value;
+mod promise;
 
 mod fates;
 mod dataflow;
 mod infer;
 mod edges;
 mod lend;
+mod provenance;
+mod combinators;
 mod grammar;
 mod hygiene;
 mod strict;

@@ -11,6 +11,7 @@ mod edges;
 mod lend;
 mod provenance;
 mod combinators;
+mod cancel;
 mod grammar;
 mod hygiene;
 mod strict;

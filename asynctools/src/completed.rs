@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::iter::FusedIterator;
+use std::panic::RefUnwindSafe;
+use std::panic::UnwindSafe;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Instant;
@@ -137,6 +139,9 @@ impl<T> Drop for AsCompleted<T> {
         self.finish();
     }
 }
+
+impl<T> UnwindSafe for AsCompleted<T> {}
+impl<T> RefUnwindSafe for AsCompleted<T> {}
 
 impl<T> fmt::Debug for AsCompleted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,3 @@
+//! Costs besides time.
+
+fn main() {}

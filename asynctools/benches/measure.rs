@@ -1,0 +1,238 @@
+//! How works are measured: rounds in which all systems take turns, quartiles, and bars.
+
+use std::hint::black_box;
+use std::thread::sleep;
+use std::time::Duration;
+use std::time::Instant;
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Scale {
+    pub(crate) rounds: usize,
+    /// The counts of the works are divided by it.
+    pub(crate) divisor: u64,
+}
+
+impl Scale {
+    pub(crate) fn calls(self, full: u64) -> u64 {
+        (full / self.divisor).max(2)
+    }
+}
+
+/// One turn of one system: nanoseconds per call.
+type Turn = Box<dyn FnMut() -> f64>;
+
+/// Something that several systems can do.
+pub(crate) struct Work {
+    pub(crate) name: &'static str,
+    /// What one of its nanoseconds is for.
+    pub(crate) per: &'static str,
+    systems: Vec<System>,
+    bars: Vec<Bar>,
+}
+
+struct System {
+    name: &'static str,
+    ours: bool,
+    turn: Turn,
+}
+
+/// What a system of ours is compared with.
+#[derive(Clone, Copy)]
+pub(crate) enum Against {
+    /// The peer with the least median.
+    Best,
+    System(&'static str),
+    /// So many nanoseconds, which no system can beat.
+    Ideal(f64),
+}
+
+struct Bar {
+    ours: &'static str,
+    against: Against,
+    at_most: Option<f64>,
+}
+
+impl Work {
+    pub(crate) fn new(name: &'static str, per: &'static str) -> Self {
+        Self { name, per, systems: Vec::new(), bars: Vec::new() }
+    }
+
+    pub(crate) fn ours(self, name: &'static str, turn: impl FnMut() -> f64 + 'static) -> Self {
+        self.system(name, true, Box::new(turn))
+    }
+
+    pub(crate) fn peer(self, name: &'static str, turn: impl FnMut() -> f64 + 'static) -> Self {
+        self.system(name, false, Box::new(turn))
+    }
+
+    fn system(mut self, name: &'static str, ours: bool, turn: Turn) -> Self {
+        self.systems.push(System { name, ours, turn });
+        self
+    }
+
+    /// A ratio that is at most that.
+    pub(crate) fn bar(mut self, ours: &'static str, against: Against, at_most: f64) -> Self {
+        self.bars.push(Bar { ours, against, at_most: Some(at_most) });
+        self
+    }
+
+    /// A ratio that is shown and not judged.
+    pub(crate) fn compare(mut self, ours: &'static str, against: Against) -> Self {
+        self.bars.push(Bar { ours, against, at_most: None });
+        self
+    }
+
+    /// Lets all systems take turns, each round from another one on, after one round that warms them up.
+    pub(crate) fn measure(mut self, scale: Scale) -> Measured {
+        let count = self.systems.len();
+        let mut times = vec![Vec::with_capacity(scale.rounds); count];
+        for round in 0..=scale.rounds {
+            for turn in 0..count {
+                let system = (round + turn) % count;
+                // The threads of the one before park meanwhile.
+                sleep(Duration::from_millis(2));
+                let time = (self.systems[system].turn)();
+                if round > 0 {
+                    times[system].push(time);
+                }
+            }
+        }
+        let systems = self.systems.iter().zip(times);
+        let systems = systems.map(|(system, turns)| Times { name: system.name, ours: system.ours, turns }).collect();
+        Measured { name: self.name, per: self.per, systems, bars: self.bars }
+    }
+}
+
+/// The times of a system, one per round.
+pub(crate) struct Times {
+    pub(crate) name: &'static str,
+    pub(crate) ours: bool,
+    turns: Vec<f64>,
+}
+
+impl Times {
+    pub(crate) fn quartiles(&self) -> Quartiles {
+        Quartiles::of(self.turns.clone())
+    }
+}
+
+/// A work after its rounds.
+pub(crate) struct Measured {
+    pub(crate) name: &'static str,
+    pub(crate) per: &'static str,
+    pub(crate) systems: Vec<Times>,
+    bars: Vec<Bar>,
+}
+
+impl Measured {
+    fn find(&self, name: &str) -> &Times {
+        self.systems.iter().find(|system| system.name == name).expect("bars name systems of their work")
+    }
+
+    fn best(&self) -> &Times {
+        let peers = self.systems.iter().filter(|system| !system.ours);
+        peers.min_by(|a, b| a.quartiles().median.total_cmp(&b.quartiles().median)).expect("a work has a peer")
+    }
+
+    /// What became of the bars.
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        self.bars.iter().map(|bar| self.row(bar)).collect()
+    }
+
+    fn row(&self, bar: &Bar) -> Row {
+        let ours = self.find(bar.ours);
+        let (against, theirs) = match bar.against {
+            Against::Best => (format!("best peer: {}", self.best().name), self.best().turns.clone()),
+            Against::System(name) => (name.to_owned(), self.find(name).turns.clone()),
+            Against::Ideal(time) => ("the ideal".to_owned(), vec![time; ours.turns.len()]),
+        };
+        let ratios = Quartiles::of(ours.turns.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect());
+        Row {
+            work: self.name.to_owned(),
+            ours: format!("{}: {}", ours.name, time(ours.quartiles().median)),
+            against: format!("{against}: {}", time(Quartiles::of(theirs).median)),
+            ratio: format!("{:.2} ({:.2}-{:.2})", ratios.median, ratios.first, ratios.third),
+            bar: bar.at_most.map_or_else(String::new, |bar| format!("{bar:.2}")),
+            verdict: bar.at_most.map(|bar| Verdict::of(&ratios, bar)),
+        }
+    }
+}
+
+/// A line of the table of bars.
+pub(crate) struct Row {
+    pub(crate) work: String,
+    pub(crate) ours: String,
+    pub(crate) against: String,
+    pub(crate) ratio: String,
+    pub(crate) bar: String,
+    pub(crate) verdict: Option<Verdict>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Held,
+    /// The median is over the bar, the lower quartile is not.
+    Close,
+    Missed,
+}
+
+impl Verdict {
+    fn of(ratios: &Quartiles, bar: f64) -> Self {
+        match () {
+            () if ratios.median <= bar => Self::Held,
+            () if ratios.first <= bar => Self::Close,
+            () => Self::Missed,
+        }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Close => "close",
+            Self::Missed => "MISSED",
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Quartiles {
+    pub(crate) first: f64,
+    pub(crate) median: f64,
+    pub(crate) third: f64,
+}
+
+impl Quartiles {
+    pub(crate) fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |quarter: usize| {
+            let place = (values.len() - 1) * quarter;
+            let (below, rest) = (values[place / 4], place % 4);
+            let above = values[(place / 4 + 1).min(values.len() - 1)];
+            [below, below * 0.75 + above * 0.25, f64::midpoint(below, above), below * 0.25 + above * 0.75][rest]
+        };
+        Self { first: at(1), median: at(2), third: at(3) }
+    }
+}
+
+/// A number of nanoseconds, for people.
+pub(crate) fn time(nanos: f64) -> String {
+    match nanos {
+        _ if nanos < 999.5 => format!("{nanos:.0} ns"),
+        _ if nanos < 9_995.0 => format!("{:.2} µs", nanos / 1e3),
+        _ if nanos < 999_500.0 => format!("{:.1} µs", nanos / 1e3),
+        _ => format!("{:.1} ms", nanos / 1e6),
+    }
+}
+
+/// The nanoseconds that `f` takes, per one of so many calls.
+pub(crate) fn per<R>(calls: u64, f: impl FnOnce() -> R) -> f64 {
+    let start = Instant::now();
+    black_box(f());
+    per_call(start.elapsed(), calls)
+}
+
+/// The nanoseconds of one of so many calls.
+pub(crate) fn per_call(time: Duration, calls: u64) -> f64 {
+    time.as_secs_f64() * 1e9 / f64::from(u32::try_from(calls).expect("no work makes so many calls"))
+}

@@ -18,12 +18,15 @@ use crate::plan::at;
 use crate::walk::Part;
 use crate::walk::walk_type;
 
-/// Lints of clippy that would blame the user for a signature that suits a call: its arguments move to another thread. On a
-/// public function most of them are silent by themselves, and the body's function is not public.
-const NOT_OF_A_CALL: [&str; 6] = [
+/// Lints of clippy that are not for the body's signature: it suits a call, whose arguments move to another thread, or the
+/// rewritten function has the same fault and says so.
+const NOT_OF_THE_BODY: [&str; 9] = [
     "boxed_local",
     "large_types_passed_by_value",
+    "missing_const_for_fn",
     "needless_pass_by_value",
+    "too_many_arguments",
+    "too_many_lines",
     "trivially_copy_pass_by_ref",
     "unnecessary_wraps",
     "unused_self",
@@ -134,7 +137,7 @@ impl Plan<'_> {
         let attrs = of_the_body(self.function, self.home);
         let span = self.name_span();
         let suits = |lint: &&&str| !sets_level(self.function, &format!("clippy::{lint}"));
-        let lints = NOT_OF_A_CALL.iter().filter(suits).map(|lint| Ident::new(lint, span));
+        let lints = NOT_OF_THE_BODY.iter().filter(suits).map(|lint| Ident::new(lint, span));
         let hidden = (self.home == Home::Hidden).then(|| {
             let reason = "the function that it is the body of is the one to be called dead";
             quote_spanned!(span=> #[doc(hidden)] #[allow(dead_code, reason = #reason)])

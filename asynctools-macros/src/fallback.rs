@@ -74,3 +74,73 @@ fn opaque(plan: &Plan<'_>, function: &Function) -> TokenStream {
     let (runtime, body) = (plan.runtime(plan.name_span()), plan.body_path());
     quote_spanned!(plan.name_span()=> #runtime::AsyncValue::ready(#body(#(#inputs),*)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use proc_macro2::{Group, TokenStream, TokenTree};
+
+    use crate::args::Args;
+    use crate::args::Attribute;
+    use crate::fallback::answer;
+    use crate::model::Item;
+    use crate::valid::check;
+
+    const ITEMS: [&str; 6] = [
+        "#[doc = \"x\"] #[expect(dead_code, reason = \"x\")] pub fn f<'a, T: Fn(&str) -> u8, const N: usize>(a: &'a str, \
+         #[cfg(x)] (b, mut c): (T, [u8; N])) -> io::Result<impl Iterator<Item = &'a T> + use<>> where for<'b> T: X<'b> { a }",
+        "async unsafe extern \"C\" fn f(self: &mut Rc<Self>, x: &mut dyn A, ...) -> ! { Self::x() }",
+        "const fn main(&'a self, _: fn(&u8) -> &u8, r#in: &(dyn A + B), f: impl for<'c> Fn(&'c u8)) -> (Result<A, impl E>) {}",
+        "default unsafe impl<T> !A for B<T> { fn f() {} }",
+        "fn f(a: <A as B>::C, b: *const &u8, c: &'static str, d: [&u8; 3]) -> Cow<'_, str>;",
+        "macro_rules! f { ($a:tt) => { fn $a() {} } }",
+    ];
+
+    const OPTIONS: &str = "workers = 5 , queue = if A < B { 1 } else { -1 } , on_full = \"block\" , pool = self . pool , \
+        sync = f , crate = :: a :: b , 5 = \"x\" , worker ( 1 ) , r#fn = .. , _ = = , , 'a";
+
+    /// Steps of Knuth's generator: as good as random here, and the same every time.
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(self.0 >> 33).unwrap_or_default() % limit
+        }
+
+        /// The tokens of `text` with some of them left out, doubled or in another place, at every depth.
+        fn shuffled(&mut self, text: &str) -> TokenStream {
+            let mut tokens: Vec<_> = TokenStream::from_str(text).unwrap_or_default().into_iter().collect();
+            for _ in 0..self.below(3) {
+                let (from, to) = (self.below(tokens.len().max(1)), self.below(tokens.len().max(1)));
+                match (self.below(3), tokens.get(from).cloned()) {
+                    (_, None) => {}
+                    (0, Some(_)) => drop(tokens.remove(from)),
+                    (1, Some(token)) => tokens.insert(to, token),
+                    (_, Some(_)) => tokens.swap(from, to),
+                }
+            }
+            let deeper = |token| match token {
+                TokenTree::Group(group) if self.below(2) == 0 => {
+                    let stream = self.shuffled(&group.stream().to_string());
+                    Group::new(group.delimiter(), stream).into()
+                }
+                other => other,
+            };
+            tokens.into_iter().map(deeper).collect()
+        }
+    }
+
+    #[test]
+    fn no_input_makes_it_panic() {
+        let mut dice = Dice(1);
+        for round in 0..3_000 {
+            let attribute = if dice.below(2) == 0 { Attribute::Parallel } else { Attribute::Pooled };
+            let args = Args::parse(attribute, dice.shuffled(OPTIONS));
+            let item = Item::parse(dice.shuffled(ITEMS[round % ITEMS.len()]));
+            let verdict = check(&args, &item);
+            answer(args, item, verdict);
+        }
+    }
+}

@@ -78,7 +78,13 @@ impl Plan<'_> {
                 owned.to_token_stream()
             }
         };
-        quote_spanned!(span=> #runtime::AsyncValue<#result>)
+        // The head of a function ends where its last token is. If that token is the user's, lints speak of the user's head,
+        // and what they say of the body's as well they say once.
+        let Signature { output, paren_token, .. } = &self.function.sig;
+        let last = output.to_token_stream().into_iter().last();
+        let last = last.map_or_else(|| paren_token.span.close(), |token| token.span());
+        let end = quote_spanned!(last=> >);
+        quote_spanned!(span=> #runtime::AsyncValue<#result #end)
     }
 }
 

@@ -214,7 +214,10 @@ impl Crew {
     /// whether one is refused does not hang on how fast a free worker was.
     fn find_room(&self, inside: bool) -> Room {
         let Some((bound, on_full)) = self.how.bound else { return Room::Found };
-        let is_full = |places: &mut Places| !places.closed && places.outstanding >= bound.saturating_add(places.target);
+        let is_full = |places: &mut Places| {
+            let outstanding = usize::try_from(places.outstanding).unwrap_or(0);
+            !places.closed && outstanding >= bound.saturating_add(places.target)
+        };
         let mut places = self.lock();
         if inside || !is_full(&mut places) {
             places.outstanding += 1;
@@ -244,7 +247,7 @@ impl Crew {
     fn make_room(&self) {
         if self.how.bound.is_some() {
             let mut places = self.lock();
-            places.outstanding = places.outstanding.saturating_sub(1);
+            places.outstanding -= 1;
             drop(places);
             self.room.notify_one();
         }
@@ -344,7 +347,7 @@ impl Crew {
         seat.mode.store(BLOCKED, Ordering::Release);
         places.busy -= 1;
         places.blocked += 1;
-        places.outstanding = places.outstanding.saturating_sub(1);
+        places.outstanding -= 1;
         self.publish(&places);
         drop(places);
         self.room.notify_one();

@@ -201,21 +201,19 @@ impl<B: Body> Node<B> {
         }
         let stopped = body.is_stopped();
         let State::Waiting(body) = std::mem::replace(&mut core.state, State::Running) else { return };
-        if stopped {
+        let home = if stopped { None } else { body.home() };
+        let Some((home, inside)) = home else {
+            // Never seen as queued: whoever took it, or took it out, would count a call that no pool has.
             drop(core);
-            let end = catch_unwind(AssertUnwindSafe(|| body.stop(self.site)));
+            let end = catch_unwind(AssertUnwindSafe(|| if stopped { body.stop(self.site) } else { Ok(body.run()) }));
             self.complete(end.unwrap_or_else(|payload| Err(TaskError::Panicked(Panic::new(self.site, payload)))));
             return;
-        }
-        let home = body.home();
+        };
         core.state = State::Queued(body);
         let helps = core.waiters.extract(|waiter| matches!(waiter, Kind::Plain(Waiter::Help(_))));
         drop(core);
         let call: Arc<dyn Call> = self.clone();
-        match home {
-            Some((home, inside)) => home.admit(call.clone(), inside, at_call),
-            None => drop(self.clone().run(&Uncounted)),
-        }
+        home.admit(call.clone(), inside, at_call);
         for help in helps {
             if let Kind::Plain(Waiter::Help(help)) = help {
                 help.push(call.clone());
@@ -276,14 +274,6 @@ impl<B: Body> Node<B> {
     }
 }
 
-/// For a call that runs no user code, and so is no call of any pool.
-struct Uncounted;
-
-impl Runner for Uncounted {
-    fn began(&self) {}
-    fn ended(&self, _panicked: bool) {}
-}
-
 impl<B: Body> Call for Node<B> {
     fn is_done(&self) -> bool {
         self.done.load(Ordering::Acquire)
@@ -323,8 +313,10 @@ impl<B: Body> Call for Node<B> {
         let unrun = std::mem::replace(&mut core.state, State::Running);
         drop(core);
         let queued = matches!(unrun, State::Queued(_));
+        // One that runs no user code is no call of the pool that what follows it runs on.
+        let counts = queued || matches!(&unrun, State::Waiting(body) if body.home().is_some());
         discard(unrun);
-        if let Some(home) = context::find_home(self.home) {
+        if counts && let Some(home) = context::find_home(self.home) {
             home.withdrawn(queued, matches!(error, TaskError::Cancelled));
         }
         self.complete(Err(error));

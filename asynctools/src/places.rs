@@ -50,8 +50,9 @@ pub(crate) struct Places {
     pub(crate) leaving: Vec<Arc<Seat>>,
     /// Calls that come before those in the channel: taken out of it and given back.
     pub(crate) front: VecDeque<Arc<dyn Call>>,
-    /// Of a bounded queue: calls that were taken in, have not ended, and are not blocked.
-    pub(crate) outstanding: usize,
+    /// Of a bounded queue: calls that were taken in, have not ended, and are not blocked. Below zero for a moment when one
+    /// that waited for its arguments ends before it is counted.
+    pub(crate) outstanding: isize,
     pub(crate) closed: bool,
     pub(crate) gone: bool,
     /// The counts of workers that have left, and of calls that ran elsewhere.

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::Barrier;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 use std::thread;
 
 use asynctools::AsyncList;
 use asynctools::AsyncValue;
 use asynctools::OnFull;
 use asynctools::Pool;
+use asynctools::Promise;
 use asynctools::TaskError;
 use asynctools::pooled;
 
@@ -17,6 +19,7 @@ use crate::fates::Fate;
 use crate::helpers::DropCounter;
 use crate::helpers::Gate;
 use crate::helpers::Token;
+use crate::helpers::until;
 use crate::helpers::watched;
 
 static ALONE: Pool = Pool::new(1);
@@ -194,46 +197,79 @@ fn first_cancels_what_has_not_started() {
     });
 }
 
+/// Cancels so many calls in the very moment when the value that they wait for is set: how many were cancelled.
+fn cancelled_in_the_moment_of_readiness<T>(rounds: usize, make: impl Fn(AsyncValue<u64>) -> AsyncValue<T>) -> usize {
+    let start = Arc::new(Barrier::new(2));
+    let (sender, promises) = mpsc::channel::<Promise<u64>>();
+    let setter = thread::spawn({
+        let start = start.clone();
+        move || {
+            for promise in promises {
+                start.wait();
+                promise.set(1);
+            }
+        }
+    });
+    let mut cancelled = 0;
+    for _ in 0..rounds {
+        let (promise, value) = AsyncValue::promise();
+        let call = make(value);
+        sender.send(promise).unwrap();
+        start.wait();
+        cancelled += usize::from(call.cancel());
+    }
+    drop(sender);
+    setter.join().unwrap();
+    cancelled
+}
+
 #[test]
 fn a_call_is_cancelled_or_runs_and_never_both() {
     watched(|| {
-        let start = Arc::new(Barrier::new(2));
-        let (sender, promises) = std::sync::mpsc::channel::<asynctools::Promise<u64>>();
-        let setter = thread::spawn({
-            let start = start.clone();
-            move || {
-                for promise in promises {
-                    start.wait();
-                    promise.set(1);
-                }
-            }
-        });
         let pool = Pool::new(1);
-        let drops = DropCounter::new();
-        let (mut cancelled, runs) = (0, Arc::new(AtomicUsize::new(0)));
-        for round in 1..=3000 {
-            let (promise, value) = AsyncValue::promise();
+        let (drops, runs) = (DropCounter::new(), Arc::new(AtomicUsize::new(0)));
+        let cancelled = cancelled_in_the_moment_of_readiness(3000, |value| {
             let (runs, token) = (runs.clone(), drops.token());
-            let call = pool.spawn(|| 1).zip(value).map(move |both| {
+            pool.spawn(|| 1).zip(value).map(move |_| {
                 runs.fetch_add(1, Ordering::SeqCst);
                 drop(token);
-                both
-            });
-            sender.send(promise).unwrap();
-            start.wait();
-            if round % 2 == 0 {
-                thread::yield_now();
-            }
-            cancelled += usize::from(call.cancel());
-        }
-        drop(sender);
-        setter.join().unwrap();
+            })
+        });
         pool.close();
         assert_eq!(cancelled + runs.load(Ordering::SeqCst), 3000);
         assert_eq!(drops.count(), 3000);
         let stats = pool.stats();
-        assert_eq!((stats.queued, stats.running), (0, 0));
-        assert_eq!(stats.cancelled, cancelled);
+        assert_eq!((stats.queued, stats.running, stats.cancelled), (0, 0, cancelled));
+    });
+}
+
+#[test]
+fn what_was_cancelled_in_the_moment_of_readiness_is_counted_right() {
+    watched(|| {
+        let pool = Arc::new(Pool::builder().workers(1).queue(1).on_full(OnFull::Reject).build().unwrap());
+        let bounded = Bounded { pool: pool.clone() };
+        cancelled_in_the_moment_of_readiness(10_000, |value| bounded.pass(value));
+        until("the pool rests", || pool.spawn(|| ()).outcome().is_ok());
+        pool.set_workers(0);
+        let queued = pool.spawn(|| ());
+        assert!(!queued.is_finished(), "no place was lost");
+        assert!(matches!(pool.spawn(|| ()).outcome(), Err(TaskError::Rejected)), "no place was won");
+        assert_eq!(pool.stats().queued, 1);
+    });
+}
+
+#[test]
+fn a_zip_is_no_call_of_a_pool() {
+    watched(|| {
+        let pool = Pool::new(1);
+        cancelled_in_the_moment_of_readiness(10_000, |value| pool.spawn(|| 1).zip(value));
+        pool.spawn(|| ()).get();
+        pool.set_workers(0);
+        let (promise, value) = AsyncValue::<u64>::promise();
+        assert!(pool.spawn(|| 1).zip(value).cancel());
+        drop(promise);
+        let stats = pool.stats();
+        assert_eq!((stats.queued, stats.finished, stats.cancelled), (1, 10_001, 0));
     });
 }
 
@@ -257,6 +293,6 @@ fn a_waiting_call_whose_handle_is_gone_goes_on() {
         ran.wait_for(1);
         assert_eq!(drops.count(), 0);
         ran.open();
-        crate::helpers::until("the unwanted result is dropped", || drops.count() == 1);
+        until("the unwanted result is dropped", || drops.count() == 1);
     });
 }

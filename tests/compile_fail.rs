@@ -1,0 +1,24 @@
+//! What must not compile, and the words for it. `TRYBUILD=overwrite` writes the words anew; read them before you keep them.
+
+use std::process::Command;
+
+/// The minor version of rustc whose words `ui/types` holds.
+const WORDS_OF: &str = "rustc 1.95.";
+
+#[test]
+fn our_words() {
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("ui/parallel/*.rs");
+    cases.compile_fail("ui/pooled/*.rs");
+    cases.compile_fail("ui/fallback/*.rs");
+}
+
+/// rustc changes its words with every version; a case that reads otherwise there says nothing about us.
+#[test]
+fn words_of_rustc() {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let version = Command::new(rustc).arg("--version").output().expect("rustc was here a moment ago");
+    if version.stdout.starts_with(WORDS_OF.as_bytes()) {
+        trybuild::TestCases::new().compile_fail("ui/types/*.rs");
+    }
+}

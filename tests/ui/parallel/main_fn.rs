@@ -1,0 +1,4 @@
+use asynctools::parallel;
+
+#[parallel]
+fn main() {} //~ ERROR

@@ -1,0 +1,8 @@
+use asynctools::parallel;
+
+#[parallel]
+fn f(list: &mut Vec<u8>) { //~ ERROR
+    list.clear();
+}
+
+fn main() {}

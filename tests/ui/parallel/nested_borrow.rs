@@ -1,0 +1,8 @@
+use asynctools::parallel;
+
+#[parallel]
+fn f(lines: &[&str]) -> usize { //~ ERROR
+    lines.len()
+}
+
+fn main() {}

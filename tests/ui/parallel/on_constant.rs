@@ -1,0 +1,6 @@
+use asynctools::parallel;
+
+#[parallel]
+const N: usize = 5; //~ ERROR
+
+fn main() {}

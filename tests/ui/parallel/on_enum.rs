@@ -1,0 +1,8 @@
+use asynctools::parallel;
+
+#[parallel]
+enum Page { //~ ERROR
+    Missing,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use asynctools::parallel;
+
+#[parallel]
+mod pages { //~ ERROR
+    fn f() {}
+}
+
+fn main() {}

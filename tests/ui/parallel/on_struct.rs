@@ -1,0 +1,8 @@
+use asynctools::parallel;
+
+#[parallel]
+struct Page { //~ ERROR
+    text: String,
+}
+
+fn main() {}

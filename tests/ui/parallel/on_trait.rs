@@ -1,0 +1,8 @@
+use asynctools::parallel;
+
+#[parallel]
+trait Fetch { //~ ERROR
+    fn f(self);
+}
+
+fn main() {}

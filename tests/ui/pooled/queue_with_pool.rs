@@ -1,0 +1,11 @@
+use asynctools::pooled;
+use asynctools::Pool;
+
+static POOL: Pool = Pool::new(5);
+
+#[pooled(pool = POOL, queue = 100)] //~ ERROR
+fn f(n: u8) -> u8 {
+    n
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use std::str::Chars;
+
+use asynctools::parallel;
+
+#[parallel]
+fn f(chars: Chars) -> usize { //~ ERROR
+    chars.count()
+}
+
+fn main() {}

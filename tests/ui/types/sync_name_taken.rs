@@ -1,0 +1,10 @@
+use asynctools::pooled;
+
+fn f_now() {}
+
+#[pooled(sync = f_now)] //~ ERROR
+fn f(n: u8) -> u8 {
+    n
+}
+
+fn main() {}

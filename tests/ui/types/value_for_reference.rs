@@ -1,0 +1,13 @@
+use asynctools::parallel;
+
+#[derive(Clone)]
+struct Config;
+
+#[parallel]
+fn check(config: &Config) -> usize {
+    size_of_val(config)
+}
+
+fn main() {
+    check(Config).detach(); //~ ERROR
+}

@@ -11,11 +11,11 @@ use futures::future::join_all;
 use tokio::runtime::Runtime;
 
 use crate::measure::Against;
-use crate::measure::Quartiles;
 use crate::measure::Scale;
 use crate::measure::Work;
 use crate::measure::per;
 use crate::measure::per_call;
+use crate::quartiles::Quartiles;
 use crate::systems::ATTRIBUTE;
 use crate::systems::Attribute;
 use crate::systems::Awaited;
@@ -87,7 +87,8 @@ fn lone(peer: &impl Peer, n: u64) {
     assert_eq!(peer.get(peer.submit::<NoOp>(n)), n);
 }
 
-/// Every system in that shape, with as many workers as cores. Threads of their own get fewer calls: they would take seconds.
+/// Every system in that shape, with as many workers as cores. Threads of their own get fewer calls, or they would take
+/// seconds.
 fn every_system(name: &'static str, shape: Shape, calls: u64, calls_of_threads: u64) -> Work {
     Work::new(name, "call")
         .ours(ATTRIBUTE, turn(shape, calls, Attribute))

@@ -8,7 +8,7 @@ use asynctools::Pool;
 use asynctools::TaskError;
 
 use crate::measure::Row;
-use crate::measure::Verdict;
+use crate::quartiles::Verdict;
 
 /// A line of what `waiting` prints.
 pub(crate) struct Memory {

@@ -1,7 +1,8 @@
 //! asynctools beside its peers: `cargo bench --bench peers` from the root.
 //!
-//! All systems take turns inside each round, so that a machine that drifts does so under all of them, and a ratio is taken
-//! within a round. The program ends with 1 if a bar is missed by more than a quartile of the rounds. Options, after `--`:
+//! All systems take turns inside each round, so that a machine that drifts does so under all of them, and a ratio is
+//! taken within a round. The program ends with 1 if a bar is missed by more than a quartile of the rounds. Options, after
+//! `--`:
 //!
 //! - `--short`: few rounds of small counts, without a verdict: whether it all works.
 //! - `--only NAME`: only the works with that in their names.
@@ -10,12 +11,15 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::process::Command;
 use std::process::ExitCode;
 
 use crate::measure::Scale;
-use crate::measure::Verdict;
 use crate::measure::Work;
+use crate::quartiles::Verdict;
 
+mod quartiles;
+mod table;
 mod measure;
 mod systems;
 mod calls;
@@ -84,6 +88,9 @@ fn main() -> ExitCode {
         threads::first_call(&system);
         return ExitCode::SUCCESS;
     }
+    if env::var_os(BLOCKING_THREADS).is_none() {
+        return again();
+    }
     match Options::parse(&mut arguments) {
         Ok(options) => run(&options),
         Err(message) => {
@@ -91,6 +98,18 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// How the `blocking` crate is told the size of its pool, which is 500 otherwise.
+const BLOCKING_THREADS: &str = "BLOCKING_MAX_THREADS";
+
+/// Runs this program again, with as many threads for `blocking` as the others have.
+fn again() -> ExitCode {
+    let program = env::current_exe().expect("the system knows its programs");
+    let mut command = Command::new(program);
+    let status = command.args(env::args_os().skip(1)).env(BLOCKING_THREADS, systems::cores().to_string()).status();
+    let code = status.expect("the program runs").code().and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 fn run(options: &Options) -> ExitCode {

@@ -70,7 +70,7 @@ fn style(size: i32, color: RGBColor, at: HPos) -> TextStyle<'static> {
 
 fn panel(area: &Area<'_>, work: &Measured) -> Result<(), Box<dyn Error>> {
     let title = format!("{}: time per {}", work.name.replace('`', ""), work.per);
-    area.draw(&Text::new(title, (10, HEAD / 2), style(15, INK, HPos::Left)))?;
+    area.draw(&Text::new(title, (10, HEAD / 2), style(19, INK, HPos::Left)))?;
     let mut systems: Vec<_> = work.systems.iter().map(|system| (system, system.quartiles().median)).collect();
     systems.sort_by(|a, b| a.1.total_cmp(&b.1));
     let best =
@@ -88,9 +88,9 @@ fn bar(area: &Area<'_>, system: &Times, median: f64, share: f64, top: i32) -> Re
     let length = share.min(1.0) * f64::from(FIGURES - NAMES);
     #[expect(clippy::cast_possible_truncation, reason = "a number of pixels within the picture")]
     let end = NAMES + (length as i32).max(1);
-    area.draw(&Text::new(system.name, (NAMES - 8, middle), style(12, INK, HPos::Right)))?;
+    area.draw(&Text::new(system.name, (NAMES - 8, middle), style(15, INK, HPos::Right)))?;
     area.draw(&Rectangle::new([(NAMES, top + 3), (end, top + BAR - 3)], color.filled()))?;
     let figure = if share > 1.0 { format!("› {}", time(median)) } else { time(median) };
-    area.draw(&Text::new(figure, (end + 5, middle), style(12, INK, HPos::Left)))?;
+    area.draw(&Text::new(figure, (end + 5, middle), style(15, INK, HPos::Left)))?;
     Ok(())
 }

@@ -340,7 +340,7 @@ impl Awaited for Futures {
     }
 }
 
-/// The `blocking` crate has one pool, which starts threads as it sees fit.
+/// The `blocking` crate has one pool, whose size is in the environment.
 pub(crate) struct Blocking;
 
 impl Peer for Blocking {

@@ -12,6 +12,7 @@ use crate::measure::Against;
 use crate::measure::Scale;
 use crate::measure::Work;
 use crate::measure::per;
+use crate::quartiles::Quartiles;
 use crate::systems::NoOp;
 use crate::systems::Peer;
 use crate::systems::THREAD;
@@ -76,7 +77,7 @@ fn child(system: &str) -> f64 {
         let output = Command::new(&program).args([COLD, system]).output().expect("the program runs");
         String::from_utf8_lossy(&output.stdout).trim().parse().expect("the child prints a number")
     };
-    crate::measure::Quartiles::of((0..7).map(time).collect()).median
+    Quartiles::of((0..7).map(time).collect()).median
 }
 
 /// The child.

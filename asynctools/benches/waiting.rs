@@ -1,5 +1,5 @@
-//! Prints what a call costs in memory that waits for its turn: for each system its name, then the allocations and bytes of
-//! the median call, then the means, which have its share of the queue in them.
+//! Prints what a call costs in memory that waits for its turn: for each system its name, then the allocations and bytes
+//! of the median call, then the means, which have its share of the queue in them.
 
 use std::alloc::System;
 use std::hint::black_box;

@@ -3,6 +3,8 @@
 mod helpers;
 mod value;
 mod promise;
+mod future;
+mod list;
 
 mod fates;
 mod dataflow;

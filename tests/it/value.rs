@@ -438,7 +438,11 @@ fn many_wait_for_one() {
                     let (start, value) = (&start, &life.value);
                     scope.spawn(move || {
                         start.wait();
-                        if n % 2 == 0 { value.wait() } else { assert!(value.wait_timeout(LONG)) }
+                        if n % 2 == 0 {
+                            value.wait()
+                        } else {
+                            assert!(value.wait_timeout(LONG))
+                        }
                         assert!(value.is_finished());
                     });
                 }
@@ -489,7 +493,11 @@ fn cancel_against_start() {
             let drops = DropCounter::new();
             let token = drops.token();
             let call = pool.spawn(move || drop(token));
-            if call.cancel() { cancelled += 1 } else { ran += 1 }
+            if call.cancel() {
+                cancelled += 1
+            } else {
+                ran += 1
+            }
             until("the argument is dropped", || drops.count() == 1);
         }
         pool.close();

@@ -5,6 +5,7 @@ mod value;
 mod promise;
 mod future;
 mod list;
+mod panics;
 
 mod fates;
 mod dataflow;
@@ -14,6 +15,7 @@ mod lend;
 mod provenance;
 mod combinators;
 mod cancel;
+mod million;
 mod grammar;
 mod hygiene;
 mod strict;

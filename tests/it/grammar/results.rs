@@ -1,0 +1,105 @@
+//! What a function may return.
+
+use std::fmt::Debug;
+use std::fmt::Display;
+use std::io;
+
+use asynctools::parallel;
+
+use crate::grammar::Low;
+
+#[parallel]
+fn nothing() {}
+
+#[parallel]
+fn number() -> u8 {
+    7
+}
+
+#[parallel]
+fn never(stop: bool) -> ! {
+    assert!(!stop, "stopped");
+    loop {
+        std::thread::park();
+    }
+}
+
+#[parallel]
+fn opaque(text: &str) -> impl Display {
+    text.to_uppercase()
+}
+
+#[parallel]
+fn opaque_with_uses<T: ToString + Send + 'static>(text: &str, t: T) -> impl Display + use<T> {
+    format!("{text}{}", t.to_string())
+}
+
+#[parallel]
+fn opaque_parts(n: u8) -> (impl Iterator<Item = impl Display>, Vec<impl Fn(&str) -> usize>) {
+    (0..n, vec![str::len])
+}
+
+#[parallel]
+fn opaque_result(n: u8) -> Result<impl Display + Debug, Low> {
+    if n > 9 { Err(Low(n)) } else { Ok(n) }
+}
+
+#[parallel]
+fn opaque_io_result(n: u8) -> io::Result<impl Display + Debug> {
+    Ok(n)
+}
+
+#[parallel]
+fn opaque_error(n: u8) -> Result<u8, impl Debug> {
+    if n > 9 { Err("too many") } else { Ok(n) }
+}
+
+#[parallel]
+fn boxed(n: u8) -> Box<dyn Fn(&str) -> String + Send> {
+    Box::new(move |text| format!("{text}{n}"))
+}
+
+#[parallel]
+fn pointer() -> fn(&str) -> &str {
+    str::trim
+}
+
+#[parallel]
+fn forever() -> &'static str {
+    "static"
+}
+
+#[parallel]
+fn projected(n: u8) -> <Vec<u8> as IntoIterator>::Item {
+    n
+}
+
+#[test]
+fn any_owned_result() {
+    nothing().get();
+    assert_eq!(number().get(), 7);
+    assert!(never(true).outcome().is_err());
+    assert_eq!(opaque("abc").get().to_string(), "ABC");
+    assert_eq!(opaque_with_uses("a", 1).get().to_string(), "a1");
+    let (numbers, lengths) = opaque_parts(3).get();
+    assert_eq!(numbers.map(|n| n.to_string()).collect::<String>(), "012");
+    assert_eq!(lengths[0]("four"), 4);
+    assert_eq!(opaque_result(1).get().unwrap().to_string(), "1");
+    assert_eq!(opaque_result(10).get().unwrap_err(), Low(10));
+    assert_eq!(opaque_io_result(1).get().unwrap().to_string(), "1");
+    assert_eq!(opaque_error(1).get().unwrap(), 1);
+    assert_eq!(format!("{:?}", opaque_error(10).get().unwrap_err()), "\"too many\"");
+    assert_eq!(boxed(1).get()("n"), "n1");
+    assert_eq!(pointer().get()(" x "), "x");
+    assert_eq!(forever().get(), "static");
+    assert_eq!(projected(3).get(), 3);
+}
+
+#[test]
+fn a_handle_of_an_opaque_result_outlives_the_arguments() {
+    let handle = {
+        let text = String::from("abc");
+        opaque(&text)
+    };
+    assert_eq!(handle.get().to_string(), "ABC");
+}

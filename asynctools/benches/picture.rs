@@ -22,10 +22,10 @@ use crate::measure::time;
 /// The works that are shown, by how their names begin.
 const SHOWN: [&str; 6] = ["batch, one", "batch, four", "`.await`", "burst", "random", "nested"];
 const COLUMNS: usize = 2;
-const WIDTH: i32 = 430;
+const WIDTH: i32 = 460;
 const BAR: i32 = 20;
 const HEAD: i32 = 40;
-const NAMES: i32 = 170;
+const NAMES: i32 = 200;
 /// Where the longest bar ends: the figure stands behind it.
 const FIGURES: i32 = WIDTH - 70;
 /// Of a system that takes longer than that many times the best peer, the bar is cut.

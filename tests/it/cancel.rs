@@ -248,7 +248,7 @@ fn what_was_cancelled_in_the_moment_of_readiness_is_counted_right() {
     watched(|| {
         let pool = Arc::new(Pool::builder().workers(1).queue(1).on_full(OnFull::Reject).build().unwrap());
         let bounded = Bounded { pool: pool.clone() };
-        cancelled_in_the_moment_of_readiness(10_000, |value| bounded.pass(value));
+        cancelled_in_the_moment_of_readiness(20_000, |value| bounded.pass(value));
         until("the pool rests", || pool.spawn(|| ()).outcome().is_ok());
         pool.set_workers(0);
         let queued = pool.spawn(|| ());

@@ -6,6 +6,8 @@ mod promise;
 mod future;
 mod list;
 mod panics;
+mod pool;
+mod limits;
 
 mod fates;
 mod dataflow;
@@ -16,6 +18,7 @@ mod provenance;
 mod combinators;
 mod cancel;
 mod million;
+mod graph;
 mod grammar;
 mod hygiene;
 mod strict;

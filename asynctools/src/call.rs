@@ -19,6 +19,7 @@ use crate::input::Inputs;
 use crate::input::Source;
 use crate::input::Stop;
 use crate::list::AsyncList;
+use crate::node::Route;
 use crate::pool::Pool;
 use crate::shared::Shared;
 use crate::site::CallSite;
@@ -67,8 +68,8 @@ impl<'p, F: 'static, A: Inputs<F>> Call<'p, F, A> {
             return self.pool.start(self.inputs.take(), body, self.site);
         }
         let crew = self.pool.crew();
-        let inside = context::is_inside(crew.id());
-        flow(crew.id(), Some((crew.clone(), inside)), self.site, self.inputs, fail, body)
+        let route = Route { home: crew.clone(), inside: context::is_inside(crew.id()), bounded: true };
+        flow(crew.id(), Some(route), self.site, self.inputs, fail, body)
     }
 
     /// Runs a fallible function: an argument that failed ends the call with its error.
@@ -158,13 +159,13 @@ impl Home for Gone {
 }
 
 /// Where a closure runs that follows a call of the pool `near`; the default pool where there is none.
-fn home_after(near: HomeId) -> (Arc<dyn Home>, bool) {
+fn route_after(near: HomeId) -> Route {
     let home = match near {
         HomeId::NONE => Pool::global().crew().clone(),
         near => context::find_home(near).unwrap_or_else(|| Arc::new(Gone(near))),
     };
     let inside = context::is_inside(home.id());
-    (home, inside)
+    Route { home, inside, bounded: false }
 }
 
 /// One call after another: `f` of the result that `input` brings.
@@ -180,8 +181,8 @@ where
     F: 'static,
     R: Send + 'static,
 {
-    let home = home_after(near);
-    flow(home.0.id(), Some(home), site, ((), input), fail, move |((), value)| f(value))
+    let route = route_after(near);
+    flow(route.home.id(), Some(route), site, ((), input), fail, move |((), value)| f(value))
 }
 
 /// The end of a call, whatever it is.

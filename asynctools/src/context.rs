@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::rc::Rc;
@@ -148,6 +149,8 @@ impl Waiter {
 pub(crate) trait Parked: Send + Sync {
     /// Gives the worker a place and wakes it, if it is blocked.
     fn nudge(&self);
+
+    fn is_blocked(&self) -> bool;
 }
 
 /// A call that waits for arguments.
@@ -165,15 +168,16 @@ pub(crate) struct Help {
 #[derive(Default)]
 struct Ready {
     calls: Vec<Arc<dyn Call>>,
-    /// Somebody is awake who will ask for the next one.
+    /// The owner is blocked, and was not woken for a call since.
+    asleep: bool,
+    /// A spare runs these calls, and will ask for the next one.
     attended: bool,
     over: bool,
 }
 
 impl Help {
     pub(crate) fn new(owner: Arc<dyn Parked>) -> Arc<Self> {
-        let ready = Mutex::new(Ready { attended: true, ..Ready::default() });
-        Arc::new(Self { owner, ready, surveyed: Mutex::default() })
+        Arc::new(Self { owner, ready: Mutex::default(), surveyed: Mutex::default() })
     }
 
     /// Whether this belongs to that worker.
@@ -211,25 +215,52 @@ impl Help {
             return;
         }
         ready.calls.push(call);
-        if !std::mem::replace(&mut ready.attended, true) {
+        if !ready.attended && std::mem::take(&mut ready.asleep) {
             drop(ready);
             self.owner.nudge();
         }
     }
 
-    /// The next call, for whoever attends; after `None` the owner is woken for the next one that becomes ready.
+    /// The next call, for the owner.
     pub(crate) fn pop(&self) -> Option<Arc<dyn Call>> {
+        lock(&self.ready).calls.pop()
+    }
+
+    /// The next call, for the spare that attends; after `None` the owner is woken for the next one.
+    pub(crate) fn pop_for_spare(&self) -> Option<Arc<dyn Call>> {
         let mut ready = lock(&self.ready);
         let call = ready.calls.pop();
         ready.attended = call.is_some();
         call
     }
 
-    /// The owner blocks. Whether a spare has to attend; if not, the owner is woken for the next call that becomes ready.
+    /// The owner blocks: whether a spare has to start with these calls. If not, the owner is woken for the next one.
     pub(crate) fn hand_over(&self) -> bool {
         let mut ready = lock(&self.ready);
-        ready.attended = !ready.calls.is_empty();
-        ready.attended
+        ready.asleep = true;
+        let needs_spare = !ready.calls.is_empty() && !ready.attended;
+        ready.attended |= needs_spare;
+        needs_spare
+    }
+
+    /// There is no spare to be had.
+    pub(crate) fn abandon(&self) {
+        lock(&self.ready).attended = false;
+    }
+
+    /// The spare has no place any more, since the owner is back; it may have blocked again by now, and counted on the spare.
+    pub(crate) fn give_back(&self) {
+        let mut ready = lock(&self.ready);
+        ready.attended = false;
+        if !ready.calls.is_empty() && std::mem::take(&mut ready.asleep) {
+            drop(ready);
+            self.owner.nudge();
+        }
+    }
+
+    /// Whether the owner still waits, so that a spare goes on in its place.
+    pub(crate) fn is_owner_blocked(&self) -> bool {
+        self.owner.is_blocked()
     }
 
     /// The wait is over: leaves nothing behind in the calls that were surveyed.
@@ -248,6 +279,8 @@ impl Help {
 
 /// The worker that the current thread is.
 pub(crate) trait Here {
+    fn home(&self) -> HomeId;
+
     /// Waits for the end of `call`: `false` when the deadline came first. See `worker.rs` for how a pool goes on meanwhile.
     fn wait(
         &self,
@@ -276,7 +309,10 @@ thread_local! {
     static HERE: RefCell<Option<Rc<dyn Here>>> = const { RefCell::new(None) };
     /// The pool whose call this thread runs. Has no destructor, so that it can be read from those of the user.
     static INSIDE: Cell<HomeId> = const { Cell::new(HomeId::NONE) };
-    static WORKLIST: RefCell<Worklist> = const { RefCell::new(Worklist { open: VecDeque::new(), draining: false }) };
+    /// Without a destructor too: a promise in a thread-local of the user may end a long chain. It is empty then, and owns
+    /// no memory between two uses.
+    static WORKLIST: ManuallyDrop<RefCell<Worklist>> =
+        const { ManuallyDrop::new(RefCell::new(Worklist { open: VecDeque::new(), draining: false })) };
 }
 
 /// Makes the current thread a worker of `home`, or with `None` an ordinary thread again.
@@ -291,7 +327,7 @@ pub(crate) fn here() -> Option<Rc<dyn Here>> {
 
 /// Whether the current thread is in a call of `home`, so that its limits do not hold here.
 pub(crate) fn is_inside(home: HomeId) -> bool {
-    INSIDE.get() == home
+    INSIDE.get() == home || here().is_some_and(|here| here.home() == home)
 }
 
 /// Runs `f` as a call of `home` on a thread that does not belong to it.
@@ -308,8 +344,8 @@ pub(crate) fn as_guest<R>(home: HomeId, f: impl FnOnce() -> R) -> R {
 
 /// Runs `f`, which blocks on something that is not a call; on a worker, its place is free meanwhile.
 pub(crate) fn away<R>(f: impl FnOnce() -> R) -> R {
-    let Some(here) = here() else { return f() };
     drain();
+    let Some(here) = here() else { return f() };
     here.leave();
     let result = f();
     here.come_back();
@@ -324,43 +360,31 @@ struct Worklist {
 
 /// Tells `next` that its argument `index` has arrived: now, or if this thread is busy telling others, after them.
 fn defer(next: Arc<dyn Next>, index: u32) {
-    let mut next = Some(next);
-    let deferred = WORKLIST.try_with(|list| {
-        let mut list = list.borrow_mut();
-        list.open.extend(next.take().map(|next| (next, index)));
-        list.draining
-    });
-    match deferred {
-        Ok(true) => {}
-        Ok(false) => drain(),
-        // The thread is ending, and its worklist is gone.
-        Err(_) => next.into_iter().for_each(|next| next.arrived(index)),
-    }
+    WORKLIST.with(|list| list.borrow_mut().open.push_back((next, index)));
+    flush();
 }
 
 /// Holds back what `f` sets off, until [`flush`].
 pub(crate) fn hold(f: impl FnOnce()) {
-    let outer = WORKLIST.try_with(|list| std::mem::replace(&mut list.borrow_mut().draining, true));
+    let outer = WORKLIST.with(|list| std::mem::replace(&mut list.borrow_mut().draining, true));
     f();
-    if let Ok(outer) = outer {
-        let _ = WORKLIST.try_with(|list| list.borrow_mut().draining = outer);
-    }
+    WORKLIST.with(|list| list.borrow_mut().draining = outer);
 }
 
 /// Passes on what was held back, unless this thread is at it already.
 pub(crate) fn flush() {
-    if let Ok(false) = WORKLIST.try_with(|list| list.borrow().draining) {
+    if !WORKLIST.with(|list| list.borrow().draining) {
         drain();
+        WORKLIST.with(|list| drop(std::mem::take(&mut list.borrow_mut().open)));
     }
 }
 
 /// Empties the worklist. Whoever is about to block calls it too: what is waited for may stand in there.
 pub(crate) fn drain() {
-    let outer = WORKLIST.try_with(|list| std::mem::replace(&mut list.borrow_mut().draining, true));
-    let Ok(outer) = outer else { return };
-    while let Ok(Some((next, index))) = WORKLIST.try_with(|list| list.borrow_mut().open.pop_front()) {
-        // What is dropped in there last may be a user's result.
-        let _ = catch_unwind(AssertUnwindSafe(|| next.arrived(index))).map_err(discard);
-    }
-    let _ = WORKLIST.try_with(|list| list.borrow_mut().draining = outer);
+    hold(|| {
+        while let Some((next, index)) = WORKLIST.with(|list| list.borrow_mut().open.pop_front()) {
+            // What is dropped in there last may be a user's result.
+            let _ = catch_unwind(AssertUnwindSafe(|| next.arrived(index))).map_err(discard);
+        }
+    });
 }

@@ -80,16 +80,34 @@ pub(crate) struct Crew {
     pub(crate) main: fn(Arc<Crew>, Arc<Seat>),
 }
 
-impl Runner for (&Crew, &Seat) {
+/// A worker that runs a call.
+pub(crate) struct Stint<'a> {
+    pub(crate) crew: &'a Crew,
+    pub(crate) seat: &'a Seat,
+    /// Before its turn: its shell stays in the queue.
+    pub(crate) early: bool,
+    /// Inside the wait of another, which takes up room as long as its thread runs; the call in there takes none besides.
+    pub(crate) nested: bool,
+}
+
+impl Runner for Stint<'_> {
     fn began(&self) {
-        bump(&self.1.depth, 1);
+        bump(&self.seat.depth, 1);
+        if self.early {
+            self.crew.shells.0.fetch_add(1, Ordering::Relaxed);
+        }
+        if self.nested {
+            self.crew.make_room();
+        }
     }
 
     fn ended(&self, panicked: bool) {
-        bump(&self.1.depth, usize::MAX);
-        bump(&self.1.finished, 1);
-        bump(&self.1.panicked, usize::from(panicked));
-        self.0.make_room();
+        bump(&self.seat.depth, usize::MAX);
+        bump(&self.seat.finished, 1);
+        bump(&self.seat.panicked, usize::from(panicked));
+        if !self.nested {
+            self.crew.make_room();
+        }
     }
 }
 
@@ -198,11 +216,15 @@ impl Crew {
             return;
         }
         self.hire_or_starve(1);
+        // The last worker may have left before it saw the call, and the first look of this thread.
+        if self.has(GONE) {
+            node.lose(TaskError::Closed);
+        }
     }
 
     /// Ends a call that was not taken in.
     fn refuse(&self, node: &dyn Call, error: TaskError) {
-        // `withdrawn` counts a shell and a call less, for a call that stood in the queue.
+        // `withdrawn`, or whoever runs it at this moment, counts a shell and a call less, as for a call in the queue.
         self.shells.0.fetch_sub(1, Ordering::Relaxed);
         if self.how.bound.is_some() {
             self.lock().outstanding += 1;
@@ -262,7 +284,7 @@ impl Crew {
                 break;
             }
             let places = self.lock();
-            if places.busy >= places.target || !self.has_queued(&places) {
+            if places.gone || places.busy >= places.target || !self.has_queued(&places) {
                 break;
             }
             self.place(places, None)?;
@@ -342,21 +364,27 @@ impl Crew {
     /// The worker blocks: its place goes to a thread that starts with what `help` has ready, or takes the next call.
     ///
     /// An error says that the system refused that thread and no other has a place: the worker has its own again.
-    pub(crate) fn leave(self: &Arc<Self>, seat: &Seat, help: Option<&Arc<Help>>) -> io::Result<()> {
+    pub(crate) fn leave(self: &Arc<Self>, seat: &Seat, mode: u8, help: Option<&Arc<Help>>) -> io::Result<()> {
         let mut places = self.lock();
-        seat.mode.store(BLOCKED, Ordering::Release);
+        seat.mode.store(mode, Ordering::Release);
         places.busy -= 1;
         places.blocked += 1;
         places.outstanding -= 1;
-        self.publish(&places);
-        drop(places);
-        self.room.notify_one();
+        // In the same moment, so that nobody else takes the place, and who comes back finds a spare in it. A paused pool has no
+        // spares: whoever ends the pause sees to those who are blocked.
         let errand = help.filter(|help| help.hand_over());
-        let Some(errand) = errand else {
+        let Some(errand) = errand.filter(|_| places.target > 0) else {
+            errand.inspect(|errand| errand.abandon());
+            self.publish(&places);
+            drop(places);
+            self.room.notify_one();
             self.hire_or_starve(1);
             return Ok(());
         };
-        let Err(error) = self.place(self.lock(), Some(errand.clone())) else { return Ok(()) };
+        let spare = self.place(places, Some(errand.clone()));
+        self.room.notify_one();
+        let Err(error) = spare else { return Ok(()) };
+        errand.abandon();
         if self.lock().busy > 0 {
             return Ok(());
         }
@@ -366,16 +394,20 @@ impl Crew {
 
     /// A worker in a wait has its place again, at once: it may hold a lock that others want.
     pub(crate) fn resume(&self, seat: &Seat) {
+        self.take_place_again(seat, BLOCKED);
+        seat.unpark();
+    }
+
+    /// The current worker, which left in that mode, has its place again if nobody has given it back.
+    pub(crate) fn take_place_again(&self, seat: &Seat, mode: u8) {
         let mut places = self.lock();
-        if seat.mode.load(Ordering::Relaxed) == BLOCKED {
+        if seat.mode.load(Ordering::Relaxed) == mode {
             seat.mode.store(ACTIVE, Ordering::Release);
             places.busy += 1;
             places.blocked -= 1;
             places.outstanding += 1;
             self.publish(&places);
         }
-        drop(places);
-        seat.unpark();
     }
 
     /// Everything that stands in the queue now, shells included.
@@ -389,15 +421,19 @@ impl Crew {
         calls
     }
 
-    /// Drops the shells if they are the greater part of the queue.
+    /// Drops the shells if they are many, and the greater part of the queue.
     pub(crate) fn sweep(&self) {
-        let mut places = self.lock();
-        let entries = self.receiver.len();
-        if self.shells.0.load(Ordering::Relaxed).unsigned_abs() * 2 < entries {
+        let shells = usize::try_from(self.shells.0.load(Ordering::Relaxed)).unwrap_or(0);
+        if shells < SWEEP {
             return;
         }
-        let (calls, shells): (Vec<_>, Vec<_>) =
-            self.receiver.try_iter().take(entries).partition(|call| call.is_queued());
+        let mut places = self.lock();
+        let entries = places.front.len() + self.receiver.len();
+        if shells * 2 < entries {
+            return;
+        }
+        let all: Vec<_> = places.front.drain(..).chain(self.receiver.try_iter().take(self.receiver.len())).collect();
+        let (calls, shells): (Vec<_>, Vec<_>) = all.into_iter().partition(|call| call.is_queued());
         places.front.extend(calls);
         self.shells.0.fetch_sub(isize::try_from(shells.len()).unwrap_or(isize::MAX), Ordering::Relaxed);
         self.publish(&places);
@@ -405,6 +441,9 @@ impl Crew {
         drop(shells);
     }
 }
+
+/// Below so many shells a queue is not swept.
+const SWEEP: usize = 1024;
 
 enum Room {
     Found,
@@ -438,6 +477,7 @@ impl Home for Crew {
         if queued {
             self.shells.0.fetch_add(1, Ordering::Relaxed);
             self.make_room();
+            self.sweep();
         }
     }
 }

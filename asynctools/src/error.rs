@@ -5,6 +5,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::panic::AssertUnwindSafe;
+use std::panic::RefUnwindSafe;
+use std::panic::UnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -343,6 +345,12 @@ impl SpawnError {
         &self.0.error
     }
 }
+
+// What is in them is shared and never seen half done.
+impl UnwindSafe for Panic {}
+impl RefUnwindSafe for Panic {}
+impl UnwindSafe for SpawnError {}
+impl RefUnwindSafe for SpawnError {}
 
 /// One call's failure in [`AsyncList::join`](crate::AsyncList::join): the function's own error, or the loss of the call.
 ///

@@ -77,7 +77,7 @@ pub use asynctools_macros::parallel;
 ///
 /// | option | meaning |
 /// | --- | --- |
-/// | `workers = n` | any `usize` expression, evaluated at the first call, where it sees no parameters, no `self` and no generics; at 0 that call panics |
+/// | `workers = n` | any `usize` expression, evaluated at the first call, where it sees no parameters, no `self` and no generics; at 0 that call panics. Of several first calls at once each may evaluate it, and one result counts; it cannot call the function itself |
 /// | `queue = n` | likewise; one call more than may wait is dealt with as `on_full` says |
 /// | `on_full = "block"` | the caller waits for room; the default |
 /// | `on_full = "run_here"` | the caller runs the call itself |

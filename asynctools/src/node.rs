@@ -57,9 +57,19 @@ pub(crate) trait Body: Send + 'static {
     fn needs(&self, _needs: &mut Vec<Arc<dyn Call>>) {}
 
     /// Where a call that had to wait for arguments runs; `None`: where its last argument arrives, since no user code is in it.
-    fn home(&self) -> Option<(Arc<dyn Home>, bool)> {
+    fn route(&self) -> Option<Route> {
         None
     }
+}
+
+/// The way of a call to the pool that it runs on.
+#[derive(Clone)]
+pub(crate) struct Route {
+    pub(crate) home: Arc<dyn Home>,
+    /// It was made by a call of that pool.
+    pub(crate) inside: bool,
+    /// If it can start at once, a full queue may hold up its caller. What follows another call never blocks.
+    pub(crate) bounded: bool,
 }
 
 /// The body of a promise, which has none.
@@ -201,8 +211,8 @@ impl<B: Body> Node<B> {
         }
         let stopped = body.is_stopped();
         let State::Waiting(body) = std::mem::replace(&mut core.state, State::Running) else { return };
-        let home = if stopped { None } else { body.home() };
-        let Some((home, inside)) = home else {
+        let route = if stopped { None } else { body.route() };
+        let Some(route) = route else {
             // Never seen as queued: whoever took it, or took it out, would count a call that no pool has.
             drop(core);
             let end = catch_unwind(AssertUnwindSafe(|| if stopped { body.stop(self.site) } else { Ok(body.run()) }));
@@ -213,12 +223,13 @@ impl<B: Body> Node<B> {
         let helps = core.waiters.extract(|waiter| matches!(waiter, Kind::Plain(Waiter::Help(_))));
         drop(core);
         let call: Arc<dyn Call> = self.clone();
-        home.admit(call.clone(), inside, at_call);
+        // Before it is queued: a place goes to the worker that waits for it rather than to a thread that happens to find it.
         for help in helps {
             if let Kind::Plain(Waiter::Help(help)) = help {
                 help.push(call.clone());
             }
         }
+        route.home.admit(call, route.inside, route.bounded && at_call);
     }
 
     /// The end of the call, by the one who took its body or holds its promise.
@@ -234,16 +245,25 @@ impl<B: Body> Node<B> {
         };
         self.done.store(true, Ordering::Release);
         drop(core);
-        if let Some(unwanted) = unwanted {
-            discard(unwanted);
-        }
+        // Wakers come last, and then what nobody wants: both are a user's code, which may wait for the others.
+        let mut tasks = Vec::new();
         for waiter in waiters.into_iter() {
-            if let Kind::Plain(waiter) = waiter {
-                waiter.fire();
+            match waiter {
+                Kind::Plain(Waiter::Task(_)) => tasks.push(waiter),
+                Kind::Plain(waiter) => waiter.fire(),
+                Kind::Lend(_) => {}
             }
         }
         if lent {
             context::flush();
+        }
+        for task in tasks {
+            if let Kind::Plain(waiter) = task {
+                waiter.fire();
+            }
+        }
+        if let Some(unwanted) = unwanted {
+            discard(unwanted);
         }
     }
 
@@ -314,7 +334,7 @@ impl<B: Body> Call for Node<B> {
         drop(core);
         let queued = matches!(unrun, State::Queued(_));
         // One that runs no user code is no call of the pool that what follows it runs on.
-        let counts = queued || matches!(&unrun, State::Waiting(body) if body.home().is_some());
+        let counts = queued || matches!(&unrun, State::Waiting(body) if body.route().is_some());
         discard(unrun);
         if counts && let Some(home) = context::find_home(self.home) {
             home.withdrawn(queued, matches!(error, TaskError::Cancelled));
@@ -387,11 +407,14 @@ impl<B: Body> Val<B::Output> for Node<B> {
     fn forsake(&self) {
         let mut core = self.lock();
         self.wanted.store(false, Ordering::Relaxed);
+        // The task that polled this handle is not to be woken, nor kept, for a result that it will not see.
+        let tasks = core.waiters.extract(|waiter| matches!(waiter, Kind::Plain(Waiter::Task(_))));
         let result = match &core.state {
             State::Done(_) => Some(std::mem::replace(&mut core.state, State::Taken)),
             _ => None,
         };
         drop(core);
+        drop(tasks);
         drop(result);
     }
 

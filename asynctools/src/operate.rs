@@ -3,16 +3,13 @@
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Instant;
 
 use crate::context;
-use crate::context::lock;
 use crate::crew::Crew;
 use crate::error::TaskError;
 use crate::limits::PoolStats;
 use crate::places::CLOSED;
-use crate::places::Seat;
 
 impl Crew {
     pub(crate) fn target(&self) -> usize {
@@ -24,12 +21,17 @@ impl Crew {
         if places.closed {
             return;
         }
-        places.target = target;
+        let was_paused = std::mem::replace(&mut places.target, target) == 0;
         self.publish(&places);
+        // Those who blocked meanwhile found no spare for what they need: they look again.
+        let blocked: Vec<_> = places.seats.values().filter(|seat| was_paused && seat.is_blocked()).cloned().collect();
         // Whoever has become a spare has less patience.
         places.parked.iter().for_each(|seat| seat.unpark());
         let waiting = places.front.len() + self.receiver.len();
         drop(places);
+        for seat in &blocked {
+            self.resume(seat);
+        }
         self.room.notify_all();
         self.hire_or_starve(waiting);
     }
@@ -71,7 +73,7 @@ impl Crew {
         loop {
             if let Some(seat) = places.leaving.pop() {
                 drop(places);
-                join(&seat);
+                seat.join();
                 places = self.lock();
                 places.threads -= 1;
                 self.gone.notify_all();
@@ -110,19 +112,6 @@ impl Crew {
             panicked: places.panicked + seats().map(|seat| seat.panicked.load(Ordering::Relaxed)).sum::<usize>(),
             cancelled: self.cancelled.load(Ordering::Relaxed),
             spares,
-        }
-    }
-}
-
-/// Waits for a thread that has left. Its starter may not have put its handle down yet.
-fn join(seat: &Seat) {
-    loop {
-        let handle = lock(&seat.handle).take();
-        match handle {
-            // The last owner of a pool may be a thread-local of one of its workers.
-            Some(handle) if handle.thread().id() == thread::current().id() => return,
-            Some(handle) => return drop(handle.join()),
-            None => thread::yield_now(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The pool that belongs to one annotated function.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -48,15 +49,41 @@ impl OwnPool {
         if let Some(pool) = self.pool.get() {
             return pool;
         }
-        // The expressions are a user's code: evaluated before any lock is taken. Of two first calls at once one counts.
-        let (workers, queue) = ((self.workers)(), self.queue.map(|queue| queue()));
         let name = self.name;
+        // The expressions are a user's code: evaluated before any lock is taken. Of two first calls at once one counts.
+        let (workers, queue) = Evaluation::of(self, || ((self.workers)(), self.queue.map(|queue| queue())));
         assert!(workers > 0, "`{name}`: `workers` is 0, and a pool without workers never runs a call");
         assert!(queue != Some(0), "`{name}`: `queue` is 0, and no call could ever wait");
         self.pool.get_or_init(|| {
             let bound = queue.map(|queue| (queue, self.on_full));
             Pool { workers, how: Some(How { bound, ..named(name) }), crew: OnceLock::new() }
         })
+    }
+}
+
+thread_local! {
+    /// The pools, by address, whose expressions this thread evaluates.
+    static EVALUATED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The expressions of a pool are being evaluated on this thread. They cannot call the function: it has no pool yet.
+struct Evaluation;
+
+impl Evaluation {
+    #[track_caller]
+    fn of<R>(pool: &'static OwnPool, evaluate: impl FnOnce() -> R) -> R {
+        let address = std::ptr::from_ref(pool).addr();
+        let again = EVALUATED.with_borrow(|open| open.contains(&address));
+        assert!(!again, "`{}`: the expression for its workers calls the function itself", pool.name);
+        EVALUATED.with_borrow_mut(|open| open.push(address));
+        let _end = Self;
+        evaluate()
+    }
+}
+
+impl Drop for Evaluation {
+    fn drop(&mut self) {
+        EVALUATED.with_borrow_mut(Vec::pop);
     }
 }
 

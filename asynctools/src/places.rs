@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::thread::JoinHandle;
 use std::thread::Thread;
 
@@ -74,13 +75,38 @@ pub(crate) struct Seat {
     pub(crate) panicked: AtomicUsize,
 }
 
+/// Holds a place.
 pub(crate) const ACTIVE: u8 = 0;
+/// In a wait for a call: whoever ends that, even late, may give the place back, since the waiter looks again.
 pub(crate) const BLOCKED: u8 = 1;
+/// Nothing to do.
 pub(crate) const PARKED: u8 = 2;
+/// Blocked on something that is not a call: only the thread itself takes its place again.
+pub(crate) const AWAY: u8 = 3;
 
 impl Seat {
     pub(crate) fn is_active(&self) -> bool {
         self.mode.load(Ordering::Acquire) == ACTIVE
+    }
+
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.mode.load(Ordering::Acquire) == BLOCKED
+    }
+
+    /// Whether only the destructors of its thread-locals may still run.
+    pub(crate) fn has_ended(&self) -> bool {
+        lock(&self.handle).as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
+    /// Waits for a thread that has left. Its starter may not have put its handle down yet.
+    pub(crate) fn join(&self) {
+        loop {
+            let handle = lock(&self.handle).take();
+            match handle {
+                Some(handle) => return drop(handle.join()),
+                None => thread::yield_now(),
+            }
+        }
     }
 
     pub(crate) fn take_errand(&self) -> Option<Arc<Help>> {

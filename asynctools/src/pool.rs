@@ -257,8 +257,10 @@ impl Pool {
         self.crew().target()
     }
 
-    /// Lets `workers` calls run at once from now on. Running calls are not interrupted; 0 pauses: no call that is submitted
-    /// after it returns starts, until there are workers again. Without effect on a closed pool.
+    /// Lets `workers` calls run at once from now on. Without effect on a closed pool.
+    ///
+    /// Running calls are not interrupted. 0 pauses: no call that is submitted after it returns starts, until there are workers
+    /// again; but a call that runs already may itself run what it makes and waits for.
     ///
     /// # Examples
     ///

@@ -8,7 +8,6 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::context::Call;
-use crate::context::Home;
 use crate::context::HomeId;
 use crate::error::TaskError;
 use crate::error::discard;
@@ -16,6 +15,7 @@ use crate::input::Inputs;
 use crate::input::Stop;
 use crate::node::Body;
 use crate::node::Node;
+use crate::node::Route;
 use crate::site::CallSite;
 use crate::site::Function;
 use crate::value::AsyncValue;
@@ -49,8 +49,7 @@ struct Flow<A, G, F, R> {
     body: G,
     /// The arguments that have not arrived, and one more until all are registered.
     missing: usize,
-    /// Where it runs; `true`: it was made by a call of that pool.
-    home: Option<(Arc<dyn Home>, bool)>,
+    route: Option<Route>,
     fail: fn(F) -> R,
 }
 
@@ -90,16 +89,16 @@ where
         self.inputs.needs(needs);
     }
 
-    fn home(&self) -> Option<(Arc<dyn Home>, bool)> {
-        self.home.clone()
+    fn route(&self) -> Option<Route> {
+        self.route.clone()
     }
 }
 
-/// A call whose arguments are handles. It runs on `home` when they are there, or without one where the last of them arrives;
-/// `near` is the pool that what follows it runs on.
+/// A call whose arguments are handles. It takes its `route` when they are there, or without one runs where the last of them
+/// arrives; `near` is the pool that what follows it runs on.
 pub(crate) fn flow<A, G, F, R>(
     near: HomeId,
-    home: Option<(Arc<dyn Home>, bool)>,
+    route: Option<Route>,
     site: CallSite,
     inputs: A,
     fail: fn(F) -> R,
@@ -111,7 +110,7 @@ where
     F: 'static,
     R: Send + 'static,
 {
-    let flow = Flow { inputs, body, missing: 1, home, fail };
+    let flow = Flow { inputs, body, missing: 1, route, fail };
     AsyncValue::of(Node::waiting(flow, near, site, |flow, next| flow.missing += flow.inputs.listen(&next)))
 }
 

@@ -18,8 +18,11 @@ use crate::context::Parked;
 use crate::context::Survey;
 use crate::context::Waiter;
 use crate::crew::Crew;
+use crate::crew::Stint;
 use crate::error::SpawnError;
 use crate::error::TaskError;
+use crate::places::AWAY;
+use crate::places::BLOCKED;
 use crate::places::FRONT;
 use crate::places::OVER;
 use crate::places::PARKED;
@@ -51,6 +54,10 @@ impl Parked for Berth {
     fn nudge(&self) {
         self.crew.resume(&self.seat);
     }
+
+    fn is_blocked(&self) -> bool {
+        self.seat.is_blocked()
+    }
 }
 
 /// A worker, as the calls on it see it.
@@ -68,7 +75,8 @@ pub(crate) fn main(crew: Arc<Crew>, seat: Arc<Seat>) {
     let worker = Worker { parked: berth.clone(), berth: berth.clone(), base: stack_position() };
     context::settle(berth.crew.id(), Some(Rc::new(worker)));
     berth.crew.serve(&berth.seat);
-    context::settle(HomeId::NONE, None);
+    // Still inside of its pool: the destructors of its thread-locals do not wait for its end.
+    context::settle(berth.crew.id(), None);
 }
 
 /// How long a spare thread stays for the next one who needs it.
@@ -77,8 +85,6 @@ const SPARE_TIMEOUT: Duration = Duration::from_millis(200);
 const SPINS: u32 = 100;
 /// The last turns let others run, who may have a call to submit.
 const YIELDS: u32 = 4;
-/// Below so many shells a queue is not swept.
-const SWEEP: isize = 1024;
 
 impl Crew {
     /// Runs calls on the current thread until it is not needed any more.
@@ -86,7 +92,7 @@ impl Crew {
         let mut searching = !self.run_errands(seat);
         loop {
             if let Some(call) = self.next_call(&mut searching) {
-                if !call.run(&(&**self, &**seat)) {
+                if !call.run(&Stint { crew: self, seat, early: false, nested: false }) {
                     self.shells.0.fetch_sub(1, Ordering::Relaxed);
                 }
             } else if self.stand_down(seat, searching) {
@@ -97,19 +103,24 @@ impl Crew {
         }
     }
 
-    /// What a thread in the place of a waiter starts with: whether there was anything.
+    /// What a thread in the place of a waiter starts with: whether there was anything. It stands down for others when the
+    /// waiter has its place again.
     fn run_errands(&self, seat: &Seat) -> bool {
         let Some(errand) = seat.take_errand() else { return false };
-        while let Some(call) = errand.pop() {
-            self.run_early(seat, call);
+        while let Some(call) = errand.pop_for_spare() {
+            self.run_early(seat, call, false);
+            if self.has(OVER) && !errand.is_owner_blocked() {
+                errand.give_back();
+                break;
+            }
         }
         true
     }
 
     /// Runs a call of this pool before its turn, if nobody has taken it.
-    pub(crate) fn run_early(&self, seat: &Seat, call: Arc<dyn Call>) -> bool {
-        let ran = call.run(&(self, seat));
-        if ran && self.shells.0.fetch_add(1, Ordering::Relaxed) >= SWEEP {
+    fn run_early(&self, seat: &Seat, call: Arc<dyn Call>, nested: bool) -> bool {
+        let ran = call.run(&Stint { crew: self, seat, early: true, nested });
+        if ran {
             self.sweep();
         }
         ran
@@ -202,14 +213,22 @@ impl Crew {
         places.seats.remove(&seat.number);
         places.finished += seat.finished.load(Ordering::Relaxed);
         places.panicked += seat.panicked.load(Ordering::Relaxed);
-        if places.closed {
-            places.leaving.push(seat.clone());
+        let ended: Vec<_> = if places.closed {
             places.gone = places.seats.is_empty();
+            // Where nobody waits for the end of the pool, its threads clear each other away.
+            let ended = places.leaving.extract_if(.., |seat| seat.has_ended()).collect();
+            places.leaving.push(seat.clone());
+            ended
         } else {
             places.threads -= 1;
-        }
+            Vec::new()
+        };
         self.publish(&places);
         drop(places);
+        for seat in &ended {
+            seat.join();
+        }
+        self.lock().threads -= ended.len();
         self.gone.notify_all();
     }
 }
@@ -226,7 +245,7 @@ const WAIT_SPINS: u32 = 64;
 
 impl Worker {
     fn run_early(&self, call: Arc<dyn Call>) -> bool {
-        self.berth.crew.run_early(&self.berth.seat, call)
+        self.berth.crew.run_early(&self.berth.seat, call, true)
     }
 
     /// Runs what `help` has ready, until `call` has ended.
@@ -244,7 +263,7 @@ impl Worker {
         while !self.berth.seat.is_active() {
             match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
                 None => thread::park(),
-                Some(left) if left.is_zero() => self.come_back(),
+                Some(left) if left.is_zero() => self.berth.crew.take_place_again(&self.berth.seat, BLOCKED),
                 Some(left) => thread::park_timeout(left),
             }
         }
@@ -273,7 +292,7 @@ impl Worker {
                 break Ok(true);
             }
             enlisted = true;
-            if let Err(error) = self.berth.crew.leave(&self.berth.seat, help) {
+            if let Err(error) = self.berth.crew.leave(&self.berth.seat, BLOCKED, help) {
                 match deadline {
                     None => break Err(TaskError::WouldDeadlock(SpawnError::new(call.site(), error))),
                     // It ends by itself, and until then a thread may come free.
@@ -283,7 +302,7 @@ impl Worker {
             }
             // Whoever ended the call before this thread was blocked found nobody to wake.
             if call.is_done() {
-                self.come_back();
+                self.berth.crew.take_place_again(&self.berth.seat, BLOCKED);
             }
             self.park(deadline);
         };
@@ -295,6 +314,10 @@ impl Worker {
 }
 
 impl Here for Worker {
+    fn home(&self) -> HomeId {
+        self.berth.crew.id()
+    }
+
     fn wait(
         &self,
         call: &Arc<dyn Call>,
@@ -302,12 +325,12 @@ impl Here for Worker {
         help: Option<&Arc<Help>>,
     ) -> Result<bool, TaskError> {
         let crew = &self.berth.crew;
+        if help.is_some() {
+            return self.wait_with(call, deadline, help);
+        }
         let may_run = deadline.is_none() && !crew.how().own_threads && call.home() == crew.id();
         if may_run && self.has_stack() && self.run_early(call.clone()) {
             return Ok(true);
-        }
-        if help.is_some() {
-            return self.wait_with(call, deadline, help);
         }
         if call.survey(None, &mut Vec::new()) == Survey::Underway {
             for _ in 0..WAIT_SPINS {
@@ -340,11 +363,11 @@ impl Here for Worker {
 
     fn leave(&self) {
         // Without an errand there is nothing to refuse.
-        drop(self.berth.crew.leave(&self.berth.seat, None));
+        drop(self.berth.crew.leave(&self.berth.seat, AWAY, None));
     }
 
     fn come_back(&self) {
-        self.berth.crew.resume(&self.berth.seat);
+        self.berth.crew.take_place_again(&self.berth.seat, AWAY);
     }
 
     fn has_stack(&self) -> bool {

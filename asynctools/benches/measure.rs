@@ -155,7 +155,7 @@ impl Measured {
             work: self.name.to_owned(),
             ours: format!("{}: {}", ours.name, time(ours.quartiles().median)),
             against: format!("{against}: {}", time(Quartiles::of(theirs).median)),
-            ratio: format!("{:.2} ({:.2}-{:.2})", ratios.median, ratios.first, ratios.third),
+            ratio: format!("{} ({}-{})", ratio(ratios.median), ratio(ratios.first), ratio(ratios.third)),
             bar: bar.at_most.map_or_else(String::new, |bar| format!("{bar:.2}")),
             verdict: bar.at_most.map(|bar| Verdict::of(&ratios, bar)),
         }
@@ -179,6 +179,14 @@ pub(crate) fn time(nanos: f64) -> String {
         _ if nanos < 9_995.0 => format!("{:.2} µs", nanos / 1e3),
         _ if nanos < 999_500.0 => format!("{:.1} µs", nanos / 1e3),
         _ => format!("{:.1} ms", nanos / 1e6),
+    }
+}
+
+/// A ratio, for people.
+fn ratio(value: f64) -> String {
+    match value {
+        _ if value < 0.1 => format!("{value:.4}"),
+        _ => format!("{value:.2}"),
     }
 }
 

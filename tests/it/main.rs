@@ -8,6 +8,8 @@ mod list;
 mod panics;
 mod pool;
 mod limits;
+mod resize;
+mod shutdown;
 
 mod fates;
 mod dataflow;

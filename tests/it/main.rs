@@ -10,6 +10,8 @@ mod pool;
 mod limits;
 mod resize;
 mod shutdown;
+mod nested;
+mod locks;
 
 mod fates;
 mod dataflow;

@@ -39,10 +39,12 @@ fn sum_expanded(
             POOL.get()
         },
     )
-    .arg(::asynctools::__private::arg_ref::<str, ParseIntError, _>(text))
-    .arg(::asynctools::__private::arg::<u64, ParseIntError, _>(start))
     // Runs when both are there. A handle that failed ends the call with its error instead.
-    .try_run(|(((), input0), input1)| __asynctools_sum_expanded(::core::borrow::Borrow::<str>::borrow(&input0), input1))
+    .try_run2(
+        ::asynctools::__private::arg_ref::<str, ParseIntError, _>(text),
+        ::asynctools::__private::arg::<u64, ParseIntError, _>(start),
+        |input0, input1| __asynctools_sum_expanded(::core::borrow::Borrow::<str>::borrow(&input0), input1),
+    )
 }
 
 fn main() {

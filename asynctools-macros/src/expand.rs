@@ -39,8 +39,7 @@ const NOT_OF_THE_BODY: [&str; 9] = [
 /// pub fn fetch(url: impl ArgRef<str, E>) -> AsyncValue<Result<T, E>> {
 ///     fn __asynctools_fetch(url: &str) -> Result<T, E> { body }
 ///     Call::<E, ()>::new(&FUNCTION, POOL.get())
-///         .arg(arg_ref::<str, E, _>(url))
-///         .try_run(|((), input0)| __asynctools_fetch(input0.borrow()))
+///         .try_run1(arg_ref::<str, E, _>(url), |input0| __asynctools_fetch(input0.borrow()))
 /// }
 /// ```
 ///
@@ -53,8 +52,7 @@ const NOT_OF_THE_BODY: [&str; 9] = [
 ///
 /// fn size(&self) -> AsyncValue<usize> {
 ///     Call::<Infallible, ()>::new(&FUNCTION, Pool::global())
-///         .arg(plain::<_, Infallible>(self.clone_self()))
-///         .run(|((), input0)| Self::__asynctools_size(&input0))
+///         .run1(plain::<_, Infallible>(self.clone_self()), |this| Self::__asynctools_size(&this))
 /// }
 /// fn __asynctools_size(&self) -> usize { body }
 /// ```

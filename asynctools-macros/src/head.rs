@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{GenericParam, Generics, Lifetime, Receiver, Signature, Type, TypeParamBound, WherePredicate};
+use syn::{GenericParam, Generics, Lifetime, Receiver, ReturnType, Signature, Type, TypeParamBound, WherePredicate};
 
 use crate::model::Failure;
 use crate::model::Form;
@@ -11,7 +11,7 @@ use crate::model::Param;
 use crate::model::Receives;
 use crate::plan::Plan;
 use crate::plan::at;
-use crate::plan::end_of;
+use crate::plan::last_span;
 use crate::valid::refuses;
 use crate::walk::Part;
 use crate::walk::walk_type;
@@ -48,7 +48,7 @@ impl Plan<'_> {
         }
         let span = at(ty.span());
         let (runtime, error) = (self.runtime(span), self.error_argument(span));
-        let end = quote_spanned!(end_of(ty)=> >);
+        let end = quote_spanned!(at(last_span(ty))=> >);
         match &param.form {
             Form::Value => quote_spanned!(span=> impl #runtime::Arg<#ty #error #end),
             Form::Borrowed(ty) => quote_spanned!(span=> impl #runtime::ArgRef<#ty #error #end),
@@ -81,8 +81,10 @@ impl Plan<'_> {
         // The head of a function ends where its last token is. If that token is the user's, lints speak of the user's head,
         // and what they say of the body's as well they say once.
         let Signature { output, paren_token, .. } = &self.function.sig;
-        let last = output.to_token_stream().into_iter().last();
-        let last = last.map_or_else(|| paren_token.span.close(), |token| token.span());
+        let last = match output {
+            ReturnType::Default => paren_token.span.close(),
+            ReturnType::Type(..) => last_span(output),
+        };
         let end = quote_spanned!(last=> >);
         quote_spanned!(span=> #runtime::AsyncValue<#result #end)
     }

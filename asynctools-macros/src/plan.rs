@@ -5,7 +5,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{GenericParam, Ident, Pat, Type};
+use syn::{GenericParam, Ident, Pat};
 
 use crate::args::Args;
 use crate::attrs::Home;
@@ -33,9 +33,9 @@ pub(crate) fn at(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }
 
-/// Where the last token of the user's type is, likewise: rustc blames all from the first token of ours to the last.
-pub(crate) fn end_of(ty: &Type) -> Span {
-    at(ty.to_token_stream().into_iter().last().map_or_else(|| ty.span(), |token| token.span()))
+/// Where the last of the user's tokens is. rustc blames all from the first token of ours to the last.
+pub(crate) fn last_span(tokens: &impl ToTokens) -> Span {
+    tokens.to_token_stream().into_iter().last().map_or_else(Span::call_site, |token| token.span())
 }
 
 impl<'m> Plan<'m> {

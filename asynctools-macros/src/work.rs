@@ -14,14 +14,14 @@ use crate::model::Param;
 use crate::model::Receives;
 use crate::plan::Plan;
 use crate::plan::at;
-use crate::plan::end_of;
+use crate::plan::last_span;
 use crate::values::OnFull;
 
 /// One input of the call.
 struct Input {
     /// What the closure around the body calls it.
     local: Ident,
-    /// `.arg(arg_ref::<str, E, _>(url))`
+    /// `arg_ref::<str, E, _>(url)`
     given: TokenStream,
     /// `local.borrow()`
     passed: TokenStream,
@@ -29,10 +29,11 @@ struct Input {
 
 impl Plan<'_> {
     /// ```text
-    /// Call::<E, ()>::new(&FUNCTION, POOL.get())
-    ///     .arg(arg_ref::<str, E, _>(url))
-    ///     .arg(arg::<T, E, _>(t))
-    ///     .try_run(|(((), input0), input1)| __asynctools_fetch::<T>(input0.borrow(), input1))
+    /// Call::<E, ()>::new(&FUNCTION, POOL.get()).try_run2(
+    ///     arg_ref::<str, E, _>(url),
+    ///     arg::<T, E, _>(t),
+    ///     |input0, input1| __asynctools_fetch::<T>(input0.borrow(), input1),
+    /// )
     /// ```
     pub(crate) fn work(&self) -> TokenStream {
         let span = self.name_span();
@@ -43,11 +44,10 @@ impl Plan<'_> {
         let params = self.function.params.iter().zip(&self.names).enumerate();
         let params = params.map(|(index, (param, name))| self.param(param, name, index));
         let inputs: Vec<Input> = receiver.into_iter().chain(params).collect();
-        let given = inputs.iter().map(|input| &input.given);
         let run = self.run(&inputs);
         quote_spanned! {span=>
             #borrowed_pool
-            #runtime::__private::Call::<#error, ()>::new(#function, #pool) #(#given)* #run
+            #runtime::__private::Call::<#error, ()>::new(#function, #pool) #run
         }
     }
 
@@ -110,6 +110,13 @@ impl Plan<'_> {
         let On::Pool(expression) = &self.args.on else { return None };
         let (span, name) = (at(expression.span()), &self.pool_name);
         let runtime = self.runtime(span);
+        let receives = self.function.receiver().map(Receives::of);
+        // The pool may be a field of the `self` that moves into the call.
+        if matches!(receives, Some(Receives::Value | Receives::Box)) {
+            return Some(
+                quote_spanned!(span=> let #name: &#runtime::Pool = &#runtime::__private::alias(&#expression);),
+            );
+        }
         Some(quote_spanned!(span=> let #name: &#runtime::Pool = &#expression;))
     }
 
@@ -127,8 +134,9 @@ impl Plan<'_> {
             (Receives::Arc, On::Pool(_)) => quote_spanned!(span=> ::std::sync::Arc::clone(&#word)),
             _ => word.to_token_stream(),
         };
+        let value = parenthesized(&value, at(last_span(receiver)));
         Input {
-            given: quote_spanned!(span=> .arg(#runtime::__private::plain::<_, #error>(#value))),
+            given: quote_spanned!(span=> #runtime::__private::plain::<_, #error> #value),
             passed: if by_reference { quote_spanned!(span=> &#local) } else { local.to_token_stream() },
             local,
         }
@@ -145,9 +153,9 @@ impl Plan<'_> {
             Form::Borrowed(borrowed) => quote_spanned!(span=> arg_ref::<#borrowed, #error, _>),
         };
         // From the first token of the user's type to the last: that is what rustc then blames.
-        let value = parenthesized(name, end_of(ty));
+        let value = parenthesized(name, at(last_span(ty)));
         Input {
-            given: quote_spanned!(span=> .arg(#runtime::__private::#make #value)),
+            given: quote_spanned!(span=> #runtime::__private::#make #value),
             passed: match &param.form {
                 Form::Plain | Form::Value => local.to_token_stream(),
                 Form::Borrowed(ty) => {
@@ -161,22 +169,20 @@ impl Plan<'_> {
     fn run(&self, inputs: &[Input]) -> TokenStream {
         let output = self.function.output();
         let span = output.map_or(self.name_span(), |output| at(output.span()));
-        let pattern = inputs.iter().fold(quote_spanned!(span=> ()), |before, input| {
-            let local = &input.local;
-            quote_spanned!(span=> (#before, #local))
-        });
+        let given = inputs.iter().map(|input| &input.given);
+        let locals = inputs.iter().map(|input| &input.local);
         let passed = inputs.iter().map(|input| &input.passed);
         let body = self.body_path();
         let method = match self.failure {
-            Failure::Never => quote_spanned!(span=> run),
-            Failure::Named(_) | Failure::Projected(_) => quote_spanned!(span=> try_run),
+            Failure::Never => format_ident!("run{}", inputs.len(), span = span),
+            Failure::Named(_) | Failure::Projected(_) => format_ident!("try_run{}", inputs.len(), span = span),
         };
         // A handle of `!` is one of `Infallible`: the type that is stable.
         let result = match output {
             Some(Type::Never(_)) => quote_spanned!(span=> -> ::core::convert::Infallible),
             _ => TokenStream::new(),
         };
-        quote_spanned!(span=> .#method(|#pattern| #result { #body(#(#passed),*) }))
+        quote_spanned!(span=> .#method(#(#given,)* |#(#locals),*| #result { #body(#(#passed),*) }))
     }
 }
 
@@ -185,8 +191,8 @@ fn counted(expression: &Expr) -> TokenStream {
     quote_spanned!(at(expression.span())=> || -> ::core::primitive::usize { #expression })
 }
 
-fn parenthesized(name: &Ident, span: Span) -> Group {
-    let mut group = Group::new(Delimiter::Parenthesis, name.to_token_stream());
+fn parenthesized(value: &impl ToTokens, span: Span) -> Group {
+    let mut group = Group::new(Delimiter::Parenthesis, value.to_token_stream());
     group.set_span(span);
     group
 }

@@ -1,5 +1,7 @@
 //! What a call is made of: the builder that expansions use, and the methods that follow one call with another.
 
+#![expect(clippy::too_many_arguments, reason = "a call has as many as the writer of its function gave it")]
+
 use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
@@ -53,8 +55,7 @@ impl<'p, F: 'static> Call<'p, F, ()> {
 }
 
 impl<'p, F: 'static, A: Inputs<F>> Call<'p, F, A> {
-    /// The next argument. Each is a method call of its own, so that rustc says which one does not fit.
-    pub fn arg<T: Send + 'static>(self, input: Input<T, F>) -> Call<'p, F, (A, Input<T, F>)> {
+    fn arg<T: Send + 'static>(self, input: Input<T, F>) -> Call<'p, F, (A, Input<T, F>)> {
         Call { pool: self.pool, site: self.site, inputs: (self.inputs, input), fails: PhantomData }
     }
 
@@ -71,22 +72,60 @@ impl<'p, F: 'static, A: Inputs<F>> Call<'p, F, A> {
         let route = Route { home: crew.clone(), inside: context::is_inside(crew.id()), bounded: true };
         flow(crew.id(), Some(route), self.site, self.inputs, fail, body)
     }
-
-    /// Runs a fallible function: an argument that failed ends the call with its error.
-    pub fn try_run<R>(self, body: impl FnOnce(A::Values) -> R + Send + 'static) -> AsyncValue<R>
-    where
-        R: Fallible<Error = F> + Send + 'static,
-    {
-        self.start(R::fail, body)
-    }
 }
 
-impl<A: Inputs<Infallible>> Call<'_, Infallible, A> {
-    /// Runs an infallible function.
-    pub fn run<R: Send + 'static>(self, body: impl FnOnce(A::Values) -> R + Send + 'static) -> AsyncValue<R> {
-        self.start(|never| match never {}, body)
-    }
+/// The two methods that run a call with so many arguments. The type of each argument is a parameter of its own that occurs in
+/// that argument alone: rustc then blames it, and nothing else, for what it cannot do. Each number of arguments is a line of
+/// its own because rustc shows that line.
+macro_rules! run {
+    ($run:ident $try_run:ident ($($input:ident: $T:ident),*) $values:pat) => {
+        impl<F: 'static> Call<'_, F, ()> {
+            /// Runs a fallible function: an argument that failed ends the call with its error.
+            pub fn $try_run<$($T,)* R>(
+                self,
+                $($input: Input<$T, F>,)*
+                body: impl FnOnce($($T),*) -> R + Send + 'static,
+            ) -> AsyncValue<R>
+            where
+                $($T: Send + 'static,)*
+                R: Fallible<Error = F> + Send + 'static,
+            {
+                self $(.arg($input))* .start(R::fail, |$values| body($($input),*))
+            }
+        }
+
+        impl Call<'_, Infallible, ()> {
+            /// Runs an infallible function.
+            pub fn $run<$($T,)* R>(
+                self,
+                $($input: Input<$T, Infallible>,)*
+                body: impl FnOnce($($T),*) -> R + Send + 'static,
+            ) -> AsyncValue<R>
+            where
+                $($T: Send + 'static,)*
+                R: Send + 'static,
+            {
+                self $(.arg($input))* .start(|never| match never {}, |$values| body($($input),*))
+            }
+        }
+    };
 }
+
+// The 12 parameters of a function, and its receiver.
+run! { run0 try_run0() () }
+run! { run1 try_run1(a: A) ((), a) }
+run! { run2 try_run2(a: A, b: B) (((), a), b) }
+run! { run3 try_run3(a: A, b: B, c: C) ((((), a), b), c) }
+run! { run4 try_run4(a: A, b: B, c: C, d: D) (((((), a), b), c), d) }
+run! { run5 try_run5(a: A, b: B, c: C, d: D, e: E) ((((((), a), b), c), d), e) }
+run! { run6 try_run6(a: A, b: B, c: C, d: D, e: E, g: G) (((((((), a), b), c), d), e), g) }
+run! { run7 try_run7(a: A, b: B, c: C, d: D, e: E, g: G, h: H) ((((((((), a), b), c), d), e), g), h) }
+run! { run8 try_run8(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I) (((((((((), a), b), c), d), e), g), h), i) }
+run! { run9 try_run9(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J) ((((((((((), a), b), c), d), e), g), h), i), j) }
+run! { run10 try_run10(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K) (((((((((((), a), b), c), d), e), g), h), i), j), k) }
+run! { run11 try_run11(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L) ((((((((((((), a), b), c), d), e), g), h), i), j), k), l) }
+run! { run12 try_run12(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M) (((((((((((((), a), b), c), d), e), g), h), i), j), k), l), m) }
+run! { run13 try_run13(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M, n: N) ((((((((((((((), a), b), c), d), e), g), h), i), j), k), l), m), n) }
 
 /// An argument for a parameter `T`.
 pub fn arg<T, F, A: Arg<T, F>>(argument: A) -> Input<T, F> {
@@ -94,7 +133,7 @@ pub fn arg<T, F, A: Arg<T, F>>(argument: A) -> Input<T, F> {
 }
 
 /// An argument for a parameter `&B`.
-pub fn arg_ref<B: ?Sized, F, A: ArgRef<B, F>>(argument: A) -> Input<A::Owner, F> {
+pub fn arg_ref<B: ?Sized + Send + 'static, F, A: ArgRef<B, F>>(argument: A) -> Input<A::Owner, F> {
     argument.into_owner()
 }
 

@@ -140,6 +140,7 @@ pub mod __private {
     pub use crate::input::Input;
     pub use crate::input::Inputs;
     pub use crate::own::OwnPool;
+    pub use crate::pool::alias;
     pub use crate::pool::threads;
     pub use crate::site::Function;
 }

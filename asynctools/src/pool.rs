@@ -1,6 +1,7 @@
 //! `Pool`: workers that run calls, and the ways to operate them.
 
 use std::fmt;
+use std::ops::Deref;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::LazyLock;
@@ -383,6 +384,31 @@ impl fmt::Debug for Pool {
             Some(crew) => pool.field("name", &crew.how().name).field("stats", &crew.stats()).finish(),
             None => pool.field("workers", &self.workers).finish_non_exhaustive(),
         }
+    }
+}
+
+/// Another name of a pool, for an expansion whose pool is a field of what moves into the call.
+#[derive(Debug)]
+pub struct Alias(Pool);
+
+/// Another name of `pool`.
+#[must_use]
+pub fn alias(pool: &Pool) -> Alias {
+    Alias(Pool { workers: pool.workers, how: None, crew: OnceLock::from(pool.crew().clone()) })
+}
+
+impl Deref for Alias {
+    type Target = Pool;
+
+    fn deref(&self) -> &Pool {
+        &self.0
+    }
+}
+
+impl Drop for Alias {
+    fn drop(&mut self) {
+        // Not the owner: a pool without its inside has nothing to close.
+        self.0.crew = OnceLock::new();
     }
 }
 

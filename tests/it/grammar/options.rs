@@ -97,6 +97,16 @@ impl Client {
         n
     }
 
+    #[pooled(pool = self.pool)]
+    fn by_value(self, n: u8) -> u8 {
+        n
+    }
+
+    #[pooled(pool = self.pool)]
+    fn boxed(self: Box<Self>, n: u8) -> u8 {
+        n
+    }
+
     #[pooled(pool = self.shared())]
     fn of_a_temporary(&self, n: u8) -> u8 {
         n
@@ -138,6 +148,8 @@ fn every_place() {
     let client = Client { pool: Arc::new(Pool::new(1)) };
     assert_eq!(client.by_reference(1).get(), 1);
     assert_eq!(client.of_a_temporary(1).get(), 1);
+    assert_eq!(client.clone().by_value(1).get(), 1);
+    assert_eq!(Box::new(client.clone()).boxed(1).get(), 1);
     assert_eq!(Arc::new(client).of_arc(1).get(), 1);
 }
 

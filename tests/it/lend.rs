@@ -4,6 +4,8 @@ use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::Weak;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -192,6 +194,36 @@ fn a_clone_may_wait_for_a_call_that_was_cloned_for_before_it() {
         let second = consume(&value);
         promise.set(Probe::new(&DropCounter::new(), hook));
         second.get();
+    });
+}
+
+type Held = OnceLock<AsyncValue<Result<u8, Waits>>>;
+/// An error whose `From` waits for the call that it came from.
+#[derive(Clone)]
+struct Waits(Weak<Held>);
+#[derive(PartialEq, Debug)]
+struct Waited;
+
+impl From<Waits> for Waited {
+    fn from(Waits(held): Waits) -> Self {
+        held.upgrade().expect("held by the test").get().expect("set by the test").wait();
+        Self
+    }
+}
+
+#[pooled(pool = ALONE)]
+fn pass(n: u8) -> Result<u8, Waited> {
+    Ok(n)
+}
+
+#[test]
+fn what_a_clone_sets_off_may_wait_for_the_call() {
+    watched(|| {
+        let (promise, value) = AsyncValue::promise();
+        let held = Arc::new(Held::from(value));
+        let call = pass(held.get().expect("just set"));
+        promise.set(Err(Waits(Arc::downgrade(&held))));
+        assert_eq!(call.get(), Err(Waited));
     });
 }
 

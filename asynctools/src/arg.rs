@@ -98,7 +98,7 @@ pub trait Arg<T, F = Infallible> {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed where a call takes `&{B}`",
-    label = "this does not borrow as `{B}`, or cannot be copied for the call",
+    label = "does not borrow as `{B}`, or cannot be cloned for the call: pass an `Arc<{B}>`",
     note = "pass a `&{B}` that can be copied (`ToOwned`), an `Arc<{B}>` or `Box<{B}>`, or a handle to an owned one"
 )]
 pub trait ArgRef<B: ?Sized, F = Infallible> {
@@ -112,7 +112,7 @@ pub trait ArgRef<B: ?Sized, F = Infallible> {
 /// `F: From<E>`, in words of its own where it is missing.
 #[diagnostic::on_unimplemented(
     message = "an argument that may fail with `{E}` cannot feed a call that fails with `{Self}`",
-    label = "there is no `From<{E}>` for `{Self}`",
+    label = "there is no `From<{E}>` for `{Self}`: return a `Result` that can take the error, or `.map` the handle first",
     note = "a call passes on the errors of its arguments as `?` does: it has to return a `Result` whose error is `From<{E}>`",
     note = "or deal with the error first: `.map(|result| ..)` or `.map_err(|error| ..)` on the handle"
 )]
@@ -131,8 +131,8 @@ impl<E, F: From<E>> FailsFrom<E> for F {
 /// `T: Clone`, in words of its own where it is missing.
 #[diagnostic::on_unimplemented(
     message = "a borrowed handle leaves its result where it is, and `{Self}` is not `Clone`",
-    label = "`{Self}` cannot be cloned out of the handle",
-    note = "move the handle into the call, or share its result with `.shared()` for a parameter `&{Self}`"
+    label = "cannot be cloned out of the handle: move the handle, or share it with `.shared()`",
+    note = "a moved handle needs no `Clone`, and neither does a `Shared<{Self}>` for a parameter `&{Self}`"
 )]
 pub trait CloneOut {
     #[doc(hidden)]
@@ -195,7 +195,7 @@ struct Cloned<T> {
     clone: AsyncValue<std::thread::Result<T>>,
 }
 
-impl<T: Clone + Send + 'static> Cloned<T> {
+impl<T: CloneOut + Send + 'static> Cloned<T> {
     fn of(value: &AsyncValue<T>) -> Self {
         let (promise, clone) = AsyncValue::promise_at(value.node().site());
         value.node().lend(Box::new(CloneInto(promise)));
@@ -205,9 +205,9 @@ impl<T: Clone + Send + 'static> Cloned<T> {
 
 struct CloneInto<T: Send + 'static>(Promise<std::thread::Result<T>>);
 
-impl<T: Clone + Send + 'static> Lend<T> for CloneInto<T> {
+impl<T: CloneOut + Send + 'static> Lend<T> for CloneInto<T> {
     fn lend(self: Box<Self>, outcome: Result<&T, &TaskError>) {
-        let clone = outcome.map(|value| catch_unwind(AssertUnwindSafe(|| value.clone())));
+        let clone = outcome.map(|value| catch_unwind(AssertUnwindSafe(|| value.clone_out())));
         self.0.end(clone.map_err(TaskError::clone));
     }
 }
@@ -338,7 +338,7 @@ impl<T, F> Arg<T, F> for AsyncValue<T> {
     }
 }
 
-impl<T: CloneOut + Clone + Send + 'static, F> Arg<T, F> for &AsyncValue<T> {
+impl<T: CloneOut + Send + 'static, F> Arg<T, F> for &AsyncValue<T> {
     fn into_input(self) -> Input<T, F> {
         Input::source(Cloned::of(self))
     }

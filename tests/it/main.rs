@@ -12,6 +12,12 @@ mod resize;
 mod shutdown;
 mod nested;
 mod locks;
+mod seeds;
+mod sizes;
+mod tidy;
+mod millions;
+mod refused;
+mod alone;
 
 mod fates;
 mod dataflow;

@@ -32,3 +32,7 @@ mod graph;
 mod grammar;
 mod hygiene;
 mod strict;
+
+mod regressions;
+mod leftovers;
+mod stress;

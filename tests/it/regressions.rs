@@ -4,6 +4,7 @@ use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
+use std::sync::Barrier;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -92,6 +93,37 @@ fn what_follows_an_ended_call_only_queues() {
             assert!(!following.iter().any(AsyncValue::is_finished), "{on_full:?}");
             gate.open();
             assert!(!AsyncList::from_iter(following).get().contains(&id()), "{on_full:?}");
+            calls.wait();
+        }
+    });
+}
+
+/// Who saw the end of a call without being woken, and then stood before a full queue, was given its place for the wake-up.
+#[test]
+fn a_late_wake_up_gives_no_place_to_a_submission() {
+    const CROWD: usize = 64;
+    watched(|| {
+        for _ in 0..20 {
+            let (pool, full, gate) = (Pool::new(1), narrow(OnFull::Block), Gate::new());
+            let calls = fill(&full, &gate);
+            let (promise, value) = AsyncValue::promise();
+            let (value, here) = (value.shared(), Barrier::new(CROWD + 1));
+            thread::scope(|scope| {
+                // Who came first is woken first, so that the worker is late.
+                for _ in 0..CROWD {
+                    scope.spawn(|| (here.wait(), value.wait()));
+                }
+                here.wait();
+                let seen = value.clone();
+                let submission = pool.spawn(move || {
+                    while !seen.wait_timeout(Duration::from_micros(50)) {}
+                    full.spawn(|| 5)
+                });
+                until("the worker waits", || pool.stats().blocked == 1);
+                promise.set(1);
+                pool.spawn(move || gate.open()).get();
+                assert_eq!(submission.get().get(), 5);
+            });
             calls.wait();
         }
     });

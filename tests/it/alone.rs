@@ -51,7 +51,9 @@ fn an_idle_pool_costs_nothing() {
             (0..1_000).map(on_a_pool).collect(),
             Pool::global().map(0..1_000, |n| n),
         ];
-        calls.into_iter().for_each(|calls| assert!(calls.get().len() >= 100));
+        for calls in calls {
+            assert!(calls.get().len() >= 100);
+        }
         until("the workers are idle", || pool.stats().running == 0 && Pool::global().stats().running == 0);
         let before = ticks();
         let (_kept, nothing) = mpsc::channel::<()>();

@@ -53,10 +53,10 @@ pub(crate) fn alone<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static
     let this = std::env::current_exe().expect("a test has a path");
     let child = Command::new(this).args([&name, "--exact", "--nocapture"]).env(MARK, &name).output();
     let child = child.expect("a test can start a process");
-    let text = String::from_utf8_lossy(&child.stdout);
-    print!("{text}{}", String::from_utf8_lossy(&child.stderr));
+    let said = String::from_utf8_lossy(&child.stdout);
+    print!("{said}{}", String::from_utf8_lossy(&child.stderr));
     assert!(
-        child.status.success() && text.contains("1 passed"),
+        child.status.success() && said.contains("1 passed"),
         "`{name}` failed in its own process: {}",
         child.status
     );
@@ -203,6 +203,10 @@ impl DropCounter {
         Token(self.clone())
     }
 
+    pub(crate) fn bomb(&self) -> Bomb {
+        Bomb(self.clone())
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
@@ -214,11 +218,12 @@ impl Drop for Token {
     }
 }
 
-/// Panics when it is dropped, having counted that.
-pub(crate) struct Bomb(pub(crate) Token);
+/// Panics when it is dropped, and counts that too.
+pub(crate) struct Bomb(DropCounter);
 
 impl Drop for Bomb {
     fn drop(&mut self) {
+        self.0.0.fetch_add(1, Ordering::SeqCst);
         panic!("dropped a bomb");
     }
 }

@@ -298,7 +298,9 @@ fn dataflow_enters_a_full_queue() {
             let owner = Owner(pool);
             let (promises, values): (Vec<_>, Vec<_>) = (0..20).map(|_| AsyncValue::promise()).unzip();
             let flow: AsyncList<_> = values.into_iter().map(|value| owner.next(value)).collect();
-            promises.into_iter().for_each(|promise| promise.set(1));
+            for promise in promises {
+                promise.set(1);
+            }
             assert!(!flow.iter().any(AsyncValue::is_finished), "run where it was readied, or refused");
             gate.open();
             assert_eq!(flow.get(), [2; 20]);

@@ -82,8 +82,8 @@ fn get_leaves_the_rest_running() {
             at_gate.pass();
             token
         });
-        let list = AsyncList::from(vec![lost, behind]);
-        assert!(catch_unwind(AssertUnwindSafe(|| list.get())).is_err());
+        let both = AsyncList::from(vec![lost, behind]);
+        assert!(catch_unwind(AssertUnwindSafe(|| both.get())).is_err());
         assert_eq!(drops.count(), 0);
         gate.open();
         until("the unwanted result is dropped", || drops.count() == 1);
@@ -265,7 +265,9 @@ fn a_timeout_is_for_all() {
         let list = list.get_timeout(time).expect_err("nobody has ended");
         assert!((time * 2..time * 20).contains(&start.elapsed()), "{:?}", start.elapsed());
         assert!(!list.wait_timeout(Duration::ZERO));
-        promises.into_iter().for_each(|promise| promise.set(1));
+        for promise in promises {
+            promise.set(1);
+        }
         assert!(list.wait_timeout(Duration::ZERO));
         assert_eq!(list.get_timeout(Duration::MAX).expect("all have ended").len(), 50);
     });

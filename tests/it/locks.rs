@@ -132,6 +132,7 @@ fn for_a_call_that_becomes_ready_later() {
 fn at_the_stack_limit() {
     /// Calls `then` with nine of sixteen MiB of the stack used.
     #[inline(never)]
+    #[expect(clippy::large_stack_arrays, reason = "a stack is what this fills")]
     fn deep(base: usize, then: &mut dyn FnMut() -> u32) -> u32 {
         let frame = std::hint::black_box([0_u8; 64 * 1024]);
         let used = base.abs_diff((&raw const frame).addr());

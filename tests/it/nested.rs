@@ -70,6 +70,7 @@ impl Site {
 
     /// The same with frames that no counted limit would allow for.
     #[pooled(pool = self.pool)]
+    #[expect(clippy::large_stack_arrays, reason = "a stack is what this fills")]
     fn fat(&self, n: u32) -> usize {
         let inside = self.enter();
         let frame = std::hint::black_box([1_u8; 100_000]);

@@ -98,7 +98,7 @@ fn in_the_drop_of_an_argument() {
     }
     watched(|| {
         let (before, drops) = (worker(&POOL), DropCounter::new());
-        let error = takes(Bomb(drops.token())).outcome().expect_err("its argument panicked");
+        let error = takes(drops.bomb()).outcome().expect_err("its argument panicked");
         assert!(error.to_string().ends_with("panicked: dropped a bomb"), "{error}");
         assert_eq!((worker(&POOL), drops.count()), (before, 1));
     });
@@ -108,7 +108,7 @@ fn in_the_drop_of_an_argument() {
 fn in_the_drop_of_what_the_call_took() {
     watched(|| {
         survives(|pool, drops| {
-            let bomb = Bomb(drops.token());
+            let bomb = drops.bomb();
             let call = pool.spawn(move || {
                 let _bomb = &bomb;
                 5
@@ -124,7 +124,7 @@ fn in_the_drop_of_what_a_cancelled_call_took() {
     watched(|| {
         survives(|pool, drops| {
             pool.set_workers(0);
-            let bomb = Bomb(drops.token());
+            let bomb = drops.bomb();
             assert!(pool.spawn(move || drop(bomb)).cancel());
             assert_eq!(drops.count(), 1);
             pool.set_workers(1);
@@ -136,7 +136,7 @@ fn in_the_drop_of_what_a_cancelled_call_took() {
 fn in_the_drop_of_a_result_that_nobody_wants() {
     watched(|| {
         survives(|pool, drops| {
-            let bomb = Bomb(drops.token());
+            let bomb = drops.bomb();
             pool.spawn(move || bomb).detach();
         });
     });
@@ -146,11 +146,11 @@ fn in_the_drop_of_a_result_that_nobody_wants() {
 fn in_the_drop_of_a_payload_that_nobody_wants() {
     watched(|| {
         survives(|pool, drops| {
-            let bomb = Bomb(drops.token());
+            let bomb = drops.bomb();
             pool.spawn(move || panic_any(bomb)).detach();
         });
         survives(|pool, drops| {
-            let bomb = Bomb(drops.token());
+            let bomb = drops.bomb();
             let error = pool.spawn(move || panic_any(bomb)).outcome().expect_err("it panicked");
             assert_eq!(error.to_string().rsplit(": ").next(), Some("Box<dyn Any>"));
             drop(error);
@@ -192,7 +192,7 @@ fn in_a_continuation() {
             assert!(call.outcome().is_err_and(|error: TaskError| matches!(error, TaskError::Panicked(_))));
         });
         survives(|pool, drops| {
-            let bomb = Bomb(drops.token());
+            let bomb = drops.bomb();
             // The result that `chain` passes over.
             assert_eq!(pool.spawn(move || bomb).chain(|| 6).get(), 6);
         });

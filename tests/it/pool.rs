@@ -125,9 +125,9 @@ fn threads_have_names() {
         assert_eq!(fetch(1).get(), "fetch-1");
         let pool = Pool::builder().workers(2).name("db").build().expect("nothing to refuse");
         let both = Arc::new(Barrier::new(2));
-        let mut names = pool.map(0..2, move |_| (both.wait(), thread_name()).1).get();
-        names.sort();
-        assert_eq!(names, ["db-1", "db-2"]);
+        let mut both_names = pool.map(0..2, move |_| (both.wait(), thread_name()).1).get();
+        both_names.sort();
+        assert_eq!(both_names, ["db-1", "db-2"]);
         named(&at_once().get(), "parallel-");
         named(&on_the_default_pool().get(), "asynctools-");
         named(&Pool::new(1).spawn(thread_name).get(), "pool-");
@@ -231,7 +231,7 @@ fn stats_under_load_are_sensible() {
         let at_gate = gate.clone();
         let calls: AsyncList<_> = pool.map(0..5_000, move |n| {
             if n == 4_999 {
-                at_gate.pass()
+                at_gate.pass();
             }
         });
         while gate.arrived() == 0 {
@@ -280,6 +280,7 @@ fn a_worker_over_its_idle_time_leaves() {
 #[test]
 fn a_stack_of_any_size() {
     #[inline(never)]
+    #[expect(clippy::large_stack_arrays, reason = "a stack is what this fills")]
     fn deep(bytes: usize) -> usize {
         let frame = std::hint::black_box([0_u8; 64 * 1024]);
         if bytes < frame.len() { frame.len() } else { frame.len() + deep(bytes - frame.len()) }

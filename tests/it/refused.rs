@@ -192,12 +192,13 @@ mod one_thread {
     #[test]
     fn a_wait_at_the_stack_limit_would_deadlock() {
         #[inline(never)]
+        #[expect(clippy::large_stack_arrays, reason = "a stack is what this fills")]
         fn deep(base: usize, then: &mut dyn FnMut()) {
             let frame = std::hint::black_box([0_u8; 256 * 1024]);
             if base.abs_diff((&raw const frame).addr()) < STACK / 8 * 5 {
-                deep(base, then)
+                deep(base, then);
             } else {
-                then()
+                then();
             }
             std::hint::black_box(frame);
         }

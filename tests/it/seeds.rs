@@ -44,10 +44,10 @@ fn gates<const N: usize>() -> [Gate; N] {
     std::array::from_fn(|_| Gate::new())
 }
 
-fn opened() -> Sleep {
+fn opened() -> Gate {
     let gate = Gate::new();
     gate.open();
-    Some(gate)
+    gate
 }
 
 // py-asynctools: `Async`.
@@ -107,7 +107,7 @@ fn join_reversed_keeps_the_order() {
 fn join_with_errors() {
     watched(|| {
         for run in BOTH {
-            let sleeps = [opened(), opened(), opened(), None];
+            let sleeps = [Some(opened()), Some(opened()), Some(opened()), None];
             let (results, errors) =
                 sleeps.into_iter().enumerate().map(|(n, sleep)| run(n, sleep)).collect::<AsyncList<_>>().join();
             assert_eq!(results, [0, 1, 2]);
@@ -146,7 +146,9 @@ fn first_on_two_workers() {
         let at_gates = gates.clone();
         let mut list = pool.map(0..2, move |n| (at_gates[n].pass(), n).1);
         list.push(pool.spawn(|| 2));
-        gates.iter().for_each(|gate| gate.wait_for(1));
+        for gate in &gates {
+            gate.wait_for(1);
+        }
         gates[1].open();
         assert_eq!(list.first(), Some(1));
         gates[0].open();
@@ -160,7 +162,7 @@ fn first_with_errors() {
     watched(|| {
         for run in BOTH {
             let gate = Gate::new();
-            let list = AsyncList::from(vec![run(0, None), run(1, Some(gate.clone())), run(2, opened())]);
+            let list = AsyncList::from(vec![run(0, None), run(1, Some(gate.clone())), run(2, Some(opened()))]);
             assert_eq!(list.first_ok().expect("two of them can end well"), 2);
             gate.open();
             assert_eq!((0..3).map(|n| run(n, None)).collect::<AsyncList<_>>().first_ok().expect_err("none").len(), 3);

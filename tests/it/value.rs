@@ -41,7 +41,9 @@ impl End {
     }
 }
 
-struct Payload(Token);
+struct Payload {
+    _token: Token,
+}
 
 /// A value that has not ended, and what ends it for certain: with one token as its result, payload or argument, which its end drops if no
 /// reader gets it.
@@ -70,7 +72,7 @@ fn live(end: End) -> Life {
             let value = pool.spawn(move || {
                 at_gate.pass();
                 if panics {
-                    panic_any(Payload(token));
+                    panic_any(Payload { _token: token });
                 }
                 token
             });
@@ -438,11 +440,8 @@ fn many_wait_for_one() {
                     let (start, value) = (&start, &life.value);
                     scope.spawn(move || {
                         start.wait();
-                        if n % 2 == 0 {
-                            value.wait()
-                        } else {
-                            assert!(value.wait_timeout(LONG))
-                        }
+                        assert!(n % 2 == 0 || value.wait_timeout(LONG));
+                        value.wait();
                         assert!(value.is_finished());
                     });
                 }
@@ -493,11 +492,8 @@ fn cancel_against_start() {
             let drops = DropCounter::new();
             let token = drops.token();
             let call = pool.spawn(move || drop(token));
-            if call.cancel() {
-                cancelled += 1
-            } else {
-                ran += 1
-            }
+            let count = if call.cancel() { &mut cancelled } else { &mut ran };
+            *count += 1;
             until("the argument is dropped", || drops.count() == 1);
         }
         pool.close();

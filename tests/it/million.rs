@@ -97,8 +97,8 @@ impl Chain {
     }
 }
 
-/// Built while its first value is missing, and ended in every way: how long a chain took that ran, and one that failed.
-fn all_ends(length: usize, next: fn(Bodies, Link) -> Link) -> (Duration, Duration) {
+/// Built while its first value is missing, and run, and failed: how long each took.
+fn run_and_fail(length: usize, next: fn(Bodies, Link) -> Link) -> (Duration, Duration) {
     let mut times = Vec::new();
     for (value, bodies) in [(Ok(0), length), (Err(Bad), 0)] {
         let (promise, first) = AsyncValue::promise();
@@ -109,14 +109,22 @@ fn all_ends(length: usize, next: fn(Bodies, Link) -> Link) -> (Duration, Duratio
         times.push(start.elapsed());
         Chain::ran(&chain.bodies, bodies);
     }
-    for fate in Fate::LOSSES {
+    (times[0], times[1])
+}
+
+/// Built, and lost at its root.
+fn lose(length: usize, next: fn(Bodies, Link) -> Link, fates: &[Fate]) {
+    for &fate in fates {
         let (first, end) = fate.call(Ok(0));
         let chain = Chain::new(first, length, next);
         end.now();
         assert_eq!(Fate::of(&chain.last.outcome().unwrap_err()), Some(fate));
         Chain::ran(&chain.bodies, 0);
     }
-    // Cancelled at its end, and dropped unfinished; the rest goes on.
+}
+
+/// Built, and cancelled at its end or dropped unfinished, when the rest goes on; and dropped half-built.
+fn leave(length: usize, next: fn(Bodies, Link) -> Link) {
     for cancels in [true, false] {
         let (promise, first) = AsyncValue::promise();
         let chain = Chain::new(first, length, next);
@@ -131,21 +139,41 @@ fn all_ends(length: usize, next: fn(Bodies, Link) -> Link) -> (Duration, Duratio
         let ran = chain.bodies.load(Ordering::Relaxed);
         assert!(ran == length || cancels && ran == length - 1, "{ran}");
     }
-    // Dropped half-built, its first value never set.
     let (promise, first) = AsyncValue::promise();
     let Chain { bodies, last } = Chain::new(first, length / 2, next);
     drop(last);
     drop(promise);
     Chain::ran(&bodies, 0);
-    (times[0], times[1])
+}
+
+fn all_ends(length: usize, next: fn(Bodies, Link) -> Link) {
+    run_and_fail(length, next);
+    lose(length, next, &Fate::LOSSES);
+    leave(length, next);
 }
 
 #[test]
 fn calls() {
     watched(|| {
-        let (ran, failed) = all_ends(MILLION, call);
+        all_ends(MANY, call);
+        let (ran, failed) = run_and_fail(MILLION, call);
         println!("a chain of {MILLION} calls took {ran:?} to run and {failed:?} to fail");
     });
+}
+
+#[test]
+fn calls_after_a_panic() {
+    watched(|| lose(MILLION, call, &[Fate::Panicked]));
+}
+
+#[test]
+fn calls_after_a_cancelled_one() {
+    watched(|| lose(MILLION, call, &[Fate::Cancelled]));
+}
+
+#[test]
+fn calls_that_nobody_wants() {
+    watched(|| leave(MILLION, call));
 }
 
 #[test]

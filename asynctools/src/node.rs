@@ -108,7 +108,7 @@ struct Core<B: Body> {
     waiters: Waiters<B::Output>,
 }
 
-/// One call. In the `Arc` with its counts: 96 bytes for a `fn() -> u64`.
+/// One call. In the `Arc` with its counts: 80 bytes for a `fn() -> u64`.
 pub(crate) struct Node<B: Body> {
     done: AtomicBool,
     /// Somebody has a handle. Written and read under the lock.

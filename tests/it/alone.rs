@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -99,6 +100,25 @@ fn results_are_not_kept() {
         let growth = status("VmRSS").saturating_sub(memory);
         println!("{growth} kB after 500 MB of results");
         assert!(growth < 50_000, "{growth} kB");
+    });
+}
+
+/// A waiter that runs what it awaits, on and on in one call: the queue that it passes by does not grow.
+#[test]
+fn inline_runs_are_swept_out_of_the_queue() {
+    alone(|| {
+        let pool = Arc::new(Pool::new(1));
+        let inner = pool.clone();
+        let growth = pool.spawn(move || {
+            let round = || (0..10_000).for_each(|n| assert_eq!(inner.spawn(move || n).get(), n));
+            round();
+            let memory = status("VmRSS");
+            (0..20).for_each(|_| round());
+            status("VmRSS").saturating_sub(memory)
+        });
+        let growth = growth.get();
+        println!("{growth} kB after 200,000 inline runs");
+        assert!(growth < 4_000, "{growth} kB");
     });
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::Barrier;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use asynctools::AsyncList;
 use asynctools::AsyncValue;
@@ -10,6 +11,7 @@ use asynctools::Pool;
 use asynctools::pooled;
 
 use crate::helpers::Census;
+use crate::helpers::DropCounter;
 use crate::helpers::Gate;
 use crate::helpers::Gauge;
 use crate::helpers::Inside;
@@ -181,10 +183,8 @@ fn waits_for_many() {
         }),
         ("as_completed", |list| list.as_completed().filter(|(_, outcome)| outcome.is_ok()).count()),
         ("first", |list| list.first().map_or(0, |_| 20)),
-        ("get_timeout", |list| list.get_timeout(std::time::Duration::from_secs(50)).map_or(0, |all| all.len())),
-        ("first_timeout", |list| {
-            list.first_timeout(std::time::Duration::from_secs(50)).ok().flatten().map_or(0, |_| 20)
-        }),
+        ("get_timeout", |list| list.get_timeout(Duration::from_secs(50)).map_or(0, |all| all.len())),
+        ("first_timeout", |list| list.first_timeout(Duration::from_secs(50)).ok().flatten().map_or(0, |_| 20)),
         ("one by one", |list| list.into_iter().rev().map(AsyncValue::get).count()),
     ];
     watched(|| {
@@ -259,15 +259,40 @@ fn inline_runs_leave_nothing_behind() {
         let inner = pool.clone();
         let call = pool.spawn(move || {
             for _ in 0..10_000 {
-                let drops = crate::helpers::DropCounter::new();
+                let drops = DropCounter::new();
                 let token = drops.token();
-                drop(inner.spawn(move || token).get());
-                assert_eq!(drops.count(), 1);
+                let awaited = inner.spawn(move || token);
+                awaited.wait();
+                drop(awaited);
+                assert_eq!(drops.count(), 1, "kept by its place in the queue");
             }
             inner.stats()
         });
         let stats = call.get();
         assert_eq!((stats.queued, stats.finished, stats.running), (0, 10_000, 1));
+    });
+}
+
+/// A spare runs the awaited call before its turn, so that it is in the queue still when nobody wants its result any more.
+#[test]
+fn an_unwanted_result_is_dropped_at_once() {
+    watched(|| {
+        let (pool, gate, drops) = (Arc::new(Pool::new(1)), Gate::new(), DropCounter::new());
+        let (inner, token) = (pool.clone(), drops.token());
+        let call = pool.spawn(move || {
+            let at_gate = gate.clone();
+            let awaited = inner.spawn(move || {
+                at_gate.pass();
+                token
+            });
+            while gate.arrived() == 0 {
+                assert!(!awaited.wait_timeout(Duration::from_millis(5)));
+            }
+            drop(awaited);
+            gate.open();
+            until("the result is dropped", || drops.count() == 1);
+        });
+        call.get();
     });
 }
 

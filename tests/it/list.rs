@@ -263,7 +263,7 @@ fn a_timeout_is_for_all() {
         let start = Instant::now();
         assert!(!list.wait_timeout(time));
         let list = list.get_timeout(time).expect_err("nobody has ended");
-        assert!((time * 2..time * 20).contains(&start.elapsed()), "{:?}", start.elapsed());
+        assert!((time * 2..time * 40).contains(&start.elapsed()), "{:?}", start.elapsed());
         assert!(!list.wait_timeout(Duration::ZERO));
         for promise in promises {
             promise.set(1);
@@ -278,7 +278,7 @@ fn a_timeout_is_for_all() {
 fn a_timeout_is_for_all_in_a_call() {
     watched(|| {
         let pool = Arc::new(Pool::new(1));
-        let (promises, list) = promises::<u8>(20);
+        let (promises, list) = promises::<u8>(50);
         let time = Duration::from_millis(50);
         let waiter = pool.spawn(move || {
             let start = Instant::now();
@@ -287,7 +287,7 @@ fn a_timeout_is_for_all_in_a_call() {
             (list, start.elapsed())
         });
         let (list, elapsed) = waiter.get();
-        assert!((time * 2..time * 20).contains(&elapsed), "{elapsed:?}");
+        assert!((time * 2..time * 40).contains(&elapsed), "{elapsed:?}");
         assert!(list.first_timeout(Duration::ZERO).is_err());
         drop(promises);
     });

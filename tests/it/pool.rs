@@ -248,7 +248,7 @@ fn stats_under_load_are_sensible() {
 #[test]
 fn a_thread_starts_only_when_it_is_needed() {
     watched(|| {
-        let (pool, census) = (Pool::new(8), Census::new());
+        let (pool, census) = (Pool::new(1000), Census::new());
         assert_eq!(pool.stats().idle, 0);
         for _ in 0..100 {
             let seen = census.clone();
@@ -256,7 +256,7 @@ fn a_thread_starts_only_when_it_is_needed() {
             until("the worker is idle again", || pool.stats().running == 0);
         }
         // Now and then a worker is held up between the end of its call and its next look at the queue.
-        assert!(census.most() < 8, "{} threads for one call at a time", census.most());
+        assert!(census.most() < 50, "{} threads for 100 calls, one at a time", census.most());
     });
 }
 

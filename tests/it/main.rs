@@ -18,6 +18,7 @@ mod tidy;
 mod millions;
 mod refused;
 mod alone;
+mod chaos;
 
 mod fates;
 mod dataflow;

@@ -159,11 +159,17 @@ impl<T> AsyncList<T> {
         let mut results = Vec::with_capacity(self.values.len());
         let mut lost = None;
         for value in self.values {
-            let call: Arc<dyn Call> = value.node().clone();
-            match block(&call, None, help.as_ref()).and_then(|_| value.into_outcome()) {
+            let site = value.node().site();
+            let waited = if value.is_finished() {
+                Ok(true)
+            } else {
+                let call: Arc<dyn Call> = value.node().clone();
+                block(&call, None, help.as_ref())
+            };
+            match waited.and_then(|_| value.into_outcome()) {
                 Ok(result) => results.push(result),
                 Err(error) => {
-                    lost = Some((error, call.site()));
+                    lost = Some((error, site));
                     break;
                 }
             }

@@ -6,6 +6,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
@@ -234,7 +235,14 @@ impl<B: Body> Node<B> {
 
     /// The end of the call, by the one who took its body or holds its promise.
     pub(crate) fn complete(&self, outcome: Result<B::Output, TaskError>) {
-        let (mut core, lent) = self.serve_lends(self.lock(), &outcome);
+        let mut core = self.lock();
+        // Most calls of a batch end before anybody waits for them.
+        if matches!(core.waiters, Waiters::None) && self.wanted.load(Ordering::Relaxed) {
+            core.state = State::Done(outcome);
+            self.done.store(true, Ordering::Release);
+            return;
+        }
+        let (mut core, lent) = self.serve_lends(core, &outcome);
         let waiters = std::mem::take(&mut core.waiters);
         let unwanted = if self.wanted.load(Ordering::Relaxed) {
             core.state = State::Done(outcome);
@@ -382,7 +390,7 @@ impl<B: Body> Next for Node<B> {
 /// A call, as the owner of its handle sees it.
 pub(crate) trait Val<T>: Call {
     /// The result of a call that has ended.
-    fn take(&self) -> Result<T, TaskError>;
+    fn take(self: Arc<Self>) -> Result<T, TaskError>;
 
     /// Nobody wants the result any more.
     fn forsake(&self);
@@ -398,8 +406,12 @@ pub(crate) trait Val<T>: Call {
 }
 
 impl<B: Body> Val<B::Output> for Node<B> {
-    fn take(&self) -> Result<B::Output, TaskError> {
-        let state = std::mem::replace(&mut self.lock().state, State::Taken);
+    fn take(self: Arc<Self>) -> Result<B::Output, TaskError> {
+        // The worker is through with most calls by then: the lock and a count are saved.
+        let state = match Arc::try_unwrap(self) {
+            Ok(node) => node.core.into_inner().unwrap_or_else(PoisonError::into_inner).state,
+            Err(node) => std::mem::replace(&mut node.lock().state, State::Taken),
+        };
         let State::Done(outcome) = state else { unreachable!("only the owner of the handle takes the result, once") };
         outcome
     }

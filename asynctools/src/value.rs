@@ -369,9 +369,8 @@ impl<T> AsyncValue<T> {
     }
 
     fn take(&mut self) -> Result<T, TaskError> {
-        let result = self.node().take();
-        self.node = None;
-        result
+        let Some(node) = self.node.take() else { panic!("`AsyncValue` polled after it was ready") };
+        node.take()
     }
 
     /// The outcome of a call that has ended.

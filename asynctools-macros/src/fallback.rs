@@ -71,8 +71,8 @@ fn opaque(plan: &Plan<'_>, function: &Function) -> TokenStream {
         _ => nothing(),
     });
     let inputs = receiver.into_iter().chain(inputs);
-    let (runtime, body) = (plan.runtime(plan.name_span()), plan.body_path());
-    quote_spanned!(plan.name_span()=> #runtime::AsyncValue::ready(#body(#(#inputs),*)))
+    let (runtime, body) = (plan.runtime(plan.name_span), plan.body_path());
+    quote_spanned!(plan.name_span=> #runtime::AsyncValue::ready(#body(#(#inputs),*)))
 }
 
 #[cfg(test)]

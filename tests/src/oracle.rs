@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use asynctools::OnFull;
 
-use crate::program::At;
 use crate::program::Act;
+use crate::program::At;
 use crate::program::Body;
 use crate::program::Finish;
 use crate::program::Keep;

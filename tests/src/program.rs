@@ -195,11 +195,25 @@ pub(crate) enum Finish {
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Yield(u8),
-    Nest { at: At, body: Arc<Body>, via: Via, wait: Wait },
-    List { calls: Vec<(At, Arc<Body>)>, wait: ListWait },
-    Gate { gate: usize, micros: Option<u16> },
+    Nest {
+        at: At,
+        body: Arc<Body>,
+        via: Via,
+        wait: Wait,
+    },
+    List {
+        calls: Vec<(At, Arc<Body>)>,
+        wait: ListWait,
+    },
+    Gate {
+        gate: usize,
+        micros: Option<u16>,
+    },
     /// Makes a promise that another thread sets or drops.
-    Promise { set: bool, wait: Wait },
+    Promise {
+        set: bool,
+        wait: Wait,
+    },
     Pool(PoolAct),
 }
 
@@ -290,8 +304,7 @@ pub fn programs() -> BoxedStrategy<Program> {
 }
 
 fn pool_plan() -> impl Strategy<Value = PoolPlan> {
-    let on_full =
-        prop_oneof![3 => Just(OnFull::Block), 2 => Just(OnFull::RunHere), 3 => Just(OnFull::Reject)];
+    let on_full = prop_oneof![3 => Just(OnFull::Block), 2 => Just(OnFull::RunHere), 3 => Just(OnFull::Reject)];
     let bound = option::weighted(0.45, (1..4_usize, on_full));
     let workers = prop_oneof![1 => Just(0), 4 => Just(1), 2 => Just(2), 2 => 3..5_usize];
     let parts = (workers, bound, option::weighted(0.3, 0..400_u16), any::<bool>(), 1..4_usize);
@@ -432,15 +445,7 @@ fn operation() -> impl Strategy<Value = Act> {
     ]
 }
 
-type Parts = (
-    Style,
-    Vec<PoolPlan>,
-    Vec<Call>,
-    Vec<u8>,
-    Vec<(u16, PoolAct)>,
-    Vec<Act>,
-    (usize, ListWait, ListWait),
-);
+type Parts = (Style, Vec<PoolPlan>, Vec<Call>, Vec<u8>, Vec<(u16, PoolAct)>, Vec<Act>, (usize, ListWait, ListWait));
 
 /// Makes a program of what was drawn: every number means something that exists.
 fn complete((style, mut pools, calls, gates, disturbances, operator, (users, first, second)): Parts) -> Program {

@@ -118,8 +118,12 @@ pub(crate) struct Run {
 struct Meter {
     /// Those that run and are in no wait.
     running: AtomicIsize,
-    /// Those of them that were in no wait so far.
+    /// Those of them that were in no wait so far, and do not run inside of one.
     fresh: AtomicIsize,
+    /// Those that are in a wait.
+    away: AtomicIsize,
+    /// So many have come back from a wait, or run inside of one, since calls from outside have ended.
+    credit: AtomicIsize,
     entered: AtomicUsize,
 }
 
@@ -240,6 +244,8 @@ struct Frame<'a> {
     /// The pool that counts it: its own, unless it runs on the thread that made the call.
     counted: Option<usize>,
     fresh: Cell<bool>,
+    /// Made from outside of all calls, and not run inside of one.
+    outermost: bool,
 }
 
 impl<'a> Frame<'a> {
@@ -250,7 +256,7 @@ impl<'a> Frame<'a> {
             Tally::add(&tally.calls);
             Tally::at_least(&tally.deepest, body.depth + 1);
         }
-        let frame = Self { run, home, counted: None, fresh: Cell::new(false) };
+        let frame = Self { run, home, counted: None, fresh: Cell::new(false), outermost: false };
         let At::Pool(pool) = home else { return frame };
         let meter = &run.meters[pool];
         meter.entered.fetch_add(1, Ordering::SeqCst);
@@ -275,14 +281,18 @@ impl<'a> Frame<'a> {
         }
         if inline {
             Tally::add(&tally.inline);
+            meter.credit.fetch_add(1, Ordering::SeqCst);
         } else {
-            // Beyond those that came back from a wait.
+            // One more for each that came back from a wait, or is in one: it may be over the ceiling, and so may be a spare
+            // that has its place now. Whoever has run a call from outside stands down if the pool is over its ceiling.
             let fresh = meter.fresh.fetch_add(1, Ordering::SeqCst) + 1;
-            if fresh > most {
-                run.fault(format!("{fresh} new calls of pool {pool} run at once, which never had more than {most} workers"));
+            let more = meter.away.load(Ordering::SeqCst) + meter.credit.load(Ordering::SeqCst);
+            if fresh > most + more && facts.least > 0 {
+                run.fault(format!("{fresh} new calls of pool {pool} run at once, beside {more} that have waited"));
             }
         }
-        Self { counted: Some(pool), fresh: Cell::new(!inline), ..frame }
+        let outermost = !inline && body.is_some_and(|body| body.depth == 0);
+        Self { counted: Some(pool), fresh: Cell::new(!inline), outermost, ..frame }
     }
 
     /// Waits.
@@ -297,9 +307,12 @@ impl<'a> Frame<'a> {
         if self.fresh.replace(false) {
             meter.fresh.fetch_sub(1, Ordering::SeqCst);
         }
+        meter.away.fetch_add(1, Ordering::SeqCst);
         meter.running.fetch_sub(1, Ordering::SeqCst);
         let result = wait();
         meter.running.fetch_add(1, Ordering::SeqCst);
+        meter.credit.fetch_add(1, Ordering::SeqCst);
+        meter.away.fetch_sub(1, Ordering::SeqCst);
         result
     }
 }
@@ -310,6 +323,11 @@ impl Drop for Frame<'_> {
         let meter = &self.run.meters[pool];
         if self.fresh.get() {
             meter.fresh.fetch_sub(1, Ordering::SeqCst);
+        }
+        if self.outermost {
+            let _ = meter
+                .credit
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |credit| (credit > 0).then(|| credit - 1));
         }
         meter.running.fetch_sub(1, Ordering::SeqCst);
         FRAMES.with_borrow_mut(|frames| frames.pop());
@@ -652,8 +670,10 @@ impl Run {
             Step::Yield(times) => yield_often(*times),
             Step::Nest { at, body, via, wait } => self.nest(frame, *at, body, *via, *wait),
             Step::List { calls, wait } => {
-                let ends: Vec<_> =
-                    calls.iter().map(|(at, body)| self.oracle.nested(body, *at, frame.home, Via::Itself, false)).collect();
+                let ends: Vec<_> = calls
+                    .iter()
+                    .map(|(at, body)| self.oracle.nested(body, *at, frame.home, Via::Itself, false))
+                    .collect();
                 let ids: Vec<_> = calls.iter().map(|(_, body)| body.id).collect();
                 let list: AsyncList<_> = calls.iter().map(|(at, body)| self.launch_from(frame, *at, body)).collect();
                 let seen = frame.away(|| self.finish_list(list, *wait, &ids));
@@ -738,7 +758,8 @@ impl Run {
         if left != 0 {
             self.fault(format!("call {id} ended as {seen:?} and keeps its arguments"));
         }
-        if self.ran[id].load(Ordering::SeqCst) != usize::from(ran) {
+        // The second reader of a panic may not see whose it is.
+        if *seen != Seen::Panicked(None) && self.ran[id].load(Ordering::SeqCst) != usize::from(ran) {
             let times = self.ran[id].load(Ordering::SeqCst);
             self.fault(format!("call {id} ended as {seen:?} and ran {times} times"));
         }
@@ -1107,7 +1128,9 @@ impl Run {
         for (index, call) in self.program.calls.iter().enumerate() {
             if after[index].is_empty() {
                 let (seen, ends) = (&seen[index], &before[index]);
-                self.fault(format!("call {index} must end as one of {ends:?}, and ended as {seen:?} (others: see below)"));
+                self.fault(format!(
+                    "call {index} must end as one of {ends:?}, and ended as {seen:?} (others: see below)"
+                ));
                 continue;
             }
             let ran = self.ran[index].load(Ordering::SeqCst);
@@ -1292,7 +1315,12 @@ pub(crate) fn prepare(program: &Arc<Program>, tally: &Arc<Tally>) -> Prepared {
         program: program.clone(),
         oracle: Oracle::new(program),
         tally: tally.clone(),
-        pools: program.pools.iter().enumerate().map(|(index, plan)| Mutex::new(Some(Arc::new(build(index, plan))))).collect(),
+        pools: program
+            .pools
+            .iter()
+            .enumerate()
+            .map(|(index, plan)| Mutex::new(Some(Arc::new(build(index, plan)))))
+            .collect(),
         meters: program.pools.iter().map(|_| Meter::default()).collect(),
         gates,
         orders: Mutex::new(Some(sender)),
@@ -1308,11 +1336,7 @@ pub(crate) fn prepare(program: &Arc<Program>, tally: &Arc<Tally>) -> Prepared {
 
 /// The handle of a call that is none.
 fn promise(call: &Call, ledger: &Arc<Ledger>, sender: &mpsc::Sender<Order>) -> Option<Handle> {
-    fn handle<E: Fail>(
-        call: &Call,
-        ledger: &Arc<Ledger>,
-        sender: &mpsc::Sender<Order>,
-    ) -> Option<AsyncValue<Out<E>>> {
+    fn handle<E: Fail>(call: &Call, ledger: &Arc<Ledger>, sender: &mpsc::Sender<Order>) -> Option<AsyncValue<Out<E>>> {
         let made = || Ok(Val { origin: call.body.id, brittle: call.body.brittle, token: ledger.result() });
         let set = match call.shape {
             Shape::Ready => return Some(AsyncValue::ready(made())),
@@ -1324,7 +1348,11 @@ fn promise(call: &Call, ledger: &Arc<Ledger>, sender: &mpsc::Sender<Order>) -> O
         drop(sender.send(Box::new(move || if set { promise.set(made) } else { drop(promise) })));
         Some(value)
     }
-    if call.mild { handle(call, ledger, sender).map(Handle::Mild) } else { handle(call, ledger, sender).map(Handle::Bad) }
+    if call.mild {
+        handle(call, ledger, sender).map(Handle::Mild)
+    } else {
+        handle(call, ledger, sender).map(Handle::Bad)
+    }
 }
 
 /// Runs the program to its end: what was wrong.
@@ -1346,7 +1374,8 @@ pub(crate) fn execute(prepared: Prepared) -> Vec<String> {
             .enumerate()
             .map(|(index, acts)| {
                 let run = &run;
-                let user = spawn(format!("user-{index}")).spawn_scoped(scope, move || acts.iter().for_each(|act| run.act(act)));
+                let user = spawn(format!("user-{index}"))
+                    .spawn_scoped(scope, move || acts.iter().for_each(|act| run.act(act)));
                 user.expect("a thread")
             })
             .collect();

@@ -23,10 +23,8 @@ struct Options {
 
 fn options() -> Result<Options, String> {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let mut options = Options {
-        time: Duration::from_secs(60),
-        soak: Soak { seed: clock, program: None, lanes: 1, shrink: false },
-    };
+    let mut options =
+        Options { time: Duration::from_secs(60), soak: Soak { seed: clock, program: None, lanes: 1, shrink: false } };
     let mut args = std::env::args().skip(1);
     while let Some(name) = args.next() {
         let value = args.next().ok_or_else(|| format!("`{name}` needs a value"))?;

@@ -42,6 +42,7 @@ fn programs_end_as_they_must() {
     seen("a dropped promise", &tally.abandoned);
     seen("a loss that crossed an edge", &tally.upstream);
     seen("a pause", &tally.pauses);
+    seen("a pause that held", &tally.probes);
     seen("a closing", &tally.closes);
     seen("a wait that was too short", &tally.timed_out);
     seen("a call inside of a wait", &tally.inline);

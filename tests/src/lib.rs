@@ -3,17 +3,19 @@
 //! | module | |
 //! | --- | --- |
 //! | `program` | what a program is, and how one is drawn |
-//! | `oracle` | how each of its calls may end |
-//! | `tally` | what has happened so far |
 //! | `value` | counted arguments and results |
+//! | `seen` | how a call ends, and how that is seen |
+//! | `oracle` | how each of a program's calls may end |
+//! | `tally` | what has happened so far |
 //! | `run` | one program from its beginning to its end |
 //! | `watch` | what the system says of the threads |
 //! | `soak` | many of them, and a watch over those that hang |
 
 pub mod program;
+mod value;
+mod seen;
 mod oracle;
 pub mod tally;
-mod value;
 mod run;
 mod watch;
 pub mod soak;

@@ -19,63 +19,15 @@ use crate::program::Shape;
 use crate::program::Step;
 use crate::program::Via;
 use crate::program::Wait;
-
-/// The tag of a panic in the `Clone` of a call's value, less the number of that call.
-pub(crate) const CLONE: usize = 1_000_000;
-
-/// How a call may end.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum End {
-    /// With the value that this call made.
-    Value(usize),
-    /// With the error that this call made.
-    Failed(usize),
-    /// Without either, after so many edges of the graph.
-    Lost(Kind, usize),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Kind {
-    Panicked(usize),
-    Cancelled,
-    Closed,
-    Rejected,
-    Abandoned,
-}
-
-/// How a call was seen to end. `None` is what the way of looking does not show.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Seen {
-    Value(usize),
-    Failed(usize),
-    Lost(Option<Kind>, Option<usize>),
-    /// A panic that has been read by somebody else.
-    Panicked(Option<usize>),
-    /// Nothing that could be meant.
-    Odd(String),
-}
-
-impl Seen {
-    pub(crate) fn is(&self, end: &End) -> bool {
-        match (self, end) {
-            (Self::Value(a), End::Value(b)) | (Self::Failed(a), End::Failed(b)) => a == b,
-            (Self::Lost(kind, hops), End::Lost(as_kind, as_hops)) => {
-                kind.is_none_or(|kind| kind == *as_kind) && hops.is_none_or(|hops| hops == *as_hops)
-            }
-            (Self::Panicked(hops), End::Lost(Kind::Panicked(_), as_hops)) => hops.is_none_or(|hops| hops == *as_hops),
-            _ => false,
-        }
-    }
-
-    pub(crate) fn is_in(&self, ends: &Ends) -> bool {
-        ends.iter().any(|end| self.is(end))
-    }
-}
-
-pub(crate) type Ends = BTreeSet<End>;
+use crate::seen::End;
+use crate::seen::Ends;
+use crate::seen::Kind;
+use crate::seen::Seen;
+use crate::value::CLONE;
 
 /// What can happen to a pool, and to its calls.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Facts {
     /// The most workers, and the fewest.
     pub(crate) most: usize,
@@ -87,6 +39,9 @@ pub(crate) struct Facts {
     cancels: bool,
     runs_here: bool,
     rejects_beyond: Option<usize>,
+    /// By others than the thread that pauses it.
+    resized: bool,
+    bounded: bool,
     /// A waiter can come back although no call of the pool has made room.
     disturbed: bool,
 }
@@ -95,6 +50,11 @@ impl Facts {
     /// There are never more than `most`.
     pub(crate) fn is_exact(&self) -> bool {
         !self.disturbed && !self.closes && !self.cancels && self.most == self.least
+    }
+
+    /// Only the thread that pauses it ends a pause, and a call on it never blocks its caller.
+    pub(crate) fn stays_paused(&self) -> bool {
+        !self.resized && !self.closes && !self.bounded
     }
 }
 
@@ -153,7 +113,7 @@ impl Oracle {
             Shape::Promise(false) => return Ends::from([End::Lost(Kind::Abandoned, 0)]),
             _ => {}
         }
-        let by_itself = call.keep == Keep::Borrowed && !(call.grouped && !call.mild);
+        let by_itself = call.keep == Keep::Borrowed && (call.mild || !call.grouped);
         if by_itself && call.wait == Wait::Cancel || self.cancelled.contains(&index) {
             ends.insert(End::Lost(Kind::Cancelled, 0));
         }
@@ -266,10 +226,20 @@ fn facts(program: &Program) -> Vec<Facts> {
         cancels: false,
         runs_here: matches!(plan.bound, Some((_, OnFull::RunHere))),
         rejects_beyond: plan.bound.and_then(|(bound, on_full)| (on_full == OnFull::Reject).then_some(bound)),
+        resized: false,
+        bounded: plan.bound.is_some(),
         disturbed: false,
     };
     let mut facts: Vec<_> = program.pools.iter().map(of_plan).collect();
-    for act in program.users.iter().flatten().chain(&program.operator) {
+    for act in &program.operator {
+        if let Act::Pool(act) = act {
+            note(&mut facts, *act);
+        }
+    }
+    for facts in &mut facts {
+        facts.resized = false;
+    }
+    for act in program.users.iter().flatten() {
         if let Act::Pool(act) = act {
             note(&mut facts, *act);
         }
@@ -285,6 +255,7 @@ fn note(facts: &mut [Facts], act: PoolAct) {
         PoolAct::Resize(pool, workers) => {
             facts[pool].most = facts[pool].most.max(workers);
             facts[pool].least = facts[pool].least.min(workers);
+            facts[pool].resized = true;
         }
         PoolAct::CancelQueued(pool) => facts[pool].cancels = true,
         PoolAct::Close(pool) | PoolAct::CloseTimeout(pool, _) => facts[pool].closes = true,
@@ -308,7 +279,7 @@ fn walk(facts: &mut [Facts], body: &Body, home: At) {
         match step {
             Step::Yield(_) => {}
             Step::Nest { at, body, via, wait } => {
-                let timed = matches!(wait, Wait::GetTimeout(_) | Wait::OutcomeTimeout(_) | Wait::WaitTimeout(_));
+                let timed = matches!(wait, Wait::GetTimeout(_) | Wait::OutcomeTimeout(_) | Wait::Within(_));
                 if *at != home || timed {
                     disturb(facts);
                 }

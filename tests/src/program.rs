@@ -235,8 +235,8 @@ pub(crate) enum Wait {
     /// Timed until the time is over, and then without a limit.
     GetTimeout(u16),
     OutcomeTimeout(u16),
-    WaitTimeout(u16),
-    Wait,
+    Within(u16),
+    Ended,
     /// Asks so often before it waits.
     TryGet(u8),
     /// By hand: outside of calls until it is ready, inside so often before it waits.
@@ -288,7 +288,6 @@ pub(crate) enum Act {
 const MOST_BODIES: usize = 60;
 
 /// All programs.
-#[must_use]
 pub fn programs() -> BoxedStrategy<Program> {
     let style = prop_oneof![6 => Just(Style::Wild), 3 => Just(Style::Calm), 2 => Just(Style::Exact)];
     let parts = (
@@ -396,8 +395,8 @@ fn wait() -> impl Strategy<Value = Wait> {
         6 => Just(Wait::Outcome),
         2 => (0..300_u16).prop_map(Wait::GetTimeout),
         1 => (0..300_u16).prop_map(Wait::OutcomeTimeout),
-        1 => (0..300_u16).prop_map(Wait::WaitTimeout),
-        1 => Just(Wait::Wait),
+        1 => (0..300_u16).prop_map(Wait::Within),
+        1 => Just(Wait::Ended),
         1 => (0..20_u8).prop_map(Wait::TryGet),
         2 => (0..20_u8).prop_map(Wait::Poll),
         1 => (0..3_u8).prop_map(Wait::PollDrop),
@@ -586,7 +585,7 @@ fn on_pool(act: PoolAct, pools: usize) -> PoolAct {
 fn calmed(wait: Wait, style: Style) -> Wait {
     match (style, wait) {
         (Style::Calm | Style::Exact, Wait::Cancel) => Wait::Outcome,
-        (Style::Exact, Wait::GetTimeout(_) | Wait::OutcomeTimeout(_) | Wait::WaitTimeout(_)) => Wait::Get,
+        (Style::Exact, Wait::GetTimeout(_) | Wait::OutcomeTimeout(_) | Wait::Within(_)) => Wait::Get,
         (_, wait) => wait,
     }
 }

@@ -1,6 +1,5 @@
 //! Runs a program, and compares what happens with what may.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::fmt::Write;
@@ -15,6 +14,7 @@ use std::sync::LazyLock;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicIsize;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -29,18 +29,12 @@ use std::time::Duration;
 
 use asynctools::AsyncList;
 use asynctools::AsyncValue;
-use asynctools::CallError;
 use asynctools::Pool;
 use asynctools::Shared;
-use asynctools::TaskError;
 use asynctools::parallel;
 use asynctools::pooled;
 
-use crate::oracle::End;
-use crate::oracle::Ends;
-use crate::oracle::Kind;
 use crate::oracle::Oracle;
-use crate::oracle::Seen;
 use crate::oracle::own_end;
 use crate::program::Act;
 use crate::program::At;
@@ -56,17 +50,26 @@ use crate::program::Shape;
 use crate::program::Step;
 use crate::program::Via;
 use crate::program::Wait;
+use crate::seen::End;
+use crate::seen::Ends;
+use crate::seen::Kind;
+use crate::seen::Seen;
+use crate::seen::seen_of_call_error;
+use crate::seen::seen_of_error;
+use crate::seen::seen_of_outcome;
+use crate::seen::seen_of_payload;
+use crate::seen::seen_of_result;
 use crate::tally::Tally;
 use crate::value::Bad;
 use crate::value::Boom;
 use crate::value::Fail;
 use crate::value::Ledger;
 use crate::value::Mild;
+use crate::value::Out;
 use crate::value::Token;
 use crate::value::Val;
 use crate::value::boom;
 
-type Out<E> = Result<Val, E>;
 type Order = Box<dyn FnOnce() + Send>;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -330,7 +333,7 @@ impl Drop for Frame<'_> {
                 .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |credit| (credit > 0).then(|| credit - 1));
         }
         meter.running.fetch_sub(1, Ordering::SeqCst);
-        FRAMES.with_borrow_mut(|frames| frames.pop());
+        FRAMES.with_borrow_mut(Vec::pop);
     }
 }
 
@@ -774,7 +777,7 @@ impl Run {
         let seen = match wait {
             Wait::Get => seen_of_result(catch_unwind(AssertUnwindSafe(|| value.get()))),
             Wait::Outcome => seen_of_outcome(value.outcome()),
-            Wait::Wait => {
+            Wait::Ended => {
                 value.wait();
                 let failed = value.is_error();
                 let seen = seen_of_outcome(value.outcome());
@@ -798,7 +801,7 @@ impl Run {
                 }
                 Ok(outcome) => seen_of_outcome(outcome),
             },
-            Wait::WaitTimeout(limit) => {
+            Wait::Within(limit) => {
                 // Not for ever: without a time to wait it would keep its place, and the call might need that.
                 for _ in 0..3 {
                     if !value.wait_timeout(micros(limit)) {
@@ -864,13 +867,13 @@ impl Run {
                 Ok(Err(error)) => Seen::Failed(error.origin()),
                 Err(payload) => seen_of_payload(payload),
             },
-            Wait::GetTimeout(limit) | Wait::OutcomeTimeout(limit) | Wait::WaitTimeout(limit) => {
+            Wait::GetTimeout(limit) | Wait::OutcomeTimeout(limit) | Wait::Within(limit) => {
                 if !shared.wait_timeout(Duration::from_micros(u64::from(limit))) {
                     Tally::add(&self.tally.timed_out);
                 }
                 outcome()
             }
-            Wait::Wait => {
+            Wait::Ended => {
                 shared.wait();
                 outcome()
             }
@@ -986,13 +989,16 @@ impl Run {
         }
     }
 
-    fn act_on_pool(&self, act: PoolAct) {
+    fn act_on_pool(self: &Arc<Self>, act: PoolAct) {
         match act {
             PoolAct::Resize(pool, workers) => {
                 Tally::add(if workers == 0 { &self.tally.pauses } else { &self.tally.resizes });
                 // Under the lock, so that nobody pauses a pool that is about to be dropped.
                 if let Some(pool) = &*lock(&self.pools[pool]) {
                     pool.set_workers(workers);
+                }
+                if workers == 0 && self.oracle.facts()[pool].stays_paused() {
+                    self.probe(pool);
                 }
             }
             PoolAct::CancelQueued(pool) => drop(self.place(At::Pool(pool)).cancel_queued()),
@@ -1011,6 +1017,23 @@ impl Run {
                 self.drop_pool(pool);
             }
         }
+    }
+
+    /// No call that is made on a paused pool starts. On the one thread that could end the pause.
+    fn probe(self: &Arc<Self>, pool: usize) {
+        let started = Arc::new(AtomicBool::new(false));
+        let (run, token, mark) = (self.clone(), self.ledger.result(), started.clone());
+        let probe = self.place(At::Pool(pool)).spawn(move || {
+            let (run, _token) = (run, token);
+            let _frame = Frame::enter(&run, At::Pool(pool), None);
+            mark.store(true, Ordering::SeqCst);
+        });
+        probe.detach();
+        yield_often(20);
+        if started.load(Ordering::SeqCst) {
+            self.fault(format!("a call of the paused pool {pool} started"));
+        }
+        Tally::add(&self.tally.probes);
     }
 
     /// Drops it here and nowhere else: another call that did it might wait for the end of itself.
@@ -1033,31 +1056,14 @@ impl Run {
         let calls = &self.program.calls;
         let mut handles: Vec<Option<Handle>> = Vec::with_capacity(calls.len());
         for (index, call) in calls.iter().enumerate() {
-            let handle = match promised[index].take() {
-                Some(handle) => handle,
-                None => {
-                    let moved: Vec<_> = call
-                        .args
-                        .iter()
-                        .map(|arg| (calls[*arg].keep == Keep::Moved).then(|| handles[*arg].take()))
-                        .collect();
-                    let edge = |(arg, moved): (&usize, Option<Option<Handle>>)| match (moved, &handles[*arg]) {
-                        (Some(Some(Handle::Mild(value))), _) => Edge::MovedMild(value),
-                        (Some(Some(Handle::Bad(value))), _) => Edge::MovedBad(value),
-                        (None, Some(Handle::Mild(value))) => Edge::BorrowedMild(value),
-                        (None, Some(Handle::Bad(value))) => Edge::BorrowedBad(value),
-                        (None, Some(Handle::SharedMild(value))) => Edge::SharedMild(value.clone()),
-                        (None, Some(Handle::SharedBad(value))) => Edge::SharedBad(value.clone()),
-                        _ => unreachable!("planned otherwise"),
-                    };
-                    let edges = call.args.iter().zip(moved).map(edge).collect();
-                    if call.mild {
-                        Handle::Mild(self.make_mild(index, edges))
-                    } else {
-                        Handle::Bad(self.make_bad(index, edges))
-                    }
+            let handle = promised[index].take().unwrap_or_else(|| {
+                let edges = self.edges(index, &mut handles);
+                if call.mild {
+                    Handle::Mild(self.make_mild(index, edges))
+                } else {
+                    Handle::Bad(self.make_bad(index, edges))
                 }
-            };
+            });
             handles.push(Some(match (handle, call.keep) {
                 (Handle::Mild(value), Keep::Shared) => Handle::SharedMild(value.shared()),
                 (Handle::Bad(value), Keep::Shared) => Handle::SharedBad(value.shared()),
@@ -1072,13 +1078,31 @@ impl Run {
         }
     }
 
+    /// The handles of earlier calls as arguments of this one.
+    fn edges<'a>(&self, index: usize, handles: &'a mut [Option<Handle>]) -> Vec<Edge<'a>> {
+        let calls = &self.program.calls;
+        let args = &calls[index].args;
+        let moved: Vec<_> =
+            args.iter().map(|arg| (calls[*arg].keep == Keep::Moved).then(|| handles[*arg].take())).collect();
+        let edge = |(arg, moved): (&usize, Option<Option<Handle>>)| match (moved, &handles[*arg]) {
+            (Some(Some(Handle::Mild(value))), _) => Edge::MovedMild(value),
+            (Some(Some(Handle::Bad(value))), _) => Edge::MovedBad(value),
+            (None, Some(Handle::Mild(value))) => Edge::BorrowedMild(value),
+            (None, Some(Handle::Bad(value))) => Edge::BorrowedBad(value),
+            (None, Some(Handle::SharedMild(value))) => Edge::SharedMild(value.clone()),
+            (None, Some(Handle::SharedBad(value))) => Edge::SharedBad(value.clone()),
+            _ => unreachable!("planned otherwise"),
+        };
+        args.iter().zip(moved).map(edge).collect()
+    }
+
     fn handle(&self, index: usize) -> Option<Handle> {
         let wanted = |slots: &mut Slots| slots.handles[index].is_none() && !slots.broken;
         let mut slots = self.filled.wait_while(lock(&self.slots), wanted).unwrap_or_else(PoisonError::into_inner);
         slots.handles[index].take()
     }
 
-    fn act(&self, act: &Act) {
+    fn act(self: &Arc<Self>, act: &Act) {
         match act {
             Act::Yield(times) => yield_often(*times),
             Act::Use(index) => {
@@ -1189,84 +1213,6 @@ impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
     }
-}
-
-fn seen_of_result<E: Fail>(result: thread::Result<Out<E>>) -> Seen {
-    match result {
-        Ok(Ok(value)) => Seen::Value(value.origin),
-        Ok(Err(error)) => Seen::Failed(error.origin()),
-        Err(payload) => seen_of_payload(payload),
-    }
-}
-
-fn seen_of_outcome<E: Fail>(outcome: Result<Out<E>, TaskError>) -> Seen {
-    match outcome {
-        Ok(result) => seen_of_result(Ok(result)),
-        Err(error) => seen_of_error(&error),
-    }
-}
-
-fn seen_of_call_error(error: CallError<Bad>) -> Seen {
-    match error {
-        CallError::Failed(error) => Seen::Failed(error.origin()),
-        CallError::Lost(error) => seen_of_error(&error),
-    }
-}
-
-fn seen_of_error(error: &TaskError) -> Seen {
-    let hops = match error {
-        TaskError::Upstream(upstream) => error.path().count() + upstream.left_out() - 1,
-        _ => 0,
-    };
-    let kind = match error.root() {
-        TaskError::Panicked(panic) => match tag_of_text(panic.message()) {
-            Some(tag) => Kind::Panicked(tag),
-            None => match panic.take_payload().map(|payload| payload.downcast::<Boom>()) {
-                Some(Ok(boom)) => Kind::Panicked(boom.tag),
-                Some(Err(_)) => return Seen::Odd(format!("a panic of somebody else: {error}")),
-                None => return Seen::Panicked(Some(hops)),
-            },
-        },
-        TaskError::Cancelled => Kind::Cancelled,
-        TaskError::Closed => Kind::Closed,
-        TaskError::Rejected => Kind::Rejected,
-        TaskError::Abandoned => Kind::Abandoned,
-        other => return Seen::Odd(format!("an end that nothing explains: {other}")),
-    };
-    Seen::Lost(Some(kind), Some(hops))
-}
-
-fn seen_of_payload(payload: Box<dyn Any + Send>) -> Seen {
-    let payload = match payload.downcast::<Boom>() {
-        Ok(boom) => return Seen::Lost(Some(Kind::Panicked(boom.tag)), None),
-        Err(payload) => payload,
-    };
-    match payload.downcast::<String>() {
-        Ok(text) => seen_of_text(&text).unwrap_or_else(|| Seen::Odd(format!("a panic of somebody else: {text}"))),
-        Err(_) => Seen::Odd("a panic of somebody else".to_owned()),
-    }
-}
-
-/// The end that the panic of a `get` tells of.
-pub(crate) fn seen_of_text(text: &str) -> Option<Seen> {
-    let text = text.split_once(" (+").map_or(text, |(text, _others)| text);
-    let kinds = [
-        ("cancelled", Kind::Cancelled),
-        ("the pool is closed", Kind::Closed),
-        ("rejected: the queue of the pool is full", Kind::Rejected),
-        ("abandoned: the promise was dropped unset", Kind::Abandoned),
-    ];
-    if let Some((_, kind)) = kinds.into_iter().find(|(end, _)| text.ends_with(end)) {
-        return Some(Seen::Lost(Some(kind), None));
-    }
-    if text.ends_with("panicked: Box<dyn Any>") {
-        return Some(Seen::Panicked(None));
-    }
-    tag_of_text(text).map(|tag| Seen::Lost(Some(Kind::Panicked(tag)), None))
-}
-
-fn tag_of_text(text: &str) -> Option<usize> {
-    text.rsplit_once("boom ")?.1.parse().ok()
 }
 
 fn build(index: usize, plan: &PoolPlan) -> Pool {
@@ -1418,6 +1364,10 @@ impl Run {
 
     /// What the pools say of themselves.
     pub(crate) fn pools(&self) -> String {
-        self.pools.iter().map(|pool| format!("    {:?}\n", lock(pool))).collect()
+        let mut text = String::new();
+        for pool in &self.pools {
+            let _ = writeln!(text, "    {:?}", lock(pool));
+        }
+        text
     }
 }

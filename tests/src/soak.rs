@@ -26,7 +26,7 @@ use crate::program::programs;
 use crate::run::Run;
 use crate::run::execute;
 use crate::run::prepare;
-use crate::run::seen_of_text;
+use crate::seen::seen_of_text;
 use crate::tally::Tally;
 use crate::watch::every_thread;
 use crate::watch::threads;
@@ -218,7 +218,7 @@ impl Lanes {
     }
 
     fn report(&self, number: u64, what: &str, program: &Program, faults: &[String]) -> String {
-        let faults: String = faults.iter().map(|fault| format!("    {fault}\n")).collect();
+        let faults: String = faults.iter().flat_map(|fault| ["    ", fault, "\n"]).collect();
         format!(
             "program {number} of seed {seed} {what}:\n{faults}{program}again: --seed {seed} --program {number}\n",
             seed = self.soak.seed,

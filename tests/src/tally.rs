@@ -39,6 +39,7 @@ tally! {
     upstream: "upstream", "Ends that crossed an edge.";
     resizes: "resizes", "Changes of a number of workers.";
     pauses: "pauses", "Those to 0.";
+    probes: "pauses that held", "Those to 0 that a call was made after.";
     closes: "closes", "Pools that were closed while calls were made on them.";
     nested_waits: "nested waits", "Waits in a body.";
     timed_out: "timed-out waits", "Waits that ended before their call.";

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicIsize;
 use std::sync::atomic::Ordering;
 
-use crate::oracle::CLONE;
+/// The tag of a panic in the `Clone` of a call's value, less the number of that call.
+pub(crate) const CLONE: usize = 1_000_000;
 
 /// How many counted things there are.
 #[derive(Debug)]
@@ -145,3 +146,6 @@ impl From<Mild> for Bad {
         Self { origin: mild.origin, _token: mild.token }
     }
 }
+
+/// What a body returns.
+pub(crate) type Out<E> = Result<Val, E>;

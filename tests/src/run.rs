@@ -77,7 +77,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Looks so often, a millisecond apart, for what must come to pass: time in which the process stands still does not count.
-const LOOKS: usize = 30_000;
+const LOOKS: usize = 15_000;
 
 fn comes_true(holds: impl Fn() -> bool) -> bool {
     (0..LOOKS).any(|look| {

@@ -46,7 +46,7 @@ pub struct Soak {
 
 const TICK: Duration = Duration::from_millis(50);
 /// A program takes milliseconds. Ticks and not a time: while the process stands still there are none.
-const PATIENCE: u32 = 2400;
+const PATIENCE: u32 = 1200;
 
 struct Lanes {
     soak: Soak,

@@ -31,6 +31,7 @@ use asynctools::AsyncList;
 use asynctools::AsyncValue;
 use asynctools::Pool;
 use asynctools::Shared;
+use asynctools::TaskError;
 use asynctools::parallel;
 use asynctools::pooled;
 
@@ -1131,7 +1132,16 @@ impl Run {
                     }
                 }
             }
-            Act::Pool(act) => self.act_on_pool(*act),
+            Act::Pool(act) => {
+                self.act_on_pool(*act);
+                if let PoolAct::Close(pool) | PoolAct::CloseTimeout(pool, _) | PoolAct::Drop(pool) = *act {
+                    // From now on nobody outside makes a call on it.
+                    let refused = self.place(At::Pool(pool)).spawn(|| ()).outcome();
+                    if !matches!(refused, Err(TaskError::Closed)) {
+                        self.fault(format!("pool {pool} was closed, and a call on it ended as {refused:?}"));
+                    }
+                }
+            }
         }
     }
 

@@ -3,11 +3,8 @@
 use std::hint::black_box;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Duration;
-use std::time::Instant;
 
 use crate::context;
 use crate::context::Call;
@@ -29,6 +26,11 @@ use crate::places::PARKED;
 use crate::places::Places;
 use crate::places::Seat;
 use crate::places::VACANT;
+use crate::sync::Instant;
+use crate::sync::MutexGuard;
+use crate::sync::hint;
+use crate::sync::thread;
+use crate::sync::turns;
 
 // Implementation
 //
@@ -82,7 +84,7 @@ pub(crate) fn main(crew: Arc<Crew>, seat: Arc<Seat>) {
 /// How long a spare thread stays for the next one who needs it.
 const SPARE_TIMEOUT: Duration = Duration::from_millis(200);
 /// How often a worker looks for a call before it parks: waking it costs its submitter microseconds.
-const SPINS: u32 = 100;
+const SPINS: u32 = turns(100);
 /// The last turns let others run, who may have a call to submit.
 const YIELDS: u32 = 4;
 
@@ -146,7 +148,7 @@ impl Crew {
             if !std::mem::replace(searching, true) {
                 self.searching.0.fetch_add(1, Ordering::SeqCst);
             }
-            if turn + YIELDS < SPINS { std::hint::spin_loop() } else { thread::yield_now() }
+            if turn + YIELDS < SPINS { hint::spin_loop() } else { thread::yield_now() }
         }
         let mut places = self.lock();
         if places.busy > places.target {
@@ -241,7 +243,7 @@ fn stack_position() -> usize {
 }
 
 /// How often a worker looks for the end of the awaited call before it gives up its place.
-const WAIT_SPINS: u32 = 64;
+const WAIT_SPINS: u32 = turns(64);
 
 impl Worker {
     fn run_early(&self, call: Arc<dyn Call>) -> bool {
@@ -337,7 +339,7 @@ impl Here for Worker {
                 if call.is_done() {
                     return Ok(true);
                 }
-                std::hint::spin_loop();
+                hint::spin_loop();
             }
             return self.wait_with(call, deadline, None);
         }

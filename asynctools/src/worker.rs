@@ -86,7 +86,7 @@ const SPARE_TIMEOUT: Duration = Duration::from_millis(200);
 /// How often a worker looks for a call before it parks: waking it costs its submitter microseconds.
 const SPINS: u32 = turns(100);
 /// The last turns let others run, who may have a call to submit.
-const YIELDS: u32 = 4;
+const YIELDS: u32 = turns(4);
 
 impl Crew {
     /// Runs calls on the current thread until it is not needed any more.

@@ -1,5 +1,6 @@
 //! One call under `loom`: each way to its end, beside each thing and each two things that others do with it, in every order
-//! (with up to `PREEMPTIONS` of them against a thread's will) and with every value that weak memory may show.
+//! and with every value that weak memory may show. A thread is interrupted `PREEMPTIONS` times at most, or as often as
+//! `MODEL_PREEMPTIONS` says; with 100 that is no limit, and takes minutes.
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -44,6 +45,10 @@ enum End {
     CancelQueued,
     /// Its pool is closed before it ran.
     Close,
+    /// A worker runs it.
+    Run,
+    /// A worker runs it, and it panics.
+    RunPanic,
 }
 
 /// What the owner of its handle does meanwhile.
@@ -114,19 +119,24 @@ impl From<Upstream> for Failed {
 
 type Outcome = Result<Token, Failed>;
 
-/// A paused pool: nothing runs on it.
+/// A paused pool: nothing runs on it, but what ends by being run, with a panic or without.
 #[derive(Clone)]
-struct On(Arc<Pool>);
+struct On(Arc<Pool>, End);
 
 impl On {
     #[pooled(pool = self.0, crate = asynctools_model)]
     fn step(&self, token: Token) -> Result<Token, Failed> {
-        unreachable!("nobody runs it, nor sees {:p}", &token)
+        token.world.ended.store(true, Ordering::Relaxed);
+        match self.1 {
+            End::Run => Ok(token),
+            End::RunPanic => resume_unwind(Box::new(token)),
+            end => unreachable!("with {end:?} nobody runs it"),
+        }
     }
 
     #[pooled(pool = self.0, crate = asynctools_model)]
-    fn next(&self, _result: Outcome) -> () {
-        unreachable!("nobody runs it")
+    fn next(&self, result: Outcome) {
+        assert!(self.1 == End::Run && result.is_ok(), "with {:?} nobody runs it", self.1);
     }
 }
 
@@ -176,14 +186,21 @@ fn call(end: End, on: &On, world: &Arc<World>) -> (AsyncValue<Outcome>, Box<dyn 
             };
             (value, Box::new(act))
         }
+        End::Run | End::RunPanic => {
+            let value = on.step(token);
+            let act = move || on.0.set_workers(1);
+            (value, Box::new(act))
+        }
     }
 }
 
 fn check_outcome(end: End, outcome: &Result<Outcome, TaskError>) {
     let right = match (end, outcome) {
-        (End::Set, Ok(Ok(_))) | (End::PassOn, Ok(Err(_))) => true,
+        (End::Set | End::Run, Ok(Ok(token))) | (End::PassOn, Ok(Err(Failed(token)))) => {
+            token.world.ended.load(Ordering::Relaxed)
+        }
         (End::Abandon | End::LoseUpstream, Err(error)) => matches!(error.root(), TaskError::Abandoned),
-        (End::Panic, Err(error)) => matches!(error, TaskError::Panicked(_)),
+        (End::Panic | End::RunPanic, Err(error)) => matches!(error, TaskError::Panicked(_)),
         (End::CancelQueued, Err(error)) => matches!(error, TaskError::Cancelled),
         (End::Close, Err(error)) => matches!(error, TaskError::Closed),
         _ => false,
@@ -193,7 +210,7 @@ fn check_outcome(end: End, outcome: &Result<Outcome, TaskError>) {
 
 /// What a poll is ready with; the loss of a call is a panic there.
 fn check_polled(end: End, polled: &std::thread::Result<Outcome>) {
-    let has_value = matches!(end, End::Set | End::PassOn);
+    let has_value = matches!(end, End::Set | End::PassOn | End::Run);
     assert_eq!(polled.is_ok(), has_value, "{end:?} is polled otherwise");
 }
 
@@ -269,8 +286,10 @@ impl Owner {
         }
     }
 
-    /// The call has ended, and nobody else is there any more.
+    /// Nobody else is there any more, but a worker.
     fn check(mut self) {
+        // What stands in the queue and is not for the worker ends.
+        self.on.0.close();
         let woken = self.wakes.each_ref().map(|wakes| wakes.0.load(Ordering::Relaxed));
         if let Some(last) = self.pending {
             let allowed = if self.forgotten { 0..=1 } else { 1..=1 };
@@ -283,15 +302,17 @@ impl Owner {
             assert!(value.is_finished());
             check_outcome(self.end, &value.outcome());
         }
-        // Those that have their arguments stand in the queue, unless that was emptied; the others have ended.
-        self.on.0.close();
         for next in self.next.drain(..) {
-            let Err(error) = next.try_get_outcome() else { panic!("it never ran") };
+            assert!(next.is_finished());
+            let Err(error) = next.outcome() else {
+                assert_eq!((self.end, self.cancelled), (End::Run, false), "the next call never ran");
+                continue;
+            };
             let lost = match self.end {
                 _ if self.cancelled => matches!(error.root(), TaskError::Cancelled),
-                End::Set | End::PassOn => matches!(error, TaskError::Closed),
+                End::Set | End::PassOn | End::Run => matches!(error, TaskError::Closed),
                 End::Abandon | End::LoseUpstream => matches!(error.root(), TaskError::Abandoned),
-                End::Panic => matches!(error.root(), TaskError::Panicked(_)),
+                End::Panic | End::RunPanic => matches!(error.root(), TaskError::Panicked(_)),
                 End::CancelQueued => matches!(error.root(), TaskError::Cancelled),
                 End::Close => matches!(error.root(), TaskError::Closed),
             };
@@ -303,25 +324,14 @@ impl Owner {
     }
 }
 
-/// The outcome of a call that has ended.
-trait TryGetOutcome<T> {
-    fn try_get_outcome(self) -> Result<T, TaskError>;
-}
-
-impl<T> TryGetOutcome<T> for AsyncValue<T> {
-    fn try_get_outcome(self) -> Result<T, TaskError> {
-        assert!(self.is_finished(), "it has not ended");
-        self.outcome()
-    }
-}
-
 /// A poll of a lost call panics. That is no news.
 fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let shown = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let expected = info.payload_as_str().is_some_and(|text| text.contains("tests/model/loom.rs"));
+            let text = info.payload().downcast_ref::<String>();
+            let expected = text.is_some_and(|text| text.contains("tests/model/loom.rs"));
             if !expected {
                 shown(info);
             }
@@ -332,50 +342,96 @@ fn quiet() {
 fn check(model: impl Fn() + Send + Sync + 'static) {
     quiet();
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(PREEMPTIONS);
+    let preemptions =
+        std::env::var("MODEL_PREEMPTIONS").map_or(PREEMPTIONS, |number| number.parse().expect("a number"));
+    builder.preemption_bound = Some(preemptions);
     builder.max_branches = 10_000;
     builder.check(model);
 }
 
-fn world() -> (On, Arc<World>) {
+fn world(end: End) -> (On, Arc<World>) {
     let world = World { made: AtomicUsize::new(0), dropped: AtomicUsize::new(0), ended: Mark::new(false) };
-    (On(Arc::new(Pool::new(0))), Arc::new(world))
+    (On(Arc::new(Pool::new(0)), end), Arc::new(world))
+}
+
+impl Owner {
+    fn new(end: End, on: On, world: Arc<World>, value: AsyncValue<Outcome>) -> Self {
+        let (value, wakes) = (Some(value), Default::default());
+        Self { end, on, world, value, wakes, pending: None, forgotten: false, next: Vec::new(), cancelled: false }
+    }
 }
 
 /// One thread ends the call, while its owner does these things, one after the other.
-fn one_owner(end: End, ops: &'static [Op]) {
+fn one_owner(end: End, ops: [Option<Op>; 2]) {
     check(move || {
-        let (on, world) = world();
+        let (on, world) = world(end);
         let (value, act) = call(end, &on, &world);
-        let mut owner = Owner {
-            end,
-            on,
-            world,
-            value: Some(value),
-            wakes: Default::default(),
-            pending: None,
-            forgotten: false,
-            next: Vec::new(),
-            cancelled: false,
-        };
+        let mut owner = Owner::new(end, on, world, value);
         let other = thread::spawn(act);
-        for op in ops {
-            owner.act(*op);
+        for op in ops.into_iter().flatten() {
+            owner.act(op);
         }
         other.join().expect("it ended well");
         owner.check();
     });
 }
 
+/// What those do who only have a reference to the handle.
+#[derive(Clone, Copy, Debug)]
+enum Watch {
+    Look,
+    Wait,
+    TimedWait(Duration),
+    Register,
+}
+
+const WATCHES: &[Watch] =
+    &[Watch::Look, Watch::Wait, Watch::TimedWait(LOOKS[0]), Watch::TimedWait(LOOKS[1]), Watch::Register];
+
+/// One thread ends the call, while two others look on.
+fn two_watchers(end: End, watches: [Watch; 2]) {
+    check(move || {
+        let (on, world) = world(end);
+        let (value, act) = call(end, &on, &world);
+        let value = Arc::new(value);
+        let [here, there] = watches.map(|watch| {
+            let (value, on, world) = (value.clone(), on.clone(), world.clone());
+            move || {
+                let seen = match watch {
+                    Watch::Look => value.is_finished(),
+                    Watch::Wait => {
+                        value.wait();
+                        true
+                    }
+                    Watch::TimedWait(time) => value.wait_timeout(time),
+                    Watch::Register => return Some(on.next(&*value)),
+                };
+                assert!(!seen || world.ended.load(Ordering::Relaxed), "what came before the end is not there");
+                None
+            }
+        });
+        let threads = (thread::spawn(act), thread::spawn(there));
+        let next = here();
+        drop(here);
+        threads.0.join().expect("it ended well");
+        let next = next.into_iter().chain(threads.1.join().expect("it ended well"));
+        let value = Arc::into_inner(value).expect("the others have gone");
+        Owner { next: next.collect(), ..Owner::new(end, on, world, value) }.check();
+    });
+}
+
 fn pairs_and_triples(end: End) {
-    let leak = |ops: Vec<Op>| -> &'static [Op] { ops.leak() };
-    for last in LOOKING.iter().chain(LAST) {
-        println!("{end:?} {last:?}");
-        one_owner(end, leak(vec![*last]));
-        for first in LOOKING {
-            let start = std::time::Instant::now();
-            one_owner(end, leak(vec![*first, *last]));
-            println!("{end:?} {first:?} {last:?} {:?}", start.elapsed());
+    for last in LOOKING.iter().chain(LAST).copied() {
+        for first in LOOKING.iter().copied().map(Some).chain([None]) {
+            // Shown when it fails.
+            println!("{end:?}: {first:?}, {last:?}");
+            one_owner(end, [first, Some(last)]);
+        }
+    }
+    for (at, first) in WATCHES.iter().enumerate() {
+        for second in &WATCHES[at..] {
+            println!("{end:?}: {first:?} beside {second:?}");
+            two_watchers(end, [*first, *second]);
         }
     }
 }
@@ -413,4 +469,25 @@ fn a_queued_call_is_cancelled() {
 #[test]
 fn a_queued_call_is_closed_out() {
     pairs_and_triples(End::Close);
+}
+
+#[test]
+fn a_worker_runs_it() {
+    pairs_and_triples(End::Run);
+}
+
+#[test]
+fn it_panics_on_a_worker() {
+    pairs_and_triples(End::RunPanic);
+}
+
+/// A submission stores into the queue and then looks at the flags, a worker does both the other way round. Without the fences
+/// neither sees the other, and the second call stays where it is.
+#[test]
+fn a_call_comes_while_the_worker_stands_down() {
+    check(|| {
+        let pool = Pool::new(1);
+        assert_eq!(pool.spawn(|| 1).get(), 1);
+        assert_eq!(pool.spawn(|| 2).get(), 2);
+    });
 }

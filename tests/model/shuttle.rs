@@ -284,6 +284,27 @@ fn two_waiters_make_room_for_a_third() {
 }
 
 #[test]
+fn a_lock_is_held_across_a_wait() {
+    check(|| {
+        let pool = shared(1);
+        let lock = Arc::new(shuttle::sync::Mutex::new(0));
+        let (inside, held) = (pool.clone(), lock.clone());
+        let (promise, value) = AsyncValue::promise();
+        let outer = pool.spawn(move || {
+            let mut sum = held.lock().expect("nobody panics");
+            *sum += inside.spawn(|| 1).get() + value.get();
+        });
+        // Whoever waits may not run this, since it wants the lock.
+        let unrelated = pool.spawn(move || *lock.lock().expect("nobody panics") += 4);
+        let setter = thread::spawn(move || promise.set(2));
+        outer.get();
+        unrelated.get();
+        setter.join().expect("it ended well");
+        pool.close();
+    });
+}
+
+#[test]
 fn two_pools_wait_for_each_other() {
     check(|| {
         let (left, right) = (shared(1), shared(1));

@@ -11,7 +11,6 @@ use std::panic::resume_unwind;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::Mutex;
 
 use crate::context::Call;
 use crate::context::Next;
@@ -25,6 +24,7 @@ use crate::input::Stop;
 use crate::input::value_of;
 use crate::node::Lend;
 use crate::shared::Shared;
+use crate::sync::Mutex;
 use crate::value::AsyncValue;
 
 /// What fits a parameter of type `T`: a `T`, or a handle whose result is one.

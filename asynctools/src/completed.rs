@@ -6,8 +6,6 @@ use std::iter::FusedIterator;
 use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::time::Instant;
 
 use crate::context;
 use crate::context::Call;
@@ -22,6 +20,8 @@ use crate::error::TaskError;
 use crate::node::block;
 use crate::node::raise;
 use crate::site::CallSite;
+use crate::sync::Instant;
+use crate::sync::Mutex;
 use crate::value::AsyncValue;
 
 /// The calls of an [`AsyncList`](crate::AsyncList) as they end, made by [`as_completed`](crate::AsyncList::as_completed).

@@ -14,20 +14,21 @@ use std::panic::catch_unwind;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::LazyLock;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::Weak;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
-use std::thread::Thread;
-use std::time::Instant;
 
 use crate::error::TaskError;
 use crate::error::discard;
 use crate::site::CallSite;
+use crate::sync::Instant;
+use crate::sync::Mutex;
+use crate::sync::MutexGuard;
+use crate::sync::Thread;
+use crate::sync::thread_local;
 
 /// Locks one of our mutexes. No user code runs under them, so a poisoned one still holds what it should.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -317,8 +318,8 @@ thread_local! {
 
 /// Makes the current thread a worker of `home`, or with `None` an ordinary thread again.
 pub(crate) fn settle(home: HomeId, here: Option<Rc<dyn Here>>) {
-    INSIDE.set(home);
-    drop(HERE.replace(here));
+    INSIDE.with(|inside| inside.set(home));
+    drop(HERE.with(|own| own.replace(here)));
 }
 
 pub(crate) fn here() -> Option<Rc<dyn Here>> {
@@ -327,7 +328,7 @@ pub(crate) fn here() -> Option<Rc<dyn Here>> {
 
 /// Whether the current thread is in a call of `home`, so that its limits do not hold here.
 pub(crate) fn is_inside(home: HomeId) -> bool {
-    INSIDE.get() == home || here().is_some_and(|here| here.home() == home)
+    INSIDE.with(Cell::get) == home || here().is_some_and(|here| here.home() == home)
 }
 
 /// Runs `f` as a call of `home` on a thread that does not belong to it.
@@ -335,10 +336,10 @@ pub(crate) fn as_guest<R>(home: HomeId, f: impl FnOnce() -> R) -> R {
     struct Back(HomeId);
     impl Drop for Back {
         fn drop(&mut self) {
-            INSIDE.set(self.0);
+            INSIDE.with(|inside| inside.set(self.0));
         }
     }
-    let _back = Back(INSIDE.replace(home));
+    let _back = Back(INSIDE.with(|inside| inside.replace(home)));
     f()
 }
 

@@ -2,20 +2,8 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::Condvar;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::OnceLock;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicIsize;
-use std::sync::atomic::AtomicU8;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-use std::sync::atomic::fence;
-use std::thread;
-
-use crossbeam_channel::Receiver;
-use crossbeam_channel::Sender;
 
 use crate::context;
 use crate::context::Call;
@@ -40,6 +28,18 @@ use crate::places::Places;
 use crate::places::Seat;
 use crate::places::VACANT;
 use crate::places::bump;
+use crate::sync::AtomicIsize;
+use crate::sync::AtomicU8;
+use crate::sync::AtomicUsize;
+use crate::sync::Condvar;
+use crate::sync::Mutex;
+use crate::sync::MutexGuard;
+use crate::sync::OnceLock;
+use crate::sync::Receiver;
+use crate::sync::Sender;
+use crate::sync::fence;
+use crate::sync::thread;
+use crate::sync::unbounded;
 
 // Implementation
 //
@@ -126,7 +126,7 @@ impl Runner for Guest<'_> {
 
 impl Crew {
     pub(crate) fn new(how: How, target: usize, main: fn(Arc<Crew>, Arc<Seat>)) -> Arc<Self> {
-        let (sender, receiver) = crossbeam_channel::unbounded();
+        let (sender, receiver) = unbounded();
         let crew = Arc::new(Self {
             id: context::new_home_id(),
             how,

@@ -9,10 +9,10 @@ use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use crate::site::CallSite;
+use crate::sync::Mutex;
 
 /// Why a call ended without a value.
 ///

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
-use std::time::Instant;
 
 use crate::arg::Arg;
 use crate::arg::ArgRef;
@@ -32,6 +31,7 @@ use crate::node::deadline;
 use crate::node::raise;
 use crate::node::watch;
 use crate::site::Function;
+use crate::sync::Instant;
 use crate::task;
 use crate::value::AsyncValue;
 

@@ -4,14 +4,10 @@ use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
-use std::time::Instant;
 
 use crate::context;
 use crate::context::Call;
@@ -27,6 +23,13 @@ use crate::error::Panic;
 use crate::error::TaskError;
 use crate::error::discard;
 use crate::site::CallSite;
+use crate::sync::AtomicBool;
+use crate::sync::Instant;
+use crate::sync::Mutex;
+use crate::sync::MutexGuard;
+use crate::sync::hint;
+use crate::sync::thread;
+use crate::sync::turns;
 
 // Implementation
 //
@@ -491,28 +494,28 @@ pub(crate) fn block(
 
 /// How often a waiter looks before it parks. Waking a thread costs microseconds, and many a call ends in less: a lone call
 /// and `get` is several times cheaper for it, and a longer spin only burns what the worker could use.
-const SPINS: u32 = 64;
+const SPINS: u32 = turns(64);
 
 fn park(call: &dyn Call, deadline: Option<Instant>) -> bool {
     for _ in 0..SPINS {
         if call.is_done() {
             return true;
         }
-        std::hint::spin_loop();
+        hint::spin_loop();
     }
-    let thread = std::thread::current();
+    let thread = thread::current();
     let id = thread.id();
     if call.enlist(Waiter::Thread(thread)).is_some() {
         return true;
     }
     while !call.is_done() {
         match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-            None => std::thread::park(),
+            None => thread::park(),
             Some(left) if left.is_zero() => {
                 call.delist(&|waiter| matches!(waiter, Waiter::Thread(thread) if thread.id() == id));
                 return call.is_done();
             }
-            Some(left) => std::thread::park_timeout(left),
+            Some(left) => thread::park_timeout(left),
         }
     }
     true

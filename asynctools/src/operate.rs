@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use crate::context;
 use crate::crew::Crew;
 use crate::error::TaskError;
 use crate::limits::PoolStats;
 use crate::places::CLOSED;
+use crate::sync::Instant;
 
 impl Crew {
     pub(crate) fn target(&self) -> usize {

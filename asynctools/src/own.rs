@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::OnceLock;
 
 use crate::limits::How;
 use crate::limits::OnFull;
 use crate::pool::Pool;
 use crate::pool::named;
+use crate::sync::OnceLock;
 
 /// The pool of one annotated function, for expansions: made at the first call.
 pub struct OwnPool {

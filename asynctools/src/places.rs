@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicU8;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-use std::thread;
-use std::thread::JoinHandle;
-use std::thread::Thread;
 
 use crate::context::Call;
 use crate::context::Help;
 use crate::context::lock;
+use crate::sync::AtomicU8;
+use crate::sync::AtomicUsize;
+use crate::sync::JoinHandle;
+use crate::sync::Mutex;
+use crate::sync::OnceLock;
+use crate::sync::Thread;
+use crate::sync::thread;
 
 pub(crate) const CLOSED: u8 = 1;
 /// `busy < target`: a submission has to see to it that somebody takes it.

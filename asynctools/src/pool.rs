@@ -5,7 +5,6 @@ use std::ops::Deref;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::LazyLock;
-use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use crate::node::Node;
 use crate::node::deadline;
 use crate::site::CallSite;
 use crate::site::Function;
+use crate::sync::OnceLock;
 use crate::task::Plain;
 use crate::value::AsyncValue;
 use crate::worker;

@@ -4,8 +4,6 @@ use std::fmt;
 use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::context::Call;
@@ -21,6 +19,8 @@ use crate::node::block;
 use crate::node::deadline;
 use crate::node::raise;
 use crate::site::CallSite;
+use crate::sync::Mutex;
+use crate::sync::OnceLock;
 use crate::value::AsyncValue;
 
 /// A handle to a result that many read: clone it, [`get`](Self::get) a reference, or pass it to any number of calls.

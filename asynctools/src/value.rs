@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
-use std::time::Instant;
 
 use crate::context::Call;
 use crate::context::Help;
@@ -26,6 +25,7 @@ use crate::node::raise;
 use crate::node::watch;
 use crate::site::CallSite;
 use crate::site::Function;
+use crate::sync::Instant;
 
 /// A call that is running, or will: the handle to its result.
 ///

@@ -3,11 +3,8 @@
 use std::hint::black_box;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Duration;
-use std::time::Instant;
 
 use crate::context;
 use crate::context::Call;
@@ -29,6 +26,11 @@ use crate::places::PARKED;
 use crate::places::Places;
 use crate::places::Seat;
 use crate::places::VACANT;
+use crate::sync::Instant;
+use crate::sync::MutexGuard;
+use crate::sync::hint;
+use crate::sync::thread;
+use crate::sync::turns;
 
 // Implementation
 //
@@ -82,15 +84,15 @@ pub(crate) fn main(crew: Arc<Crew>, seat: Arc<Seat>) {
 /// How long a spare thread stays for the next one who needs it.
 const SPARE_TIMEOUT: Duration = Duration::from_millis(200);
 /// How often a worker looks for a call before it parks: waking it costs its submitter microseconds.
-const SPINS: u32 = 100;
+const SPINS: u32 = turns(100);
 /// In a flood a worker that has caught up stays behind for so many turns. At the heels of who submits, it would take the cache
 /// lines that the next submission writes to: of a batch of calls that do nothing, that is a fifth of the time. A lone call is
 /// no flood, and finds the worker looking.
-const REST: u32 = 200;
+const REST: u32 = turns(200);
 /// So many calls have to come in a rest for another one to pay.
 const WORTH: usize = 4;
 /// The last turns let others run, who may have a call to submit.
-const YIELDS: u32 = 4;
+const YIELDS: u32 = turns(4);
 
 impl Crew {
     /// Runs calls on the current thread until it is not needed any more.
@@ -158,10 +160,10 @@ impl Crew {
                 self.searching.0.fetch_add(1, Ordering::SeqCst);
             }
             if turn == 0 && *flood {
-                (0..REST).for_each(|_| std::hint::spin_loop());
+                (0..REST).for_each(|_| hint::spin_loop());
                 *flood = self.receiver.len() >= WORTH;
             }
-            if turn + YIELDS < SPINS { std::hint::spin_loop() } else { thread::yield_now() }
+            if turn + YIELDS < SPINS { hint::spin_loop() } else { thread::yield_now() }
         }
         let mut places = self.lock();
         if places.busy > places.target {
@@ -255,7 +257,7 @@ fn stack_position() -> usize {
 }
 
 /// How often a worker looks for the end of the awaited call before it gives up its place.
-const WAIT_SPINS: u32 = 64;
+const WAIT_SPINS: u32 = turns(64);
 
 impl Worker {
     fn run_early(&self, call: Arc<dyn Call>) -> bool {
@@ -351,7 +353,7 @@ impl Here for Worker {
                 if call.is_done() {
                     return Ok(true);
                 }
-                std::hint::spin_loop();
+                hint::spin_loop();
             }
             return self.wait_with(call, deadline, None);
         }

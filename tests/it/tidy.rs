@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 /// The modules of the runtime, ground floor first: each imports from the floors below it only.
 const RUNTIME: &[&str] = &[
+    "sync",
     "site",
     "error",
     "context",

@@ -157,6 +157,7 @@ impl<T> AsyncList<T> {
     pub fn get(self) -> Vec<T> {
         let help = self.help();
         let mut lost = None;
+        // `collect` puts the results where the handles were: of four producers, a tenth of the time is for new pages.
         let results = self.values.into_iter().map_while(|value| {
             let site = value.node().site();
             value.into_outcome_of(help.as_ref()).map_err(|error| lost = Some((error, site))).ok()

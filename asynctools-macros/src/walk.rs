@@ -51,7 +51,13 @@ impl Walk<'_> {
         match ty {
             Type::Array(array) => self.ty(&mut array.elem),
             Type::Group(group) => self.ty(&mut group.elem),
-            Type::Paren(paren) => self.ty(&mut paren.elem),
+            Type::Paren(paren) => {
+                self.ty(&mut paren.elem);
+                // What a visitor put there needs none, and rustc would say so at the user's type.
+                if let Type::Tuple(_) = &*paren.elem {
+                    *ty = (*paren.elem).clone();
+                }
+            }
             Type::Ptr(pointer) => {
                 self.ty(&mut pointer.elem);
                 parenthesize(&mut pointer.elem);

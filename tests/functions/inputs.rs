@@ -76,6 +76,11 @@ impl Input {
         Self { written: format!("#[cfg(any())] {}: NoSuchType", draft.name()), takes: Takes::Nothing }
     }
 
+    /// Whether what is passed becomes the type of the parameter only there.
+    pub(crate) fn is_coerced(&self) -> bool {
+        matches!(self.takes, Takes::Plain(_))
+    }
+
     pub(crate) fn argument(&self, dice: &mut Dice, failure: Option<&Failure>) -> Option<Argument> {
         match &self.takes {
             Takes::Nothing => None,
@@ -218,9 +223,18 @@ fn closure(draft: &mut Draft, seen: &mut Vec<String>, name: &str, kind: usize) -
     (pattern, ty, Takes::Plain(given))
 }
 
+/// Types of which handles are common. Each further type makes the crate a lot larger: rustc writes the runtime anew for it.
+const COMMON: [&str; 6] = ["u8", "bool", "String", "kit::Config", "kit::Single", "Vec<String>"];
+
+/// Whether to pass a handle to a value of that type.
+fn as_handle(ty: &str, dice: &mut Dice) -> bool {
+    dice.once_in(if COMMON.contains(&ty) { 2 } else { 8 })
+}
+
 /// A handle to a value of that type.
 fn handle(ty: &str, value: &str, dice: &mut Dice) -> String {
-    let way = dice.pick(&["ready", "spawned", "threaded", "promised", "called"]);
+    let all = ["ready", "ready", "promised", "promised", "spawned", "threaded", "called"];
+    let way = dice.pick(if COMMON.contains(&ty) { &all } else { &all[..4] });
     format!("kit::{way}::<{ty}>({value})")
 }
 
@@ -295,9 +309,11 @@ fn list(ty: &str, value: &str, dice: &mut Dice, failure: Option<&Failure>) -> (S
 fn of_value(ty: &Type, dice: &mut Dice, failure: Option<&Failure>) -> Argument {
     let plain = ty.value(dice);
     let given = ty.given();
-    let (call, fate) = match (dice.below(10), ty) {
-        (0..4, _) | (_, Type::Handle(_)) => (plain.clone(), Fate::Runs),
-        (4..7, Type::List(of)) => list(&of.given(), &plain, dice, failure),
+    let is_handle = as_handle(&given, dice);
+    let (call, fate) = match ty {
+        Type::Handle(_) => (plain.clone(), Fate::Runs),
+        _ if !is_handle => (plain.clone(), Fate::Runs),
+        Type::List(of) if dice.once_in(2) => list(&of.given(), &plain, dice, failure),
         _ => {
             let clones = ty.clones();
             let owner = Owner { ty: given, value: &plain, clones, shares: clones, by_value: true };
@@ -309,33 +325,30 @@ fn of_value(ty: &Type, dice: &mut Dice, failure: Option<&Failure>) -> Argument {
 
 impl Borrowed {
     fn argument(&self, dice: &mut Dice, failure: Option<&Failure>) -> Argument {
-        let (plain, owned, ty, clones) = self.value(dice);
-        let (call, fate) = match (self, dice.below(8)) {
-            (Self::Object, kind) => {
-                let holder = if kind < 4 { "Box" } else { "std::sync::Arc" };
-                (format!("{holder}::new({owned}) as {holder}<dyn std::fmt::Debug + Send + Sync>"), Fate::Runs)
-            }
-            (_, 0 | 1) if clones => (plain.clone(), Fate::Runs),
-            (Self::Of(_), 2) => (format!("Box::new({owned})"), Fate::Runs),
-            (Self::Of(_), 3) => (format!("std::sync::Arc::new({owned})"), Fate::Runs),
-            (_, 2) if clones => (format!("&{owned}"), Fate::Runs),
-            (_, 3) => (owned.clone(), Fate::Runs),
-            (Self::Of(_), _) => (owned.clone(), Fate::Runs),
-            (Self::Slice(of), 4) => list(&of.given(), &owned, dice, failure),
-            (Self::Slice(of), 5) => (format!("Box::<[{}]>::from({owned})", of.given()), Fate::Runs),
-            (Self::Text, 4) => (format!("Box::<str>::from({owned})"), Fate::Runs),
-            (Self::Text, 5) => (format!("std::sync::Arc::<str>::from({owned})"), Fate::Runs),
-            (Self::Path, 4) => (format!("Box::<std::path::Path>::from({owned})"), Fate::Runs),
-            (Self::Os, 4) => (format!("std::sync::Arc::<std::ffi::OsStr>::from({owned})"), Fate::Runs),
-            _ => (String::new(), Fate::Runs),
+        let (plain, value, ty, clones) = self.value(dice);
+        if let (Self::Slice(of), true) = (self, dice.once_in(8)) {
+            let (call, fate) = list(&of.given(), &value, dice, failure);
+            return Argument { plain, call, fate };
+        }
+        let holder = dice.pick(&["Box", "std::sync::Arc"]);
+        let held = match self {
+            Self::Object => Some(format!("{holder}::new({value}) as {holder}<dyn std::fmt::Debug + Send + Sync>")),
+            Self::Of(_) => Some(format!("{holder}::new({value})")),
+            Self::Slice(of) => Some(format!("{holder}::<[{}]>::from({value})", of.given())),
+            Self::Text => Some(format!("{holder}::<str>::from({value})")),
+            Self::Path => Some(format!("{holder}::<std::path::Path>::from({value})")),
+            Self::Os => Some(format!("{holder}::<std::ffi::OsStr>::from({value})")),
         };
-        // A bare owner is none of a `&T`, and what is left takes a handle.
-        if call.is_empty() || (matches!(self, Self::Of(_)) && call == owned) {
-            let owner = Owner { ty, value: &owned, clones, shares: true, by_value: false };
+        // A bare value of a `&T` is no owner of it, as it is of a `&[T]`.
+        let bare = (!matches!(self, Self::Object | Self::Of(_))).then(|| value.clone());
+        let borrowed = [plain.clone(), format!("&{value}")].map(|text| clones.then_some(text));
+        let ways: Vec<_> = borrowed.into_iter().chain([bare, held]).flatten().collect();
+        if as_handle(&ty, dice) && !matches!(self, Self::Object) {
+            let owner = Owner { ty, value: &value, clones, shares: true, by_value: false };
             let (call, fate) = owner.handle(dice, failure);
             return Argument { plain, call, fate };
         }
-        Argument { plain, call, fate }
+        Argument { plain, call: dice.pick(&ways), fate: Fate::Runs }
     }
 
     /// A borrowed value, an owner of it with its type, and whether it can be cloned.

@@ -115,7 +115,8 @@ pub fn threaded<T: Send + 'static>(value: T) -> AsyncValue<T> {
 
 pub fn promised<T: Send + 'static>(value: T) -> AsyncValue<T> {
     let (promise, handle) = AsyncValue::promise();
-    Pool::global().spawn(move || promise.set(value)).detach();
+    let set: Box<dyn FnOnce() + Send> = Box::new(move || promise.set(value));
+    Pool::global().spawn(set).detach();
     handle
 }
 
@@ -125,20 +126,21 @@ pub fn called<T: Send + 'static>(value: T) -> T {
 }
 
 pub fn lost<T: Send + 'static>() -> AsyncValue<T> {
-    POOL.spawn(|| panic!("an argument"))
+    let lost: Box<dyn FnOnce() -> T + Send> = Box::new(|| panic!("an argument"));
+    POOL.spawn(lost)
 }
 
 pub fn list<T: Send + 'static>(values: Vec<T>) -> AsyncList<T> {
-    values.into_iter().map(spawned).collect()
+    values.into_iter().map(promised).collect()
 }
 
 pub fn list_of_results<T: Send + 'static, E: Send + 'static>(values: Vec<T>) -> AsyncList<Result<T, E>> {
-    values.into_iter().map(|value| spawned(Ok(value))).collect()
+    values.into_iter().map(|value| promised(Ok(value))).collect()
 }
 
 pub fn failing_list<T: Send + 'static, E: Send + 'static>(values: Vec<T>, error: E) -> AsyncList<Result<T, E>> {
     let mut list = list_of_results(values);
-    list.push(spawned(Err(error)));
+    list.push(promised(Err(error)));
     list
 }
 
@@ -159,7 +161,7 @@ pub struct Log {
 }
 
 impl Log {
-    pub fn case(&mut self, name: &str, plain: impl FnOnce() -> String, call: impl FnOnce() -> String) {
+    pub fn case(&mut self, name: &str, plain: &mut dyn FnMut() -> String, call: &mut dyn FnMut() -> String) {
         let (wanted, got) = (caught(plain), caught(call));
         self.cases += 1;
         if wanted != got {
@@ -169,7 +171,7 @@ impl Log {
     }
 }
 
-fn caught(run: impl FnOnce() -> String) -> Result<String, String> {
+fn caught(run: &mut dyn FnMut() -> String) -> Result<String, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
         let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
         text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default()

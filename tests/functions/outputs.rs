@@ -41,11 +41,10 @@ const FMT: Passed = Passed("std::fmt::Error", "std::fmt::Error", true);
 pub(crate) struct Place {
     /// Whether there is a `Self`.
     pub(crate) method: bool,
-    /// Whether it can return an `impl Trait`, and whether that can say what it captures.
-    pub(crate) opaque: bool,
-    pub(crate) captures: bool,
     /// Whether an argument is a borrow.
     pub(crate) borrows: bool,
+    /// Whether an argument is an `impl Trait`, beside which a result cannot say what it captures.
+    pub(crate) nameless: bool,
 }
 
 struct Plain(&'static str, String, String, String);
@@ -116,6 +115,7 @@ fn plain(draft: &mut Draft, place: Place) -> Plain {
     let debug = "format!(\"{r:?}\")";
     let of = |form, ty: &str, made: &str, shown: &str| Plain(form, ty.to_owned(), made.to_owned(), shown.to_owned());
     let captures = captures(draft, place);
+    let opaque_too = !place.nameless || (!place.method && !place.borrows);
     let opaque = |form, ty: &str, made: &str, shown: &str| of(form, &ty.replace('%', &captures), made, shown);
     let display = "r.to_string()";
     match draft.dice.below(26) {
@@ -143,25 +143,25 @@ fn plain(draft: &mut Draft, place: Place) -> Plain {
         18 if place.method => {
             of("-> Option<Box<Self>>", "Option<Box<Self>>", "Some(Box::new(Self::fresh(1)))", "r.is_some().to_string()")
         }
-        19 if place.opaque => opaque("-> impl Display", "impl std::fmt::Display%", "trace.sum()", display),
-        20 if place.opaque => {
+        19 if opaque_too => opaque("-> impl Display", "impl std::fmt::Display%", "trace.sum()", display),
+        20 if opaque_too => {
             let made = "vec![trace.sum(), 1].into_iter()";
             opaque("-> impl Iterator", "impl Iterator<Item = u64>%", made, "format!(\"{:?}\", r.collect::<Vec<_>>())")
         }
-        21 if place.opaque => {
+        21 if opaque_too => {
             let made = "{ let sum = trace.sum(); move |n| n ^ sum }";
             opaque("-> impl Fn", "impl Fn(u64) -> u64%", made, "r(3).to_string()")
         }
-        22 if place.opaque => opaque(
+        22 if opaque_too => opaque(
             "-> (impl, Vec<impl>)",
             "(impl std::fmt::Display%, Vec<impl Fn(&str) -> usize%>)",
             "(trace.sum(), vec![str::len])",
             "format!(\"{} {}\", r.0, r.1[0](\"four\"))",
         ),
-        23 if place.opaque && (!captures.is_empty() || !place.borrows) => {
+        23 if opaque_too && (!captures.is_empty() || !place.borrows) => {
             opaque("-> &'static impl", "&'static (impl std::fmt::Display + Sync%)", "&7_u8", display)
         }
-        24 if place.opaque && !place.borrows => {
+        24 if opaque_too && !place.borrows => {
             of("-> &'static impl without parentheses", "&'static impl std::fmt::Display", "&7_u8", display)
         }
         _ => of("-> u64", "u64", "trace.sum()", debug),
@@ -170,7 +170,7 @@ fn plain(draft: &mut Draft, place: Place) -> Plain {
 
 /// ` + use<T>`, or nothing where the expansion knows it as well.
 fn captures(draft: &mut Draft, place: Place) -> String {
-    if !place.captures || (!place.method && draft.dice.once_in(2)) {
+    if place.nameless || (!place.method && draft.dice.once_in(2)) {
         return String::new();
     }
     // The generics are not known before the whole function is.

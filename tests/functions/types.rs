@@ -157,25 +157,33 @@ impl Type {
         (0..count).map(|_| self.value(dice)).collect::<Vec<_>>().join(", ")
     }
 
+    /// The types that it is made of.
+    fn parts(&self) -> Vec<&Type> {
+        match self {
+            Self::Maybe(ty)
+            | Self::Outcome(ty)
+            | Self::Array(ty, ..)
+            | Self::List(ty)
+            | Self::Boxed(ty)
+            | Self::Counted(ty)
+            | Self::Projected(ty)
+            | Self::Param(_, ty) => vec![ty],
+            Self::Pair(a, b) => vec![a, b],
+            _ => Vec::new(),
+        }
+    }
+
     pub(crate) fn clones(&self) -> bool {
         match self {
             Self::Single | Self::Handle(_) => false,
-            Self::Maybe(ty) | Self::Outcome(ty) | Self::List(ty) | Self::Boxed(ty) => ty.clones(),
-            Self::Projected(ty) | Self::Param(_, ty) | Self::Array(ty, ..) => ty.clones(),
-            Self::Pair(a, b) => a.clones() && b.clones(),
-            _ => true,
+            Self::Counted(_) => true,
+            ty => ty.parts().iter().all(|part| part.clones()),
         }
     }
 
     /// Whether a handle is in it, which says nothing of what it will be.
     pub(crate) fn is_quiet(&self) -> bool {
-        match self {
-            Self::Handle(_) => true,
-            Self::Maybe(ty) | Self::Outcome(ty) | Self::List(ty) | Self::Boxed(ty) | Self::Counted(ty) => ty.is_quiet(),
-            Self::Projected(ty) | Self::Param(_, ty) | Self::Array(ty, ..) => ty.is_quiet(),
-            Self::Pair(a, b) => a.is_quiet() || b.is_quiet(),
-            _ => false,
-        }
+        matches!(self, Self::Handle(_)) || self.parts().iter().any(|part| part.is_quiet())
     }
 
     fn copies(&self) -> bool {
@@ -292,13 +300,15 @@ impl Type {
                     format!("[{}]", parts.join(", "))
                 }
             },
-            Self::Config => match draft.dice.below(3) {
-                0 => format!("kit::Config {{ depth: {}, .. }}", part(&Self::Number("usize"), draft, seen)),
-                _ => {
-                    let depth = part(&Self::Number("usize"), draft, seen);
-                    format!("kit::Config {{ depth: {depth}, name: {} }}", part(&Self::Text, draft, seen))
-                }
-            },
+            Self::Config => {
+                let depth = part(&Self::Number("usize"), draft, seen);
+                let name = if draft.dice.once_in(3) {
+                    "..".to_owned()
+                } else {
+                    format!("name: {}", part(&Self::Text, draft, seen))
+                };
+                format!("kit::Config {{ depth: {depth}, {name} }}")
+            }
             _ => return None,
         };
         draft.note("pattern apart");

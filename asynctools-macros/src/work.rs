@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Expr, Ident, Receiver, Type};
+use syn::{Expr, Ident, Receiver, Stmt, Type};
 
 use crate::args::On;
 use crate::args::Queue;
@@ -184,7 +184,9 @@ impl Plan<'_> {
 
 /// `|| -> usize { workers }`, which a static can keep until it is wanted.
 fn counted(expression: &Expr) -> TokenStream {
-    quote_spanned!(at(expression.span())=> || -> ::core::primitive::usize { #expression })
+    // Where a statement can stand, `{ 1 } + 1` is two of them; as one, syn writes it in parentheses.
+    let value = Stmt::Expr(expression.clone(), None);
+    quote_spanned!(at(expression.span())=> || -> ::core::primitive::usize { #value })
 }
 
 fn parenthesized(value: &impl ToTokens, span: Span) -> Group {

@@ -30,8 +30,9 @@ const RUNTIME: &[&str] = &[
 ];
 
 /// Those of the macros.
-const MACROS: &[&str] =
-    &["error", "values", "args", "walk", "model", "attrs", "valid", "plan", "head", "work", "expand", "fallback"];
+const MACROS: &[&str] = &[
+    "error", "values", "args", "walk", "model", "attrs", "valid", "plan", "head", "work", "expand", "fallback", "fuzz",
+];
 
 const CRATES: [(&str, &[&str]); 2] = [("asynctools", RUNTIME), ("asynctools-macros", MACROS)];
 

@@ -284,6 +284,25 @@ fn two_waiters_make_room_for_a_third() {
 }
 
 #[test]
+fn a_waiter_and_a_worker_want_the_same_call() {
+    check(|| {
+        let pool = shared(2);
+        let ran = Arc::new(AtomicUsize::new(0));
+        let (inside, count) = (pool.clone(), ran.clone());
+        let outer = pool.spawn(move || {
+            let inner = inside.spawn(move || {
+                count.fetch_add(1, Ordering::SeqCst);
+                1
+            });
+            inner.get() + 1
+        });
+        assert_eq!(outer.get(), 2);
+        pool.close();
+        assert_eq!(ran.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
 fn a_lock_is_held_across_a_wait() {
     check(|| {
         let pool = shared(1);
@@ -422,6 +441,26 @@ fn shrinking_and_growing_while_calls_run() {
         pool.set_workers(2);
         let barrier = Arc::new(Barrier::new(2));
         pool.map([barrier.clone(), barrier], |barrier| barrier.wait().is_leader()).get();
+    });
+}
+
+#[test]
+fn who_has_no_place_any_more_takes_no_call() {
+    check(|| {
+        let pool = shared(2);
+        let barrier = Arc::new(Barrier::new(3));
+        let before = pool.map([barrier.clone(), barrier.clone()], |barrier| {
+            barrier.wait();
+            barrier.wait();
+        });
+        // Both run.
+        barrier.wait();
+        pool.set_workers(1);
+        let ceiling = Ceiling::of(1);
+        let after = pool.map(0..3, move |n| ceiling.within(|| n));
+        barrier.wait();
+        assert_eq!(after.get(), [0, 1, 2]);
+        before.get();
     });
 }
 
@@ -631,6 +670,23 @@ fn a_cancel_races_with_the_run() {
         assert_eq!(dropped.load(Ordering::SeqCst), 1);
         assert_eq!(pool.stats().cancelled, usize::from(cancelled));
         assert_eq!(pool.stats().queued, 0);
+    });
+}
+
+#[test]
+fn a_cancel_makes_room_in_a_full_queue() {
+    check(|| {
+        let pool = Arc::new(Pool::builder().workers(0).queue(1).build().expect("it is a pool"));
+        let call = pool.spawn(|| 1);
+        let held_up = thread::spawn({
+            let pool = pool.clone();
+            move || pool.spawn(|| 2)
+        });
+        assert!(call.cancel());
+        let call = held_up.join().expect("it ended well");
+        assert_eq!(pool.stats().queued, 1);
+        pool.set_workers(1);
+        assert_eq!(call.get(), 2);
     });
 }
 

@@ -11,6 +11,7 @@ use crate::attrs::is_deprecated;
 use crate::attrs::of_the_body;
 use crate::attrs::of_the_call;
 use crate::attrs::sets_level;
+use crate::model::Form;
 use crate::model::Function;
 use crate::model::says_impl;
 use crate::plan::Plan;
@@ -160,7 +161,8 @@ impl Plan<'_> {
     fn capture_no_borrow(&self, sig: &mut Signature) {
         let nameless = self.function.params.iter().any(|param| says_impl(&param.syntax.ty));
         let ReturnType::Type(_, output) = &mut sig.output else { return };
-        if self.refused || self.function.in_impl() || nameless {
+        let borrows = self.function.params.iter().any(|param| matches!(param.form, Form::Borrowed(_)));
+        if self.refused || self.function.in_impl() || nameless || !borrows {
             return;
         }
         let generics = self.generics();

@@ -179,8 +179,9 @@ impl Plan<'_> {
     /// it would have to name generics that are not to be seen, and beside an `impl Trait` parameter it may not be said.
     fn capture_no_borrow(&self, sig: &mut Signature) {
         let ReturnType::Type(_, output) = &mut sig.output else { return };
+        let borrows = self.function.params.iter().any(|param| matches!(param.form, Form::Borrowed(_)));
         let nameless = || self.function.params.iter().any(|param| says_impl(&param.syntax.ty));
-        if self.refused || self.function.in_impl || !says_impl(output) || nameless() {
+        if self.refused || self.function.in_impl || !borrows || !says_impl(output) || nameless() {
             return;
         }
         let generics = self.generics();

@@ -336,7 +336,8 @@ fn inputs(draft: &mut Draft, seen: &mut Vec<String>) -> Vec<Input> {
         9 | 10 => draft.dice.below(8) + 5,
         _ => 12,
     };
-    let mut inputs: Vec<_> = (0..count).map(|_| Input::any(draft, seen)).collect();
+    let mut last = None;
+    let mut inputs: Vec<_> = (0..count).map(|_| Input::any(draft, seen, &mut last)).collect();
     if count < 12 && draft.dice.once_in(15) {
         let at = draft.dice.below(count + 1);
         inputs.insert(at, Input::gone(draft));

@@ -51,9 +51,10 @@ pub(crate) enum Fate {
 }
 
 impl Input {
-    pub(crate) fn any(draft: &mut Draft, seen: &mut Vec<String>) -> Self {
+    /// A parameter; `last` is the type of the last one by value, which may come again to be mistaken for it.
+    pub(crate) fn any(draft: &mut Draft, seen: &mut Vec<String>, last: &mut Option<Type>) -> Self {
         let (pattern, ty, takes) = match draft.dice.below(20) {
-            0..9 => value(draft, seen),
+            0..9 => value(draft, seen, last),
             9..16 => reference(draft, seen),
             _ => as_it_is(draft, seen),
         };
@@ -96,8 +97,10 @@ impl Input {
 
 type Parts = (String, String, Takes);
 
-fn value(draft: &mut Draft, seen: &mut Vec<String>) -> Parts {
-    let ty = Type::any(draft, 2);
+fn value(draft: &mut Draft, seen: &mut Vec<String>, last: &mut Option<Type>) -> Parts {
+    let again = last.take().filter(|_| !draft.dice.once_in(3));
+    let ty = again.unwrap_or_else(|| Type::any(draft, 2));
+    *last = Some(ty.clone());
     draft.note(if matches!(ty, Type::Param(..)) { "parameter T: generic" } else { "parameter T" });
     let pattern = ty.pattern(draft, seen);
     (pattern, ty.written(), Takes::Value(ty))

@@ -42,6 +42,7 @@
 )]
 
 use std::fmt::Display;
+use std::io;
 use std::num::ParseIntError;
 use std::process::exit;
 use std::sync::Arc;
@@ -80,6 +81,12 @@ fn take(text: String, numbers: Vec<u8>, small: &u8, big: [u8; 4096]) -> Option<u
 #[parallel]
 fn opaque(text: &str) -> impl Iterator<Item = char> {
     text.chars().collect::<Vec<_>>().into_iter()
+}
+
+/// What is opaque has parentheses, and where its error is looked up nothing is opaque.
+#[parallel]
+fn forever(code: i32) -> io::Result<&'static (impl Display + Sync)> {
+    if code > 9 { Err(io::Error::other("too much")) } else { Ok(&7) }
 }
 
 /// Never ends well.
@@ -171,6 +178,7 @@ fn all_of_it_runs() {
     assert_eq!(show([1, 2], "x").get(), "12x");
     assert_eq!(take(String::new(), vec![1], &2, [0; 4096]).get(), Some(4099));
     assert_eq!(opaque("abc").get().count(), 3);
+    assert_eq!(forever(1).get().ok().map(ToString::to_string).as_deref(), Some("7"));
     levels("x".to_owned(), 1).get();
     levels_now("x".to_owned(), 1);
     let client = Client::new(3).get();

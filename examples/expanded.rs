@@ -26,11 +26,8 @@ fn sum_expanded(
     }
     ::asynctools::__private::Call::<ParseIntError, ()>::new(
         {
-            static FUNCTION: ::asynctools::__private::Function = ::asynctools::__private::Function::new(
-                ::core::concat!(::core::module_path!(), "::", "sum_expanded"),
-                ::core::file!(),
-                ::core::line!(),
-            );
+            static FUNCTION: ::asynctools::__private::Function =
+                ::asynctools::__private::Name("sum_expanded").within(::core::module_path!());
             &FUNCTION
         },
         {

@@ -116,13 +116,20 @@ fn a_moved_handle_costs_no_allocation_of_its_own() {
 #[test]
 fn a_borrowed_or_shared_handle_costs_what_it_must() {
     let (kept, values) = promises(|value| value);
-    // The call, the clone to come, and two boxes: of the argument, and of the one who makes the clone.
-    assert_each("a borrowed handle", cost(&values, |value| add(value, 1)), 4, false);
+    // The call, the clone to come, and the box of the argument.
+    assert_each("a borrowed handle", cost(&values, |value| add(value, 1)), 3, false);
     drop(kept);
     let (kept, values) = promises(AsyncValue::shared);
     // The call, the box of the argument, and the list of those who wait.
     assert_each("a shared handle", cost(&values, |value: &Shared<u64>| add(value, 1)), 3, false);
     drop(kept);
+}
+
+#[test]
+fn a_handle_of_a_call_that_has_ended_costs_no_more_than_its_value() {
+    let values: Vec<_> = (0..CALLS as u64).map(AsyncValue::ready).collect();
+    assert_each("a borrowed handle of a call that has ended", cost(&values, |value| add(value, 1)), 1, true);
+    assert_each("a moved handle of a call that has ended", cost(values, |value| add(value, 1)), 1, true);
 }
 
 #[test]

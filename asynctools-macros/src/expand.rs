@@ -11,26 +11,15 @@ use crate::attrs::is_deprecated;
 use crate::attrs::of_the_body;
 use crate::attrs::of_the_call;
 use crate::attrs::sets_level;
+use crate::model::Form;
 use crate::model::Function;
+use crate::model::Receives;
+use crate::model::bare;
 use crate::model::says_impl;
 use crate::plan::Plan;
 use crate::plan::at;
 use crate::walk::Part;
 use crate::walk::walk_type;
-
-/// Lints of clippy that are not for the body's signature: it suits a call, whose arguments move to another thread, or the
-/// rewritten function has the same fault and says so.
-const NOT_OF_THE_BODY: [&str; 9] = [
-    "boxed_local",
-    "large_types_passed_by_value",
-    "missing_const_for_fn",
-    "needless_pass_by_value",
-    "too_many_arguments",
-    "too_many_lines",
-    "trivially_copy_pass_by_ref",
-    "unnecessary_wraps",
-    "unused_self",
-];
 
 /// ```text
 /// #[pooled(workers = 5)]
@@ -73,7 +62,7 @@ pub(crate) fn expand(function: &Function, args: &Args) -> TokenStream {
 pub(crate) fn split(function: &Function, args: &Args, input: usize) -> TokenStream {
     let Function { attrs, vis, sig, body, .. } = function;
     let plan = Plan::new(function, args);
-    let runtime = plan.runtime(plan.name_span());
+    let runtime = plan.runtime(plan.name_span);
     let options = &args.tokens;
     let attribute = match args.attribute {
         Attribute::Parallel => quote!(#runtime::parallel(#options)),
@@ -99,6 +88,13 @@ pub(crate) fn split(function: &Function, args: &Args, input: usize) -> TokenStre
     }
 }
 
+/// So many parameters are few to everybody.
+const FEW: usize = 2;
+
+fn says_box(ty: &Type) -> bool {
+    matches!(bare(ty), Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Box"))
+}
+
 impl Plan<'_> {
     /// Puts the rewritten function around `work`, and the body where it belongs.
     pub(crate) fn assemble(&self, work: &TokenStream) -> TokenStream {
@@ -110,7 +106,7 @@ impl Plan<'_> {
         let attrs = of_the_call(self.function, self.home);
         let vis = &self.function.vis;
         let head = self.head();
-        let span = self.name_span();
+        let span = self.name_span;
         let calls_deprecated = self.home == Home::Kept && is_deprecated(self.function);
         let deprecated = calls_deprecated.then(|| {
             let reason = "the original is deprecated because this function is";
@@ -133,9 +129,9 @@ impl Plan<'_> {
     fn original(&self) -> TokenStream {
         let Function { vis, sig, body, .. } = self.function;
         let attrs = of_the_body(self.function, self.home);
-        let span = self.name_span();
-        let suits = |lint: &&&str| !sets_level(self.function, &format!("clippy::{lint}"));
-        let lints = NOT_OF_THE_BODY.iter().filter(suits).map(|lint| Ident::new(lint, span));
+        let span = self.name_span;
+        let lints = self.not_of_the_body().filter(|lint| !sets_level(self.function, &format!("clippy::{lint}")));
+        let lints = lints.map(|lint| Ident::new(lint, span));
         let hidden = (self.home == Home::Hidden).then(|| {
             let reason = "the function that it is the body of is the one to be called dead";
             quote_spanned!(span=> #[doc(hidden)] #[allow(dead_code, reason = #reason)])
@@ -150,6 +146,30 @@ impl Plan<'_> {
             #vis #sig #body
         }
     }
+
+    /// Lints of clippy that are not for the body's signature: it suits a call, whose arguments move to another thread, or the
+    /// rewritten function has the same fault and says so. Only those that could speak of this function: each costs the compiler
+    /// time.
+    fn not_of_the_body(&self) -> impl Iterator<Item = &'static str> {
+        let Function { sig, params, .. } = self.function;
+        let receives = self.function.receiver().map(Receives::of);
+        let borrows = params.iter().any(|param| matches!(param.form, Form::Borrowed(_)));
+        let takes = params.iter().any(|param| !matches!(param.form, Form::Borrowed(_)));
+        let boxes = params.iter().any(|param| says_box(&param.syntax.ty)) || matches!(receives, Some(Receives::Box));
+        let lints = [
+            ("boxed_local", boxes),
+            ("large_types_passed_by_value", takes || matches!(receives, Some(Receives::Value))),
+            ("missing_const_for_fn", true),
+            ("needless_pass_by_value", takes || matches!(receives, Some(Receives::Value | Receives::Arc))),
+            ("too_many_arguments", sig.inputs.len() > FEW),
+            ("too_many_lines", true),
+            ("trivially_copy_pass_by_ref", borrows || matches!(receives, Some(Receives::Reference))),
+            ("unnecessary_wraps", self.output_last.is_some()),
+            ("unused_self", receives.is_some()),
+        ];
+        lints.into_iter().filter(|(_, speaks)| *speaks).map(|(lint, _)| lint)
+    }
+
     /// ```text
     /// fn f<T>(text: &str, t: T) -> impl Display
     /// fn f<T>(text: &str, t: T) -> impl Display + use<T>
@@ -158,9 +178,9 @@ impl Plan<'_> {
     /// Since the edition of 2024 an `impl Trait` borrows from every argument that is a borrow, unless it says this. In an impl
     /// it would have to name generics that are not to be seen, and beside an `impl Trait` parameter it may not be said.
     fn capture_no_borrow(&self, sig: &mut Signature) {
-        let nameless = self.function.params.iter().any(|param| says_impl(&param.syntax.ty));
         let ReturnType::Type(_, output) = &mut sig.output else { return };
-        if self.refused || self.function.in_impl() || nameless {
+        let nameless = || self.function.params.iter().any(|param| says_impl(&param.syntax.ty));
+        if self.refused || self.function.in_impl || !says_impl(output) || nameless() {
             return;
         }
         let generics = self.generics();

@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{GenericParam, Generics, Lifetime, Receiver, ReturnType, Signature, Type, TypeParamBound, WherePredicate};
+use syn::{GenericParam, Generics, Lifetime, Receiver, Signature, Type, TypeParamBound, WherePredicate};
 
 use crate::model::Failure;
 use crate::model::Form;
@@ -11,7 +11,6 @@ use crate::model::Param;
 use crate::model::Receives;
 use crate::plan::Plan;
 use crate::plan::at;
-use crate::plan::last_span;
 use crate::valid::refuses;
 use crate::walk::Part;
 use crate::walk::walk_type;
@@ -35,7 +34,7 @@ impl Plan<'_> {
         });
         let inputs = receiver.into_iter().chain(inputs);
         let handle = self.handle();
-        quote_spanned! {self.name_span()=>
+        quote_spanned! {self.name_span=>
             #unsafety #fn_token #ident #generics (#(#inputs),*) -> #handle #where_clause
         }
     }
@@ -46,9 +45,9 @@ impl Plan<'_> {
         if self.refused && refuses(param) {
             return ty.to_token_stream();
         }
-        let span = at(ty.span());
+        let span = at(param.ends.whole);
         let (runtime, error) = (self.runtime(span), self.error_argument(span));
-        let end = quote_spanned!(at(last_span(ty))=> >);
+        let end = quote_spanned!(at(param.ends.last)=> >);
         match &param.form {
             Form::Value => quote_spanned!(span=> impl #runtime::Arg<#ty #error #end),
             Form::Borrowed(ty) => quote_spanned!(span=> impl #runtime::ArgRef<#ty #error #end),
@@ -67,7 +66,7 @@ impl Plan<'_> {
 
     /// `AsyncValue<R>`
     fn handle(&self) -> TokenStream {
-        let span = self.function.output().map_or(self.name_span(), |output| at(output.span()));
+        let span = self.output_span;
         let runtime = self.runtime(span);
         let result = match self.function.output() {
             None => quote_spanned!(span=> ()),
@@ -80,11 +79,7 @@ impl Plan<'_> {
         };
         // The head of a function ends where its last token is. If that token is the user's, lints speak of the user's head,
         // and what they say of the body's as well they say once.
-        let Signature { output, paren_token, .. } = &self.function.sig;
-        let last = match output {
-            ReturnType::Default => paren_token.span.close(),
-            ReturnType::Type(..) => last_span(output),
-        };
+        let last = self.output_last.unwrap_or_else(|| self.function.sig.paren_token.span.close());
         let end = quote_spanned!(last=> >);
         quote_spanned!(span=> #runtime::AsyncValue<#result #end)
     }

@@ -12,6 +12,8 @@ mod head;
 mod work;
 mod expand;
 mod fallback;
+#[cfg(test)]
+mod fuzz;
 
 use proc_macro::TokenStream;
 

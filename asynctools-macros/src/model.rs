@@ -1,7 +1,7 @@
 //! What the attribute stands on, and questions about it. The body stays an unparsed stream of tokens: it is handed on as it
 //! was written, and nothing in it can be misread.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
@@ -44,11 +44,31 @@ pub(crate) struct Function {
     pub(crate) body: Group,
     /// The parameters after the receiver.
     pub(crate) params: Vec<Param>,
+    /// Whether the function is known to stand in an `impl` block: it has a receiver, or says `Self`.
+    pub(crate) in_impl: bool,
 }
 
 pub(crate) struct Param {
     pub(crate) syntax: PatType,
     pub(crate) form: Form,
+    pub(crate) ends: Ends,
+}
+
+/// The first and the last token of a type: what rustc blames reaches from one of them to the other. Asked for once, since each
+/// question to the compiler takes longer than all that is ours.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) whole: Span,
+    pub(crate) last: Span,
+}
+
+impl Ends {
+    pub(crate) fn of(tokens: &impl ToTokens) -> Ends {
+        let mut spans = tokens.to_token_stream().into_iter().map(|token| token.span());
+        let first = spans.next().unwrap_or_else(Span::call_site);
+        let last = spans.last().unwrap_or(first);
+        Ends { whole: first.join(last).unwrap_or(first), last }
+    }
 }
 
 /// How an argument reaches its parameter.
@@ -139,8 +159,15 @@ impl Function {
             FnArg::Typed(param) => Some(param),
             FnArg::Receiver(_) => None,
         });
-        let params = typed.map(|param| Param { form: Form::of(&param.ty, &closures), syntax: param.clone() }).collect();
-        Ok(Function { attrs, vis, sig, body, params })
+        let params = typed.map(|param| Param {
+            form: Form::of(&param.ty, &closures),
+            ends: Ends::of(&param.ty),
+            syntax: param.clone(),
+        });
+        let params = params.collect();
+        let in_impl =
+            sig.receiver().is_some() || says_self(sig.to_token_stream(), false) || says_self(body.stream(), true);
+        Ok(Function { attrs, vis, sig, body, params, in_impl })
     }
 
     pub(crate) fn receiver(&self) -> Option<&Receiver> {
@@ -149,11 +176,6 @@ impl Function {
 
     pub(crate) fn is_main(&self) -> bool {
         self.sig.ident == "main" && self.receiver().is_none()
-    }
-
-    /// Whether the function is known to stand in an `impl` block: it has a receiver, or says `Self`.
-    pub(crate) fn in_impl(&self) -> bool {
-        self.receiver().is_some() || says_self(self.sig.to_token_stream(), false) || says_self(self.body.stream(), true)
     }
 
     /// The written result, without the parentheses and groups around it.
@@ -300,13 +322,13 @@ fn braces(token: TokenTree) -> Result<Group> {
 fn says_self(tokens: TokenStream, in_body: bool) -> bool {
     let mut in_item = false;
     tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(word)
-            if in_body && (word == "impl" || word == "trait" || word == "struct" || word == "enum") =>
-        {
-            in_item = true;
-            false
-        }
-        TokenTree::Ident(word) => word == "Self" && !in_item,
+        TokenTree::Ident(word) => match word.to_string().as_str() {
+            "impl" | "trait" | "struct" | "enum" if in_body => {
+                in_item = true;
+                false
+            }
+            word => word == "Self" && !in_item,
+        },
         TokenTree::Punct(punct) => {
             in_item &= punct.as_char() != ';';
             false

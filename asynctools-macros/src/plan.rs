@@ -5,10 +5,11 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{GenericParam, Ident, Pat};
+use syn::{GenericParam, Ident, Pat, ReturnType};
 
 use crate::args::Args;
 use crate::attrs::Home;
+use crate::model::Ends;
 use crate::model::Failure;
 use crate::model::Function;
 use crate::model::Param;
@@ -24,6 +25,12 @@ pub(crate) struct Plan<'m> {
     /// The name of a pool that is the user's.
     pub(crate) pool_name: Ident,
     pub(crate) failure: Failure,
+    /// Of the function's name, with names that nobody else can say.
+    pub(crate) name_span: Span,
+    /// Of the written result, or of the name.
+    pub(crate) output_span: Span,
+    /// The last token of the written result.
+    pub(crate) output_last: Option<Span>,
     /// Whether the function is only there for its callers, beside an error.
     pub(crate) refused: bool,
 }
@@ -33,29 +40,39 @@ pub(crate) fn at(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }
 
-/// Where the last of the user's tokens is. rustc blames all from the first token of ours to the last.
-pub(crate) fn last_span(tokens: &impl ToTokens) -> Span {
-    tokens.to_token_stream().into_iter().last().map_or_else(Span::call_site, |token| token.span())
-}
-
 impl<'m> Plan<'m> {
     pub(crate) fn new(function: &'m Function, args: &'m Args) -> Self {
         let name = &function.sig.ident;
         let home = match &args.sync {
             Some(_) => Home::Kept,
-            None if function.in_impl() => Home::Hidden,
+            None if function.in_impl => Home::Hidden,
             None => Home::Inside,
         };
-        let ours = |what: &str| Ident::new(&format!("__asynctools_{what}"), at(name.span()));
+        let name_span = at(name.span());
+        let ours = |what: &str| Ident::new(&format!("__asynctools_{what}"), name_span);
         let body_name = args.sync.clone().unwrap_or_else(|| ours(&name.unraw().to_string()));
         let pool_name = ours("pool");
         let names = names(function, &[&body_name, &pool_name]);
         let failure = function.failure();
-        Plan { function, args, home, body_name, names, pool_name, failure, refused: false }
-    }
-
-    pub(crate) fn name_span(&self) -> Span {
-        at(self.function.sig.ident.span())
+        let output = function.output().map(Ends::of);
+        let output_span = output.map_or(name_span, |ends| at(ends.whole));
+        let output_last = match &function.sig.output {
+            ReturnType::Type(_, output) => Some(Ends::of(output).last),
+            ReturnType::Default => None,
+        };
+        Plan {
+            function,
+            args,
+            home,
+            body_name,
+            names,
+            pool_name,
+            failure,
+            name_span,
+            output_span,
+            output_last,
+            refused: false,
+        }
     }
 
     /// The path of the runtime crate. One that the user wrote keeps its span, so that a wrong one is
@@ -67,8 +84,8 @@ impl<'m> Plan<'m> {
 
     /// `__asynctools_fetch::<T>`
     pub(crate) fn body_path(&self) -> TokenStream {
-        let (span, name) = (self.name_span(), &self.body_name);
-        let within = self.function.in_impl().then(|| quote_spanned!(span=> Self::));
+        let (span, name) = (self.name_span, &self.body_name);
+        let within = self.function.in_impl.then(|| quote_spanned!(span=> Self::));
         let generics = self.generics();
         let turbofish = (!generics.is_empty()).then(|| quote_spanned!(span=> ::<#(#generics),*>));
         quote_spanned!(span=> #within #name #turbofish)
@@ -88,7 +105,7 @@ impl<'m> Plan<'m> {
     /// The error type of the call.
     pub(crate) fn error_type(&self) -> TokenStream {
         match &self.failure {
-            Failure::Never => quote_spanned!(self.name_span()=> ::core::convert::Infallible),
+            Failure::Never => quote_spanned!(self.name_span=> ::core::convert::Infallible),
             Failure::Named(error) => error.to_token_stream(),
             Failure::Projected(result) => {
                 let span = at(result.span());

@@ -1,9 +1,10 @@
 //! The one walk over a written type: it meets every lifetime that makes the type borrow, and every `impl Trait`.
 
 use syn::punctuated::Punctuated;
+use syn::token::Paren;
 use syn::{
     AngleBracketedGenericArguments, BoundLifetimes, CapturedParam, GenericArgument, GenericParam, Lifetime, Path,
-    PathArguments, PredicateType, QSelf, ReturnType, Token, Type, TypeParamBound, TypeReference,
+    PathArguments, PredicateType, QSelf, ReturnType, Token, Type, TypeParamBound, TypeParen, TypeReference,
 };
 
 /// What the walk stops at. `Fn(&str)`, `fn(&str)`, `for<'a>` and `'static` do not borrow.
@@ -50,8 +51,17 @@ impl Walk<'_> {
         match ty {
             Type::Array(array) => self.ty(&mut array.elem),
             Type::Group(group) => self.ty(&mut group.elem),
-            Type::Paren(paren) => self.ty(&mut paren.elem),
-            Type::Ptr(pointer) => self.ty(&mut pointer.elem),
+            Type::Paren(paren) => {
+                self.ty(&mut paren.elem);
+                // What a visitor put there needs none, and rustc would say so at the user's type.
+                if let Type::Tuple(_) = &*paren.elem {
+                    *ty = (*paren.elem).clone();
+                }
+            }
+            Type::Ptr(pointer) => {
+                self.ty(&mut pointer.elem);
+                parenthesize(&mut pointer.elem);
+            }
             Type::Slice(slice) => self.ty(&mut slice.elem),
             Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(|ty| self.ty(ty)),
             Type::ImplTrait(opaque) => self.bounds(&mut opaque.bounds),
@@ -64,6 +74,7 @@ impl Walk<'_> {
                     None => (self.visit)(Part::Elided(reference)),
                 }
                 self.ty(&mut reference.elem);
+                parenthesize(&mut reference.elem);
             }
             Type::BareFn(function) => {
                 let lifetimes = function.lifetimes.clone();
@@ -155,5 +166,14 @@ impl Walk<'_> {
         walk(self);
         self.bound.truncate(outside.0);
         self.in_fn = outside.1;
+    }
+}
+
+/// `&impl A` can be read without parentheses, and with one bound more it cannot.
+fn parenthesize(ty: &mut Type) {
+    if let Type::ImplTrait(opaque) = ty
+        && opaque.bounds.len() > 1
+    {
+        *ty = Type::Paren(TypeParen { paren_token: Paren::default(), elem: Box::new(ty.clone()) });
     }
 }

@@ -4,17 +4,17 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Expr, Ident, Receiver, Type};
+use syn::{Expr, Ident, Receiver, Stmt, Type};
 
 use crate::args::On;
 use crate::args::Queue;
+use crate::model::Ends;
 use crate::model::Failure;
 use crate::model::Form;
 use crate::model::Param;
 use crate::model::Receives;
 use crate::plan::Plan;
 use crate::plan::at;
-use crate::plan::last_span;
 use crate::values::OnFull;
 
 /// One input of the call.
@@ -36,7 +36,7 @@ impl Plan<'_> {
     /// )
     /// ```
     pub(crate) fn work(&self) -> TokenStream {
-        let span = self.name_span();
+        let span = self.name_span;
         let (runtime, error) = (self.runtime(span), self.error_type());
         let (function, pool) = (self.identity(), self.pool());
         let borrowed_pool = self.borrowed_pool();
@@ -55,23 +55,18 @@ impl Plan<'_> {
     fn identity(&self) -> TokenStream {
         let name = &self.function.sig.ident;
         let text = name.unraw().to_string();
-        let span = self.name_span();
+        let span = self.name_span;
         let runtime = self.runtime(span);
-        // With a span of ours, these two would speak of the line of the attribute.
-        let file = quote_spanned!(name.span()=> ::core::file!());
-        let line = quote_spanned!(name.span()=> ::core::line!());
+        // The line of the function is that of this call: with a span of ours, it would be the line of the attribute.
+        let within = quote_spanned!(name.span()=> .within(::core::module_path!()));
         quote_spanned! {span=> {
-            static FUNCTION: #runtime::__private::Function = #runtime::__private::Function::new(
-                ::core::concat!(::core::module_path!(), "::", #text),
-                #file,
-                #line,
-            );
+            static FUNCTION: #runtime::__private::Function = #runtime::__private::Name(#text) #within;
             &FUNCTION
         }}
     }
 
     fn pool(&self) -> TokenStream {
-        let span = self.name_span();
+        let span = self.name_span;
         let runtime = self.runtime(span);
         match &self.args.on {
             On::Thread => quote_spanned!(span=> #runtime::__private::threads()),
@@ -82,7 +77,7 @@ impl Plan<'_> {
     }
 
     fn own_pool(&self, workers: &Expr, queue: Option<&Queue>) -> TokenStream {
-        let span = self.name_span();
+        let span = self.name_span;
         let runtime = self.runtime(span);
         let name = self.function.sig.ident.unraw().to_string();
         let workers = counted(workers);
@@ -122,8 +117,9 @@ impl Plan<'_> {
 
     fn receiver(&self, receiver: &Receiver) -> Input {
         let word = &receiver.self_token;
-        let span = at(receiver.span());
-        let (runtime, error) = (self.runtime(span), self.error_type());
+        let ends = Ends::of(receiver);
+        let span = at(ends.whole);
+        let runtime = self.runtime(span);
         let local = Ident::new("this", span);
         let by_reference = matches!(Receives::of(receiver), Receives::Reference);
         let value = match (Receives::of(receiver), &self.args.on) {
@@ -134,9 +130,9 @@ impl Plan<'_> {
             (Receives::Arc, On::Pool(_)) => quote_spanned!(span=> ::std::sync::Arc::clone(&#word)),
             _ => word.to_token_stream(),
         };
-        let value = parenthesized(&value, at(last_span(receiver)));
+        let value = parenthesized(&value, at(ends.last));
         Input {
-            given: quote_spanned!(span=> #runtime::__private::plain::<_, #error> #value),
+            given: quote_spanned!(span=> #runtime::__private::plain #value),
             passed: if by_reference { quote_spanned!(span=> &#local) } else { local.to_token_stream() },
             local,
         }
@@ -144,16 +140,16 @@ impl Plan<'_> {
 
     fn param(&self, param: &Param, name: &Ident, index: usize) -> Input {
         let ty = &*param.syntax.ty;
-        let span = at(ty.span());
-        let (runtime, error) = (self.runtime(span), self.error_type());
+        let span = at(param.ends.whole);
+        let runtime = self.runtime(span);
         let local = format_ident!("input{index}", span = span);
         let make = match &param.form {
-            Form::Plain => quote_spanned!(span=> plain::<_, #error>),
-            Form::Value => quote_spanned!(span=> arg::<#ty, #error, _>),
-            Form::Borrowed(borrowed) => quote_spanned!(span=> arg_ref::<#borrowed, #error, _>),
+            Form::Plain => quote_spanned!(span=> plain),
+            Form::Value => quote_spanned!(span=> arg::<#ty, _, _>),
+            Form::Borrowed(borrowed) => quote_spanned!(span=> arg_ref::<#borrowed, _, _>),
         };
         // From the first token of the user's type to the last: that is what rustc then blames.
-        let value = parenthesized(name, at(last_span(ty)));
+        let value = parenthesized(name, at(param.ends.last));
         Input {
             given: quote_spanned!(span=> #runtime::__private::#make #value),
             passed: match &param.form {
@@ -168,7 +164,7 @@ impl Plan<'_> {
 
     fn run(&self, inputs: &[Input]) -> TokenStream {
         let output = self.function.output();
-        let span = output.map_or(self.name_span(), |output| at(output.span()));
+        let span = self.output_span;
         let given = inputs.iter().map(|input| &input.given);
         let locals = inputs.iter().map(|input| &input.local);
         let passed = inputs.iter().map(|input| &input.passed);
@@ -188,7 +184,9 @@ impl Plan<'_> {
 
 /// `|| -> usize { workers }`, which a static can keep until it is wanted.
 fn counted(expression: &Expr) -> TokenStream {
-    quote_spanned!(at(expression.span())=> || -> ::core::primitive::usize { #expression })
+    // Where a statement can stand, `{ 1 } + 1` is two of them; as one, syn writes it in parentheses.
+    let value = Stmt::Expr(expression.clone(), None);
+    quote_spanned!(at(expression.span())=> || -> ::core::primitive::usize { #value })
 }
 
 fn parenthesized(value: &impl ToTokens, span: Span) -> Group {

@@ -1,6 +1,5 @@
 //! What may be passed to a call: plain values, handles, and what a fallible call makes of their errors.
 
-use std::any::Any;
 use std::borrow::Borrow;
 use std::convert::Infallible;
 use std::ffi::OsStr;
@@ -14,17 +13,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::context::Call;
+use crate::context::Next;
+use crate::context::Waiter;
+use crate::context::lock;
 use crate::error::TaskError;
 use crate::error::discard;
 use crate::input::Input;
 use crate::input::Source;
 use crate::input::Stop;
-use crate::input::stop_of;
 use crate::input::value_of;
 use crate::node::Lend;
 use crate::shared::Shared;
+use crate::sync::Mutex;
 use crate::value::AsyncValue;
-use crate::value::Promise;
 
 /// What fits a parameter of type `T`: a `T`, or a handle whose result is one.
 ///
@@ -188,88 +189,140 @@ impl<T, E, F: FailsFrom<E>> Source<T, F> for Try<T, E> {
     }
 }
 
-/// A clone of the result of `call`, through a value that is set in its name. The panic of a `Clone` is a payload here and the
-/// dependant's when it runs: the call itself has nothing to do with it.
+/// A clone of the result of a call, as soon as there is one. The panic of a `Clone` is a payload here and the dependant's when
+/// it runs: the call itself has nothing to do with it.
+struct Relay<T>(Mutex<Relayed<T>>);
+
+enum Relayed<T> {
+    Awaited(Option<Arc<dyn Next>>),
+    There(Result<std::thread::Result<T>, TaskError>),
+    Taken,
+}
+
+impl<T> Relay<T> {
+    fn look(&self, look: impl FnOnce(&Result<std::thread::Result<T>, TaskError>) -> bool) -> bool {
+        matches!(&*lock(&self.0), Relayed::There(outcome) if look(outcome))
+    }
+}
+
+impl<T: CloneOut + Send + 'static> Lend<T> for Relay<T> {
+    fn lend(self: Arc<Self>, outcome: Result<&T, &TaskError>) {
+        let there = Relayed::There(outcome.map(clone_caught).map_err(TaskError::clone));
+        let awaited = std::mem::replace(&mut *lock(&self.0), there);
+        if let Relayed::Awaited(Some(next)) = awaited {
+            Waiter::Next(next, 0).fire();
+        }
+    }
+}
+
+fn clone_caught<T: CloneOut>(value: &T) -> std::thread::Result<T> {
+    catch_unwind(AssertUnwindSafe(|| value.clone_out()))
+}
+
+/// A borrowed handle.
 struct Cloned<T> {
     call: Arc<dyn Call>,
-    clone: AsyncValue<std::thread::Result<T>>,
+    relay: Arc<Relay<T>>,
 }
 
 impl<T: CloneOut + Send + 'static> Cloned<T> {
-    fn of(value: &AsyncValue<T>) -> Self {
-        let (promise, clone) = AsyncValue::promise_at(value.node().site());
-        value.node().lend(Box::new(CloneInto(promise)));
-        Self { call: value.node().clone(), clone }
+    /// The clone if there is one already, which costs nothing more; else the way to it.
+    fn of(value: &AsyncValue<T>) -> Result<T, Self> {
+        let mut ended = None;
+        value.node().lend_now(&mut |outcome| ended = Some(outcome.map(clone_caught).map_err(TaskError::clone)));
+        match ended {
+            Some(Ok(Ok(clone))) => Ok(clone),
+            Some(without) => Err(Self::new(value, Relayed::There(without))),
+            None => {
+                let cloned = Self::new(value, Relayed::Awaited(None));
+                value.node().lend(cloned.relay.clone());
+                Err(cloned)
+            }
+        }
     }
 }
 
-struct CloneInto<T: Send + 'static>(Promise<std::thread::Result<T>>);
+impl<T> Cloned<T> {
+    fn new(value: &AsyncValue<T>, relayed: Relayed<T>) -> Self {
+        Self { call: value.node().clone(), relay: Arc::new(Relay(Mutex::new(relayed))) }
+    }
 
-impl<T: CloneOut + Send + 'static> Lend<T> for CloneInto<T> {
-    fn lend(self: Box<Self>, outcome: Result<&T, &TaskError>) {
-        let clone = outcome.map(|value| catch_unwind(AssertUnwindSafe(|| value.clone_out())));
-        self.0.end(clone.map_err(TaskError::clone));
+    fn listen(&self, next: &Arc<dyn Next>) -> usize {
+        let Relayed::Awaited(awaits) = &mut *lock(&self.relay.0) else { return 0 };
+        *awaits = Some(next.clone());
+        1
+    }
+
+    /// What has arrived.
+    fn outcome(&self) -> Result<std::thread::Result<T>, TaskError> {
+        let relayed = std::mem::replace(&mut *lock(&self.relay.0), Relayed::Taken);
+        let Relayed::There(outcome) = relayed else { unreachable!("asked once, after the end of the call") };
+        outcome
+    }
+
+    fn value(&self) -> T {
+        let Ok(clone) = self.outcome() else { unreachable!("a stopped call never runs") };
+        clone.unwrap_or_else(|payload| resume_unwind(payload))
     }
 }
 
-fn unwrap_clone<T>(clone: Result<T, Box<dyn Any + Send>>) -> T {
-    clone.unwrap_or_else(|payload| resume_unwind(payload))
-}
-
-impl<T, F> Source<T, F> for Cloned<T> {
+impl<T: Send, F> Source<T, F> for Cloned<T> {
     fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
         add(self.call.clone());
     }
 
-    fn heard(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
-        add(self.clone.node().clone());
+    fn listen(&self, next: &Arc<dyn Next>) -> usize {
+        self.listen(next)
     }
 
     fn stopped(&self) -> usize {
-        usize::from(self.clone.is_error())
+        usize::from(self.relay.look(Result::is_err))
     }
 
     fn stop(self: Box<Self>) -> Option<Stop<F>> {
-        stop_of(self.clone)
+        match self.outcome() {
+            Ok(unused) => {
+                discard(unused);
+                None
+            }
+            Err(error) => Some(Stop::Lost(error, self.call.site())),
+        }
     }
 
     fn take(self: Box<Self>) -> T {
-        unwrap_clone(value_of(self.clone))
+        self.value()
     }
 }
 
 /// As [`Cloned`], of a `Result` whose `Err` the dependant passes on.
 struct TryCloned<T, E>(Cloned<Result<T, E>>);
 
-impl<T, E, F: FailsFrom<E>> Source<T, F> for TryCloned<T, E> {
+impl<T: Send, E: Send, F: FailsFrom<E>> Source<T, F> for TryCloned<T, E> {
     fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
         add(self.0.call.clone());
     }
 
-    fn heard(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
-        add(self.0.clone.node().clone());
+    fn listen(&self, next: &Arc<dyn Next>) -> usize {
+        self.0.listen(next)
     }
 
     fn stopped(&self) -> usize {
-        let mut stopped = 0;
-        self.0.clone.node().peek(&mut |outcome| stopped = usize::from(matches!(outcome, Err(_) | Ok(Ok(Err(_))))));
-        stopped
+        usize::from(self.0.relay.look(|outcome| matches!(outcome, Err(_) | Ok(Ok(Err(_))))))
     }
 
     fn stop(self: Box<Self>) -> Option<Stop<F>> {
-        let site = self.0.clone.node().site();
-        match self.0.clone.into_outcome() {
+        match self.0.outcome() {
             Ok(Ok(Err(error))) => Some(Stop::Failed(F::fails_from(error))),
             Ok(unused) => {
                 discard(unused);
                 None
             }
-            Err(error) => Some(Stop::Lost(error, site)),
+            Err(error) => Some(Stop::Lost(error, self.0.call.site())),
         }
     }
 
     fn take(self: Box<Self>) -> T {
-        let Ok(value) = unwrap_clone(value_of(self.0.clone)) else { unreachable!("a stopped call never runs") };
+        let Ok(value) = self.0.value() else { unreachable!("a stopped call never runs") };
         value
     }
 }
@@ -340,7 +393,10 @@ impl<T, F> Arg<T, F> for AsyncValue<T> {
 
 impl<T: CloneOut + Send + 'static, F> Arg<T, F> for &AsyncValue<T> {
     fn into_input(self) -> Input<T, F> {
-        Input::source(Cloned::of(self))
+        match Cloned::of(self) {
+            Ok(clone) => Input::ready(clone),
+            Err(cloned) => Input::source(cloned),
+        }
     }
 }
 
@@ -356,7 +412,11 @@ where
     E: Clone + Send + 'static,
 {
     fn into_input(self) -> Input<T, F> {
-        Input::source(TryCloned(Cloned::of(self)))
+        Input::source(TryCloned(match Cloned::of(self) {
+            Ok(Ok(clone)) => return Input::ready(clone),
+            Ok(Err(error)) => Cloned::new(self, Relayed::There(Ok(Ok(Err(error))))),
+            Err(cloned) => cloned,
+        }))
     }
 }
 

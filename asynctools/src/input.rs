@@ -31,9 +31,11 @@ impl<T, F> fmt::Debug for Input<T, F> {
 pub(crate) trait Source<T, F>: Send {
     fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>));
 
-    /// The calls that the dependant listens to: those of `needs`, but for a relay in between.
-    fn heard(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
-        self.needs(add);
+    /// Has `next` told of each call of `needs` that is still to come: of how many.
+    fn listen(&self, next: &Arc<dyn Next>) -> usize {
+        let mut missing = 0;
+        self.needs(&mut |call| missing += listen(&*call, next));
+        missing
     }
 
     /// How many of the calls ended so that there is no value. All have ended.
@@ -60,6 +62,10 @@ impl<T, F> Input<T, F> {
     }
 
     pub(crate) fn value(value: AsyncValue<T>) -> Self {
+        // A call whose arguments are all there is a smaller one.
+        if value.is_finished() && !value.is_error() {
+            return Self::ready(value_of(value));
+        }
         Self(Kind::Value(value))
     }
 
@@ -93,6 +99,10 @@ impl<T, F> Input<T, F> {
             Kind::Source(source) => source.take(),
         }
     }
+}
+
+fn listen(call: &dyn Call, next: &Arc<dyn Next>) -> usize {
+    usize::from(call.enlist(Waiter::Next(next.clone(), 0)).is_none())
 }
 
 /// The loss of a call that has ended; its value, if it has one, is dropped.
@@ -180,14 +190,12 @@ impl<F: 'static, A: Inputs<F>, T: Send + 'static> Inputs<F> for (A, Input<T, F>)
     }
 
     fn listen(&self, next: &Arc<dyn Next>) -> usize {
-        let mut missing = self.0.listen(next);
-        let mut hear = |call: &dyn Call| missing += usize::from(call.enlist(Waiter::Next(next.clone(), 0)).is_none());
-        match &self.1.0 {
-            Kind::Ready(_) => {}
-            Kind::Value(value) => hear(&**value.node()),
-            Kind::Source(source) => source.heard(&mut |call| hear(&*call)),
-        }
-        missing
+        self.0.listen(next)
+            + match &self.1.0 {
+                Kind::Ready(_) => 0,
+                Kind::Value(value) => listen(&**value.node(), next),
+                Kind::Source(source) => source.listen(next),
+            }
     }
 
     fn stopped(&self) -> usize {

@@ -146,4 +146,5 @@ pub mod __private {
     pub use crate::pool::alias;
     pub use crate::pool::threads;
     pub use crate::site::Function;
+    pub use crate::site::Name;
 }

@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
@@ -134,12 +135,15 @@ enum Waiters<T> {
 enum Kind<T> {
     Plain(Waiter),
     /// Clones the result. Served before anybody can take it.
-    Lend(Box<dyn Lend<T>>),
+    Lend(Arc<dyn Lend<T>>),
 }
 
+/// Looks at a result, or at the loss of it.
+pub(crate) type Look<'a, T> = dyn FnMut(Result<&T, &TaskError>) + 'a;
+
 /// Takes a clone of a result, on the thread that ends the call, or at once if it has ended. Must not panic.
-pub(crate) trait Lend<T>: Send {
-    fn lend(self: Box<Self>, outcome: Result<&T, &TaskError>);
+pub(crate) trait Lend<T>: Send + Sync {
+    fn lend(self: Arc<Self>, outcome: Result<&T, &TaskError>);
 }
 
 impl<T> Waiters<T> {
@@ -237,7 +241,14 @@ impl<B: Body> Node<B> {
 
     /// The end of the call, by the one who took its body or holds its promise.
     pub(crate) fn complete(&self, outcome: Result<B::Output, TaskError>) {
-        let (mut core, lent) = self.serve_lends(self.lock(), &outcome);
+        let mut core = self.lock();
+        // Most calls of a batch end before anybody waits for them.
+        if matches!(core.waiters, Waiters::None) && self.wanted.load(Ordering::Relaxed) {
+            core.state = State::Done(outcome);
+            self.done.store(true, Ordering::Release);
+            return;
+        }
+        let (mut core, lent) = self.serve_lends(core, &outcome);
         let waiters = std::mem::take(&mut core.waiters);
         let unwanted = if self.wanted.load(Ordering::Relaxed) {
             core.state = State::Done(outcome);
@@ -268,6 +279,21 @@ impl<B: Body> Node<B> {
         if let Some(unwanted) = unwanted {
             discard(unwanted);
         }
+    }
+
+    /// Takes the result of a call that has ended out from under the lock, for `look` and all who asked for a clone: whether it
+    /// was there.
+    fn lend_out<'a>(&'a self, mut core: MutexGuard<'a, Core<B>>, look: &mut Look<'_, B::Output>) -> bool {
+        let State::Done(outcome) = &core.state else { return false };
+        let failed = outcome.is_err();
+        let State::Done(outcome) = std::mem::replace(&mut core.state, State::Lent(failed)) else { return false };
+        drop(core);
+        context::hold(|| look(outcome.as_ref()));
+        let (mut core, _) = self.serve_lends(self.lock(), &outcome);
+        core.state = State::Done(outcome);
+        drop(core);
+        context::flush();
+        true
     }
 
     /// Has the result cloned by all who asked for that: whether there were any. What their clones set off is held back
@@ -385,7 +411,7 @@ impl<B: Body> Next for Node<B> {
 /// A call, as the owner of its handle sees it.
 pub(crate) trait Val<T>: Call {
     /// The result of a call that has ended.
-    fn take(&self) -> Result<T, TaskError>;
+    fn take(self: Arc<Self>) -> Result<T, TaskError>;
 
     /// Nobody wants the result any more.
     fn forsake(&self);
@@ -394,15 +420,22 @@ pub(crate) trait Val<T>: Call {
     fn has_failed(&self) -> bool;
 
     /// Looks at the result of a call that has ended, under its lock: `look` runs no user code.
-    fn peek(&self, look: &mut dyn FnMut(Result<&T, &TaskError>));
+    fn peek(&self, look: &mut Look<'_, T>);
 
     /// Has `lend` clone the result as soon as there is one.
-    fn lend(&self, lend: Box<dyn Lend<T>>);
+    fn lend(&self, lend: Arc<dyn Lend<T>>);
+
+    /// Has `look` clone the result now: `false` if there is none, or somebody else has it out.
+    fn lend_now(&self, look: &mut Look<'_, T>) -> bool;
 }
 
 impl<B: Body> Val<B::Output> for Node<B> {
-    fn take(&self) -> Result<B::Output, TaskError> {
-        let state = std::mem::replace(&mut self.lock().state, State::Taken);
+    fn take(self: Arc<Self>) -> Result<B::Output, TaskError> {
+        // The worker is through with most calls by then: the lock and a count are saved.
+        let state = match Arc::try_unwrap(self) {
+            Ok(node) => node.core.into_inner().unwrap_or_else(PoisonError::into_inner).state,
+            Err(node) => std::mem::replace(&mut node.lock().state, State::Taken),
+        };
         let State::Done(outcome) = state else { unreachable!("only the owner of the handle takes the result, once") };
         outcome
     }
@@ -425,23 +458,21 @@ impl<B: Body> Val<B::Output> for Node<B> {
         matches!(self.lock().state, State::Done(Err(_)) | State::Lent(true))
     }
 
-    fn peek(&self, look: &mut dyn FnMut(Result<&B::Output, &TaskError>)) {
+    fn peek(&self, look: &mut Look<'_, B::Output>) {
         if let State::Done(outcome) = &self.lock().state {
             look(outcome.as_ref());
         }
     }
 
-    fn lend(&self, lend: Box<dyn Lend<B::Output>>) {
+    fn lend(&self, lend: Arc<dyn Lend<B::Output>>) {
         let mut core = self.lock();
         core.waiters.push(Kind::Lend(lend));
         // Whoever ends the call, or has the result out, serves the new one too.
-        let State::Done(outcome) = &core.state else { return };
-        let failed = outcome.is_err();
-        let State::Done(outcome) = std::mem::replace(&mut core.state, State::Lent(failed)) else { return };
-        let (mut core, _) = self.serve_lends(core, &outcome);
-        core.state = State::Done(outcome);
-        drop(core);
-        context::flush();
+        self.lend_out(core, &mut |_| {});
+    }
+
+    fn lend_now(&self, look: &mut Look<'_, B::Output>) -> bool {
+        self.lend_out(self.lock(), look)
     }
 }
 

@@ -2,25 +2,42 @@
 
 use std::fmt;
 use std::panic::Location;
+use std::sync::OnceLock;
 
 /// What an expansion says of the function that it rewrote.
 #[derive(Debug)]
 pub struct Function {
-    path: &'static str,
-    file: &'static str,
-    line: u32,
+    module: &'static str,
+    name: &'static str,
+    location: Option<&'static Location<'static>>,
+    /// Made when somebody asks: at compile time it would cost every function, and few are ever asked for.
+    path: OnceLock<String>,
+}
+
+/// The name of a function that an expansion rewrote.
+#[derive(Clone, Copy, Debug)]
+pub struct Name(pub &'static str);
+
+impl Name {
+    /// The function of that name in `module`, defined where this is called.
+    #[must_use]
+    #[track_caller]
+    pub const fn within(self, module: &'static str) -> Function {
+        Function { module, name: self.0, location: Some(Location::caller()), path: OnceLock::new() }
+    }
 }
 
 impl Function {
-    /// The function `path`, defined at `file:line`.
-    #[must_use]
-    pub const fn new(path: &'static str, file: &'static str, line: u32) -> Self {
-        Self { path, file, line }
-    }
-
     /// A method of ours that takes a closure: it has no line of its own in the program.
     pub(crate) const fn method(name: &'static str) -> Self {
-        Self::new(name, "", 0)
+        Self { module: "", name, location: None, path: OnceLock::new() }
+    }
+
+    fn path(&'static self) -> &'static str {
+        if self.module.is_empty() {
+            return self.name;
+        }
+        self.path.get_or_init(|| format!("{}::{}", self.module, self.name))
     }
 }
 
@@ -68,7 +85,7 @@ impl CallSite {
     /// ```
     #[must_use]
     pub fn function(&self) -> &'static str {
-        self.function.path
+        self.function.path()
     }
 
     /// The file of the call.
@@ -84,7 +101,7 @@ impl CallSite {
     /// ```
     #[must_use]
     pub fn file(&self) -> &'static str {
-        if self.is_through_value() { self.function.file } else { self.location.file() }
+        self.line_of_the_program().file()
     }
 
     /// The line of the call.
@@ -100,23 +117,22 @@ impl CallSite {
     /// ```
     #[must_use]
     pub fn line(&self) -> u32 {
-        if self.is_through_value() { self.function.line } else { self.location.line() }
+        self.line_of_the_program().line()
     }
 
-    /// Whether the caller is the shim in `core` through which a function value is called: nobody looks for a call there.
-    /// Told by the end of its path, since a toolchain with the sources installed replaces the `/rustc/<hash>` in front.
-    fn is_through_value(&self) -> bool {
+    /// Where the call stands in the program. If the caller is the shim in `core` through which a function value is called,
+    /// nobody looks for a call there, and it is where the function stands. The shim is told by the end of its path, since a
+    /// toolchain with the sources installed replaces the `/rustc/<hash>` in front.
+    fn line_of_the_program(&self) -> &'static Location<'static> {
         let file = self.location.file();
         let shim = file.ends_with("core/src/ops/function.rs") || file.ends_with(r"core\src\ops\function.rs");
-        shim && self.function.line > 0
+        self.function.location.filter(|_| shim).unwrap_or(self.location)
     }
 }
 
 impl fmt::Display for CallSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.function.path;
-        let name = path.rsplit("::").next().unwrap_or(path);
-        write!(f, "{name} ({}:{})", self.file(), self.line())
+        write!(f, "{} ({}:{})", self.function.name, self.file(), self.line())
     }
 }
 

@@ -43,7 +43,7 @@ where
     }
 }
 
-/// A function and its arguments, some of which are handles. They stay in their calls until this one runs.
+/// A function and its arguments, some of which are handles. What has not arrived at the call stays in its call until this one runs.
 struct Flow<A, G, F, R> {
     inputs: A,
     body: G,

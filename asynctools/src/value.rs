@@ -12,6 +12,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::context::Call;
+use crate::context::Help;
 use crate::context::HomeId;
 use crate::error::TaskError;
 use crate::node::NoBody;
@@ -369,9 +370,17 @@ impl<T> AsyncValue<T> {
     }
 
     fn take(&mut self) -> Result<T, TaskError> {
-        let result = self.node().take();
-        self.node = None;
-        result
+        let Some(node) = self.node.take() else { panic!("`AsyncValue` polled after it was ready") };
+        node.take()
+    }
+
+    /// The outcome, after a wait with `help`.
+    pub(crate) fn into_outcome_of(mut self, help: Option<&Arc<Help>>) -> Result<T, TaskError> {
+        if !self.is_finished() {
+            let call: Arc<dyn Call> = self.node().clone();
+            block(&call, None, help)?;
+        }
+        self.take()
     }
 
     /// The outcome of a call that has ended.

@@ -30,8 +30,9 @@ const RUNTIME: &[&str] = &[
 ];
 
 /// Those of the macros.
-const MACROS: &[&str] =
-    &["error", "values", "args", "walk", "model", "attrs", "valid", "plan", "head", "work", "expand", "fallback"];
+const MACROS: &[&str] = &[
+    "error", "values", "args", "walk", "model", "attrs", "valid", "plan", "head", "work", "expand", "fallback", "fuzz",
+];
 
 const CRATES: [(&str, &[&str]); 2] = [("asynctools", RUNTIME), ("asynctools-macros", MACROS)];
 
@@ -142,4 +143,19 @@ fn every_room_is_open() {
         let module = name.strip_suffix(".rs").unwrap_or(&name);
         assert!(module == "main" || map.contains(&format!("mod {module};")), "tests/it/{name} is never compiled");
     }
+}
+
+#[test]
+fn the_checks_of_every_promise_exist() {
+    let promises = read("RELIABILITY.md");
+    let named = promises.split('`').filter_map(|code| code.strip_prefix("it::"));
+    let mut count = 0;
+    for name in named.filter(|name| *name != "room::test") {
+        count += 1;
+        let (room, test) = name.split_once("::").map_or((name, None), |(room, test)| (room, Some(test)));
+        let text = read(format!("tests/it/{room}.rs"));
+        let found = test.is_none_or(|test| text.contains(&format!("fn {test}()")));
+        assert!(found, "RELIABILITY.md names `it::{name}`, which is not there");
+    }
+    assert!(count > 20, "only {count} checks");
 }

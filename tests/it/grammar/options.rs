@@ -32,6 +32,11 @@ fn by_expressions(n: u8) -> u8 {
     n
 }
 
+#[pooled(workers = if WORKERS < 2 { 1 } else { 2 } + WORKERS, queue = { WORKERS } * 2)]
+fn by_blocks(n: u8) -> u8 {
+    n
+}
+
 #[pooled(workers = workers())]
 fn by_a_function<T: Send + 'static>(t: T) -> T {
     t
@@ -138,6 +143,7 @@ fn every_place() {
     assert_eq!(on_the_global_pool(1).get(), 1);
     assert_eq!(on_its_own(1).get(), 1);
     assert_eq!(by_expressions(1).get(), 1);
+    assert_eq!(by_blocks(1).get(), 1);
     assert_eq!(blocks(1).get(), 1);
     assert_eq!(runs_here(1).get(), 1);
     assert_eq!(rejects(1).get(), 1);

@@ -70,6 +70,11 @@ fn forever() -> &'static str {
 }
 
 #[parallel]
+fn forever_opaque(n: &u8) -> (&'static impl Display, Vec<&'static (impl Display + Sync)>) {
+    (if *n == 0 { &"zero" } else { &"some" }, vec![&7])
+}
+
+#[parallel]
 fn projected(n: u8) -> <Vec<u8> as IntoIterator>::Item {
     n
 }
@@ -92,6 +97,8 @@ fn any_owned_result() {
     assert_eq!(boxed(1).get()("n"), "n1");
     assert_eq!(pointer().get()(" x "), "x");
     assert_eq!(forever().get(), "static");
+    let (text, numbers) = forever_opaque(&1).get();
+    assert_eq!(format!("{text}{}", numbers[0]), "some7");
     assert_eq!(projected(3).get(), 3);
 }
 

@@ -1,0 +1,307 @@
+//! How each call of a program may end: evaluated call by call, without a thread. What was seen of earlier calls narrows what
+//! the later ones may do.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use asynctools::OnFull;
+
+use crate::program::Act;
+use crate::program::At;
+use crate::program::Body;
+use crate::program::Finish;
+use crate::program::Keep;
+use crate::program::ListWait;
+use crate::program::PoolAct;
+use crate::program::PoolPlan;
+use crate::program::Program;
+use crate::program::Shape;
+use crate::program::Step;
+use crate::program::Via;
+use crate::program::Wait;
+use crate::seen::End;
+use crate::seen::Ends;
+use crate::seen::Kind;
+use crate::seen::Seen;
+use crate::value::CLONE;
+
+/// What can happen to a pool, and to its calls.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(crate) struct Facts {
+    /// The most workers, and the fewest.
+    pub(crate) most: usize,
+    pub(crate) least: usize,
+    /// How many calls are made on it.
+    pub(crate) calls: usize,
+    pub(crate) closes: bool,
+    drops: bool,
+    cancels: bool,
+    runs_here: bool,
+    rejects_beyond: Option<usize>,
+    /// By others than the thread that pauses it.
+    resized: bool,
+    bounded: bool,
+    /// A waiter can come back although no call of the pool has made room.
+    disturbed: bool,
+}
+
+impl Facts {
+    /// There are never more than `most`.
+    pub(crate) fn is_exact(&self) -> bool {
+        !self.disturbed && !self.closes && !self.cancels && self.most == self.least
+    }
+
+    /// Only the thread that pauses it ends a pause, and a call on it never blocks its caller.
+    pub(crate) fn stays_paused(&self) -> bool {
+        !self.resized && !self.closes && !self.bounded
+    }
+}
+
+/// Who makes a call.
+#[derive(Clone, Copy)]
+pub(crate) enum Maker {
+    Outside,
+    Call(At),
+    /// A call that it follows.
+    Edge(Option<At>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Oracle {
+    program: Arc<Program>,
+    facts: Vec<Facts>,
+    /// Calls of the graph that a list may cancel.
+    cancelled: BTreeSet<usize>,
+}
+
+impl Oracle {
+    pub(crate) fn new(program: &Arc<Program>) -> Self {
+        let cancels = |wait: &ListWait| {
+            matches!(wait, ListWait::Cancel | ListWait::First | ListWait::FirstOk | ListWait::FirstTimeout(_))
+        };
+        let lists = program.users.iter().flatten().filter_map(|act| match act {
+            Act::UseList(calls, wait) if cancels(wait) => Some(calls),
+            _ => None,
+        });
+        let cancelled = lists.flatten().copied().collect();
+        Self { program: program.clone(), facts: facts(program), cancelled }
+    }
+
+    pub(crate) fn facts(&self) -> &[Facts] {
+        &self.facts
+    }
+
+    /// How the calls may end that are made from outside, given how some of them were seen to end.
+    pub(crate) fn ends(&self, seen: &[Option<Seen>]) -> Vec<Ends> {
+        let mut all: Vec<Ends> = Vec::with_capacity(self.program.calls.len());
+        for (index, seen) in (0..self.program.calls.len()).zip(seen) {
+            let mut ends = self.ends_of(index, &all);
+            if let Some(seen) = seen {
+                ends.retain(|end| seen.is(end));
+            }
+            all.push(ends);
+        }
+        all
+    }
+
+    fn ends_of(&self, index: usize, all: &[Ends]) -> Ends {
+        let call = &self.program.calls[index];
+        let mut ends = Ends::new();
+        match call.shape {
+            Shape::Ready | Shape::Promise(true) => return Ends::from([End::Value(index)]),
+            Shape::Promise(false) => return Ends::from([End::Lost(Kind::Abandoned, 0)]),
+            _ => {}
+        }
+        let by_itself = call.keep == Keep::Borrowed && (call.mild || !call.grouped);
+        if by_itself && call.wait == Wait::Cancel || self.cancelled.contains(&index) {
+            ends.insert(End::Lost(Kind::Cancelled, 0));
+        }
+        let passes = |end: &End| match end {
+            End::Value(_) => true,
+            End::Failed(_) => call.shape.takes_results(),
+            End::Lost(..) => false,
+        };
+        if !matches!(call.shape, Shape::Chain | Shape::ListChain) {
+            // The first in call order is the one that counts.
+            let hops = if call.shape == Shape::Zip { 2 } else { 1 };
+            for arg in &call.args {
+                ends.extend(all[*arg].iter().filter(|end| !passes(end)).map(|end| match end {
+                    End::Lost(kind, far) => End::Lost(*kind, far + hops),
+                    other => *other,
+                }));
+                if !all[*arg].iter().any(passes) {
+                    return ends;
+                }
+            }
+            for (position, arg) in call.args.iter().enumerate() {
+                let brittle = self.clones(index, position) && self.program.calls[*arg].body.brittle;
+                if brittle && all[*arg].contains(&End::Value(*arg)) {
+                    ends.insert(End::Lost(Kind::Panicked(CLONE + arg), 0));
+                    if !all[*arg].iter().any(|end| passes(end) && *end != End::Value(*arg)) {
+                        ends.extend(self.losses(call.at, self.maker(index)));
+                        return ends;
+                    }
+                }
+            }
+        }
+        ends.insert(own_end(&call.body));
+        ends.extend(self.losses(call.at, self.maker(index)));
+        ends
+    }
+
+    fn maker(&self, index: usize) -> Maker {
+        if self.program.calls[index].shape.follows() { Maker::Edge(None) } else { Maker::Outside }
+    }
+
+    /// Whether that argument is cloned for the call.
+    pub(crate) fn clones(&self, index: usize, position: usize) -> bool {
+        let call = &self.program.calls[index];
+        match self.program.calls[call.args[position]].keep {
+            Keep::Moved => false,
+            Keep::Borrowed => true,
+            // A parameter `&T` borrows from it.
+            Keep::Shared => !(call.shape == Shape::Call && position == 1),
+        }
+    }
+
+    /// How a call that a body makes may end.
+    pub(crate) fn nested(&self, body: &Body, at: At, home: At, via: Via, cancelled: bool) -> Ends {
+        if cancelled {
+            // All that a cancel shows.
+            return Ends::from([End::Lost(Kind::Cancelled, 0)]);
+        }
+        let mut ends = self.losses(at, Maker::Call(home));
+        ends.insert(own_end(body));
+        if matches!(via, Via::Itself | Via::Shared) {
+            return ends;
+        }
+        if via == Via::Chain {
+            ends = Ends::from([End::Value(body.id)]);
+        }
+        let on = |end| if let End::Lost(kind, far) = end { End::Lost(kind, far + 1) } else { end };
+        let mut ends: Ends = ends.into_iter().map(on).collect();
+        ends.extend(self.losses(at, Maker::Edge(Some(home))));
+        ends
+    }
+
+    /// How a call may end that does not start.
+    fn losses(&self, at: At, maker: Maker) -> Ends {
+        let At::Pool(pool) = at else { return Ends::new() };
+        let facts = self.facts[pool];
+        let inside = matches!(maker, Maker::Call(home) | Maker::Edge(Some(home)) if home == at);
+        let mut ends = Ends::new();
+        // What its own calls make a pool takes in also when it is closed, but a paused one ends them too.
+        let refuses = !inside || facts.drops || facts.runs_here || facts.least == 0;
+        if facts.closes && refuses {
+            ends.insert(End::Lost(Kind::Closed, 0));
+        }
+        if facts.cancels {
+            ends.insert(End::Lost(Kind::Cancelled, 0));
+        }
+        let bounded = !inside && !matches!(maker, Maker::Edge(_));
+        if bounded && facts.rejects_beyond.is_some_and(|bound| facts.calls > bound + facts.least) {
+            ends.insert(End::Lost(Kind::Rejected, 0));
+        }
+        ends
+    }
+}
+
+/// How a call ends that runs.
+pub(crate) fn own_end(body: &Body) -> End {
+    match body.end {
+        Finish::Value => End::Value(body.id),
+        Finish::Fail => End::Failed(body.id),
+        Finish::Panic | Finish::PanicAny => End::Lost(Kind::Panicked(body.id), 0),
+    }
+}
+
+fn facts(program: &Program) -> Vec<Facts> {
+    let of_plan = |plan: &PoolPlan| Facts {
+        most: plan.workers.max(plan.last),
+        least: plan.workers.min(plan.last),
+        calls: 0,
+        closes: false,
+        drops: false,
+        cancels: false,
+        runs_here: matches!(plan.bound, Some((_, OnFull::RunHere))),
+        rejects_beyond: plan.bound.and_then(|(bound, on_full)| (on_full == OnFull::Reject).then_some(bound)),
+        resized: false,
+        bounded: plan.bound.is_some(),
+        disturbed: false,
+    };
+    let mut facts: Vec<_> = program.pools.iter().map(of_plan).collect();
+    for act in &program.operator {
+        if let Act::Pool(act) = act {
+            note(&mut facts, *act);
+        }
+    }
+    for facts in &mut facts {
+        facts.resized = false;
+    }
+    for act in program.users.iter().flatten() {
+        if let Act::Pool(act) = act {
+            note(&mut facts, *act);
+        }
+    }
+    for call in program.calls.iter().filter(|call| !call.shape.has_no_body()) {
+        walk(&mut facts, &call.body, call.at);
+    }
+    facts
+}
+
+fn note(facts: &mut [Facts], act: PoolAct) {
+    match act {
+        PoolAct::Resize(pool, workers) => {
+            facts[pool].most = facts[pool].most.max(workers);
+            facts[pool].least = facts[pool].least.min(workers);
+            facts[pool].resized = true;
+        }
+        PoolAct::CancelQueued(pool) => facts[pool].cancels = true,
+        PoolAct::Close(pool) | PoolAct::CloseTimeout(pool, _) => facts[pool].closes = true,
+        PoolAct::Drop(pool) => {
+            facts[pool].closes = true;
+            facts[pool].drops = true;
+        }
+    }
+}
+
+fn walk(facts: &mut [Facts], body: &Body, home: At) {
+    if let At::Pool(pool) = home {
+        facts[pool].calls += 1;
+    }
+    let disturb = |facts: &mut [Facts]| {
+        if let At::Pool(pool) = home {
+            facts[pool].disturbed = true;
+        }
+    };
+    for step in &body.steps {
+        match step {
+            Step::Yield(_) => {}
+            Step::Nest { at, body, via, wait } => {
+                let timed = matches!(wait, Wait::GetTimeout(_) | Wait::OutcomeTimeout(_) | Wait::Within(_));
+                if *at != home || timed {
+                    disturb(facts);
+                }
+                if let (At::Pool(pool), false) = (*at, matches!(via, Via::Itself | Via::Shared)) {
+                    facts[pool].calls += 1;
+                }
+                walk(facts, body, *at);
+            }
+            Step::List { calls, wait } => {
+                let timed = matches!(wait, ListWait::GetTimeout(_) | ListWait::FirstTimeout(_));
+                for (at, body) in calls {
+                    if *at != home || timed {
+                        disturb(facts);
+                    }
+                    walk(facts, body, *at);
+                }
+            }
+            Step::Gate { .. } | Step::Promise { .. } => disturb(facts),
+            Step::Pool(act) => {
+                disturb(facts);
+                note(facts, *act);
+            }
+        }
+    }
+}

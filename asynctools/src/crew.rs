@@ -296,14 +296,28 @@ impl Crew {
     /// the queue, and nobody would say when that changes: they end.
     pub(crate) fn hire_or_starve(self: &Arc<Self>, limit: usize) {
         let Err(error) = self.hire(limit) else { return };
-        let places = self.lock();
-        if places.target == 0 || (places.busy > 0 && !self.how.own_threads) {
-            return;
-        }
-        drop(places);
-        for call in self.take_queue() {
-            let again = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
-            call.lose(TaskError::Spawn(SpawnError::new(call.site(), again)));
+        loop {
+            let mut places = self.lock();
+            if places.target == 0 || (places.busy > 0 && !self.how.own_threads) {
+                return;
+            }
+            // The threads that are looking for a call take one each, and the last of them sees to what is left then.
+            let mut served = self.searching.0.load(Ordering::SeqCst);
+            let starved = self.take_out(&mut places, |call| {
+                let stays = served > 0 && call.is_queued();
+                served -= usize::from(stays);
+                !stays
+            });
+            let stay = places.front.len();
+            drop(places);
+            for call in starved {
+                let again = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+                call.lose(TaskError::Spawn(SpawnError::new(call.site(), again)));
+            }
+            // Unless it looked while they were out of the queue.
+            if stay <= self.searching.0.load(Ordering::SeqCst) {
+                return;
+            }
         }
     }
 
@@ -412,13 +426,19 @@ impl Crew {
 
     /// Everything that stands in the queue now, shells included.
     pub(crate) fn take_queue(&self) -> Vec<Arc<dyn Call>> {
-        let mut places = self.lock();
-        let mut calls: Vec<_> = places.front.drain(..).collect();
-        calls.extend(self.receiver.try_iter().take(self.receiver.len()));
+        self.take_out(&mut self.lock(), |_| true)
+    }
+
+    /// What `which` finds in the queue now, shells included.
+    fn take_out(&self, places: &mut Places, mut which: impl FnMut(&dyn Call) -> bool) -> Vec<Arc<dyn Call>> {
+        let mut all: Vec<_> = places.front.drain(..).collect();
+        all.extend(self.receiver.try_iter().take(self.receiver.len()));
+        let (out, stay): (Vec<_>, Vec<_>) = all.into_iter().partition(|call| which(&**call));
+        places.front.extend(stay);
         // A shell that goes is one less; for a call, `withdrawn` will count one that is not there.
-        self.shells.0.fetch_sub(isize::try_from(calls.len()).unwrap_or(isize::MAX), Ordering::Relaxed);
-        self.publish(&places);
-        calls
+        self.shells.0.fetch_sub(isize::try_from(out.len()).unwrap_or(isize::MAX), Ordering::Relaxed);
+        self.publish(places);
+        out
     }
 
     /// Drops the shells if they are many, and the greater part of the queue.

@@ -159,3 +159,21 @@ fn the_checks_of_every_promise_exist() {
     }
     assert!(count > 20, "only {count} checks");
 }
+
+#[test]
+fn the_workflow_runs_every_stage() {
+    let stages = read(".ci/run");
+    let stages: Vec<_> = stages.lines().filter_map(|line| line.strip_prefix("stage ")?.split(' ').next()).collect();
+    assert!(stages.len() > 10, "{stages:?}");
+    let workflow = read(".github/workflows/ci.yml");
+    let matrix = workflow.split('[').find_map(|list| list.split_once(']').filter(|_| list.starts_with("format")));
+    let matrix: Vec<_> = matrix.expect("it lists the stages").0.split(',').map(str::trim).collect();
+    for stage in &matrix {
+        assert!(stages.contains(stage), "the workflow names the stage `{stage}`, which is not there");
+    }
+    for stage in stages {
+        // These have jobs of their own.
+        let alone = matches!(stage, "tests" | "licenses");
+        assert!(alone || matrix.contains(&stage), "nothing in the workflow runs the stage `{stage}`");
+    }
+}

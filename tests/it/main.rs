@@ -19,6 +19,7 @@ mod millions;
 mod refused;
 mod alone;
 mod chaos;
+mod faults;
 
 mod fates;
 mod dataflow;

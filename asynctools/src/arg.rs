@@ -212,6 +212,8 @@ impl<T: CloneOut + Send + 'static> Lend<T> for Relay<T> {
         if let Relayed::Awaited(Some(next)) = awaited {
             Waiter::Next(next, 0).fire();
         }
+        // Nobody else may want the clone any more, and its `Drop` is a user's.
+        discard(self);
     }
 }
 

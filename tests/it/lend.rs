@@ -307,3 +307,52 @@ fn threads_that_clone_at_once_are_all_served() {
         }
     });
 }
+
+/// Its clones panic when they are dropped.
+struct Fragile {
+    is_clone: bool,
+    drops: DropCounter,
+    _token: Token,
+}
+
+impl Fragile {
+    fn new(drops: &DropCounter, is_clone: bool) -> Self {
+        Self { is_clone, drops: drops.clone(), _token: drops.token() }
+    }
+}
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        Self::new(&self.drops, true)
+    }
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        assert!(!self.is_clone, "a clone that nobody wants is dropped");
+    }
+}
+
+#[pooled(pool = ALONE)]
+fn keep_away(_fragile: Fragile) {}
+
+/// The call that the clone is for was cancelled before there was one.
+#[test]
+fn a_clone_that_nobody_wants_may_panic_when_it_is_dropped() {
+    watched(|| {
+        let drops = DropCounter::new();
+        let pool = Pool::new(1);
+        let gate = Gate::new();
+        let (opened, counted) = (gate.clone(), drops.clone());
+        let call = pool.spawn(move || {
+            opened.pass();
+            Fragile::new(&counted, false)
+        });
+        let next = keep_away(&call);
+        assert!(next.cancel());
+        gate.open();
+        assert!(call.outcome().is_ok());
+        assert_eq!(drops.count(), 2);
+        assert_eq!(pool.spawn(|| 5).get(), 5);
+    });
+}

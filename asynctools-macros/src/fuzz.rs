@@ -1,11 +1,9 @@
 //! Random tokens, and functions with random mistakes, through all of the macro. Whatever comes in: no panic, and what goes out
-//! is the expansion, or an error beside something that parses. `PROPTEST_CASES` runs more, `PROPTEST_RNG_SEED` the same again.
+//! is the expansion, or an error beside something that parses. `PROPTEST_CASES` runs more, `PROPTEST_RNG_SEED` others.
 
-use std::collections::hash_map::RandomState;
 use std::env;
 use std::fmt;
 use std::fs;
-use std::hash::BuildHasher;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -586,7 +584,8 @@ fn run(cases: u32, strategy: impl Strategy<Value = Case>) {
     }
     let seed = match config.rng_seed {
         RngSeed::Fixed(seed) => seed,
-        RngSeed::Random => RandomState::new().hash_one(0),
+        // The same each time: what fails is then the fault of a change.
+        RngSeed::Random => 0,
     };
     config.rng_seed = RngSeed::Fixed(seed);
     let looked = TestRunner::new(config).run(&strategy, |case| case.holds().map_err(TestCaseError::fail));

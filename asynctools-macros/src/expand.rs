@@ -153,7 +153,7 @@ impl Plan<'_> {
     fn not_of_the_body(&self) -> impl Iterator<Item = &'static str> {
         let Function { sig, params, .. } = self.function;
         let receives = self.function.receiver().map(Receives::of);
-        let borrows = params.iter().any(|param| matches!(param.form, Form::Borrowed(_)));
+        let borrows = self.function.borrows();
         let takes = params.iter().any(|param| !matches!(param.form, Form::Borrowed(_)));
         let boxes = params.iter().any(|param| says_box(&param.syntax.ty)) || matches!(receives, Some(Receives::Box));
         let lints = [
@@ -179,9 +179,8 @@ impl Plan<'_> {
     /// it would have to name generics that are not to be seen, and beside an `impl Trait` parameter it may not be said.
     fn capture_no_borrow(&self, sig: &mut Signature) {
         let ReturnType::Type(_, output) = &mut sig.output else { return };
-        let borrows = self.function.params.iter().any(|param| matches!(param.form, Form::Borrowed(_)));
         let nameless = || self.function.params.iter().any(|param| says_impl(&param.syntax.ty));
-        if self.refused || self.function.in_impl || !borrows || !says_impl(output) || nameless() {
+        if self.refused || self.function.in_impl || !self.function.borrows() || !says_impl(output) || nameless() {
             return;
         }
         let generics = self.generics();

@@ -174,6 +174,10 @@ impl Function {
         self.sig.receiver()
     }
 
+    pub(crate) fn borrows(&self) -> bool {
+        self.params.iter().any(|param| matches!(param.form, Form::Borrowed(_)))
+    }
+
     pub(crate) fn is_main(&self) -> bool {
         self.sig.ident == "main" && self.receiver().is_none()
     }

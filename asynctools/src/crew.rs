@@ -452,11 +452,7 @@ impl Crew {
         if shells * 2 < entries {
             return;
         }
-        let all: Vec<_> = places.front.drain(..).chain(self.receiver.try_iter().take(self.receiver.len())).collect();
-        let (calls, shells): (Vec<_>, Vec<_>) = all.into_iter().partition(|call| call.is_queued());
-        places.front.extend(calls);
-        self.shells.0.fetch_sub(isize::try_from(shells.len()).unwrap_or(isize::MAX), Ordering::Relaxed);
-        self.publish(&places);
+        let shells = self.take_out(&mut places, |call| !call.is_queued());
         drop(places);
         drop(shells);
     }

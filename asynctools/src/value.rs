@@ -173,9 +173,8 @@ impl<T> AsyncValue<T> {
     /// let call = pool.spawn(|| -> u8 { panic!("no luck") });
     /// assert!(call.outcome().unwrap_err().to_string().ends_with("panicked: no luck"));
     /// ```
-    pub fn outcome(mut self) -> Result<T, TaskError> {
-        self.block(None)?;
-        self.take()
+    pub fn outcome(self) -> Result<T, TaskError> {
+        self.into_outcome_of(None)
     }
 
     /// The result if the call has ended; else the handle back. Never blocks.
@@ -267,7 +266,7 @@ impl<T> AsyncValue<T> {
     /// ```
     #[track_caller]
     pub fn wait(&self) {
-        if let Err(error) = self.block(None) {
+        if let Err(error) = self.block(None, None) {
             raise(&error, self.node().site());
         }
     }
@@ -294,7 +293,7 @@ impl<T> AsyncValue<T> {
             self.wait();
             return true;
         };
-        self.block(Some(deadline)).unwrap_or(false)
+        self.block(Some(deadline), None).unwrap_or(false)
     }
 
     /// Whether the call has ended, with a value or without.
@@ -361,12 +360,12 @@ impl<T> AsyncValue<T> {
         drop(self);
     }
 
-    fn block(&self, deadline: Option<Instant>) -> Result<bool, TaskError> {
+    fn block(&self, deadline: Option<Instant>, help: Option<&Arc<Help>>) -> Result<bool, TaskError> {
         if self.is_finished() {
             return Ok(true);
         }
         let call: Arc<dyn Call> = self.node().clone();
-        block(&call, deadline, None)
+        block(&call, deadline, help)
     }
 
     fn take(&mut self) -> Result<T, TaskError> {
@@ -376,10 +375,7 @@ impl<T> AsyncValue<T> {
 
     /// The outcome, after a wait with `help`.
     pub(crate) fn into_outcome_of(mut self, help: Option<&Arc<Help>>) -> Result<T, TaskError> {
-        if !self.is_finished() {
-            let call: Arc<dyn Call> = self.node().clone();
-            block(&call, None, help)?;
-        }
+        self.block(None, help)?;
         self.take()
     }
 

@@ -47,7 +47,7 @@ impl Plan<'_> {
         let run = self.run(&inputs);
         quote_spanned! {span=>
             #borrowed_pool
-            #runtime::__private::Call::<#error, ()>::new(#function, #pool) #run
+            #runtime::__private::CallBuilder::<#error, ()>::new(#function, #pool) #run
         }
     }
 
@@ -94,8 +94,8 @@ impl Plan<'_> {
             quote_spanned!(span=> .on_full(#runtime::OnFull::#way))
         });
         quote_spanned! {span=> {
-            static POOL: #runtime::__private::OwnPool =
-                #runtime::__private::OwnPool::new(#name, #workers) #limit #on_full;
+            static POOL: #runtime::__private::FunctionPool =
+                #runtime::__private::FunctionPool::new(#name, #workers) #limit #on_full;
             POOL.get()
         }}
     }

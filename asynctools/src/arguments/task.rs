@@ -7,26 +7,26 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::context::Call;
-use crate::context::HomeId;
+use crate::arguments::input::Inputs;
+use crate::arguments::input::Stop;
+use crate::call_site::CallSite;
+use crate::call_site::Function;
 use crate::error::TaskError;
-use crate::error::discard;
-use crate::input::Inputs;
-use crate::input::Stop;
-use crate::node::Body;
-use crate::node::Node;
-use crate::node::Route;
-use crate::site::CallSite;
-use crate::site::Function;
-use crate::value::AsyncValue;
+use crate::graph::node::Node;
+use crate::graph::node::Route;
+use crate::graph::node::Work;
+use crate::graph::traits::Call;
+use crate::graph::traits::PoolId;
+use crate::handles::value::AsyncValue;
+use crate::panics::discard;
 
 /// A function and its values.
-pub(crate) struct Plain<V, G> {
+pub(crate) struct ReadyWork<V, G> {
     pub(crate) values: V,
     pub(crate) body: G,
 }
 
-impl<V, G, R> Body for Plain<V, G>
+impl<V, G, R> Work for ReadyWork<V, G>
 where
     V: Send + 'static,
     G: FnOnce(V) -> R + Send + 'static,
@@ -44,7 +44,7 @@ where
 }
 
 /// A function and its arguments, some of which are handles. What has not arrived at the call stays in its call until this one runs.
-struct Flow<A, G, F, R> {
+struct PendingWork<A, G, F, R> {
     inputs: A,
     body: G,
     /// The arguments that have not arrived, and one more until all are registered.
@@ -53,7 +53,7 @@ struct Flow<A, G, F, R> {
     fail: fn(F) -> R,
 }
 
-impl<A, G, F, R> Body for Flow<A, G, F, R>
+impl<A, G, F, R> Work for PendingWork<A, G, F, R>
 where
     A: Inputs<F>,
     G: FnOnce(A::Values) -> R + Send + 'static,
@@ -80,7 +80,7 @@ where
         discard(self.body);
         match self.inputs.stop() {
             Some(Stop::Failed(error)) => Ok((self.fail)(error)),
-            Some(Stop::Lost(error, site)) => Err(error.passed_on(site, own, others)),
+            Some(Stop::Lost(error, site)) => Err(error.through(site, own, others)),
             None => unreachable!("asked only when an argument has stopped it"),
         }
     }
@@ -97,7 +97,7 @@ where
 /// A call whose arguments are handles. It takes its `route` when they are there, or without one runs where the last of them
 /// arrives; `near` is the pool that what follows it runs on.
 pub(crate) fn flow<A, G, F, R>(
-    near: HomeId,
+    near: PoolId,
     route: Option<Route>,
     site: CallSite,
     inputs: A,
@@ -110,12 +110,12 @@ where
     F: 'static,
     R: Send + 'static,
 {
-    let flow = Flow { inputs, body, missing: 1, route, fail };
+    let flow = PendingWork { inputs, body, missing: 1, route, fail };
     AsyncValue::of(Node::waiting(flow, near, site, |flow, next| flow.missing += flow.inputs.listen(&next)))
 }
 
 /// The site of a method that takes a closure, called by the caller of our caller.
 #[track_caller]
-pub(crate) fn site(method: &'static Function) -> CallSite {
+pub(crate) fn site_of(method: &'static Function) -> CallSite {
     CallSite::new(method, Location::caller())
 }

@@ -6,22 +6,22 @@ use std::panic::UnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::context::Call;
-use crate::context::Help;
-use crate::context::HomeId;
-use crate::context::Next;
-use crate::context::Runner;
-use crate::context::Survey;
-use crate::context::Waiter;
-use crate::context::lock;
+use crate::call_site::CallSite;
 use crate::error::TaskError;
-use crate::node::block;
-use crate::node::deadline;
-use crate::node::raise;
-use crate::site::CallSite;
+use crate::graph::agenda::Agenda;
+use crate::graph::traits::Call;
+use crate::graph::traits::Dependant;
+use crate::graph::traits::Observer;
+use crate::graph::traits::PoolId;
+use crate::graph::traits::Survey;
+use crate::graph::traits::Waiter;
+use crate::graph::wait::block;
+use crate::graph::wait::deadline;
+use crate::graph::wait::raise;
+use crate::handles::value::AsyncValue;
+use crate::panics::lock;
 use crate::sync::Mutex;
 use crate::sync::OnceLock;
-use crate::value::AsyncValue;
 
 /// A handle to a result that many read: clone it, [`get`](Self::get) a reference, or pass it to any number of calls.
 ///
@@ -70,7 +70,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
             outcome: OnceLock::new(),
             waiters: Mutex::default(),
         });
-        if let Some(ended) = call.enlist(Waiter::Next(hub.clone(), 0)) {
+        if let Some(ended) = call.enlist(Waiter::Dependant(hub.clone(), 0)) {
             ended.fire();
         }
         Self { hub }
@@ -246,7 +246,7 @@ impl<T> fmt::Debug for Shared<T> {
     }
 }
 
-impl<T: Send + Sync> Next for Hub<T> {
+impl<T: Send + Sync> Dependant for Hub<T> {
     fn arrived(self: Arc<Self>, _index: u32) {
         let Some(value) = lock(&self.value).take() else { return };
         drop(self.outcome.set(value.into_outcome()));
@@ -260,8 +260,8 @@ impl<T: Send + Sync> Call for Hub<T> {
         self.outcome.get().is_some()
     }
 
-    fn home(&self) -> HomeId {
-        HomeId::NONE
+    fn pool_id(&self) -> PoolId {
+        PoolId::NONE
     }
 
     fn site(&self) -> CallSite {
@@ -272,7 +272,7 @@ impl<T: Send + Sync> Call for Hub<T> {
         false
     }
 
-    fn run(self: Arc<Self>, _runner: &dyn Runner) -> bool {
+    fn run(self: Arc<Self>, _runner: &dyn Observer) -> bool {
         false
     }
 
@@ -280,7 +280,7 @@ impl<T: Send + Sync> Call for Hub<T> {
         false
     }
 
-    fn survey(&self, _help: Option<&Arc<Help>>, needs: &mut Vec<Arc<dyn Call>>) -> Survey {
+    fn survey(&self, _help: Option<&Arc<Agenda>>, needs: &mut Vec<Arc<dyn Call>>) -> Survey {
         needs.push(self.call.clone());
         Survey::Waiting
     }

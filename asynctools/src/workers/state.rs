@@ -1,13 +1,13 @@
-//! The places of a pool and the threads that take them: what the protocol in `crew.rs` works on.
+//! The state of a pool and the threads that take them: what the protocol in `inner.rs` works on.
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::context::Call;
-use crate::context::Help;
-use crate::context::lock;
+use crate::graph::agenda::Agenda;
+use crate::graph::traits::Call;
+use crate::panics::lock;
 use crate::sync::AtomicU8;
 use crate::sync::AtomicUsize;
 use crate::sync::JoinHandle;
@@ -34,21 +34,21 @@ pub(crate) const GONE: u8 = 32;
 pub(crate) struct Padded<T>(pub(crate) T);
 
 #[derive(Default)]
-pub(crate) struct Places {
+pub(crate) struct PoolState {
     pub(crate) target: usize,
-    /// Places taken: workers that run a call or look for one.
+    /// PoolState taken: workers that run a call or look for one.
     pub(crate) busy: usize,
     /// Workers in a wait, without a place.
     pub(crate) blocked: usize,
     /// Workers with nothing to do, without a place, the coldest first.
-    pub(crate) parked: Vec<Arc<Seat>>,
+    pub(crate) parked: Vec<Arc<Worker>>,
     /// All workers, by number.
-    pub(crate) seats: HashMap<u64, Arc<Seat>>,
+    pub(crate) workers: HashMap<u64, Arc<Worker>>,
     pub(crate) next_number: u64,
     /// Threads that were started and not seen to end.
     pub(crate) threads: usize,
     /// Threads of a closed pool that are about to end, for whoever waits for that.
-    pub(crate) leaving: Vec<Arc<Seat>>,
+    pub(crate) leaving: Vec<Arc<Worker>>,
     /// Calls that come before those in the channel: taken out of it and given back.
     pub(crate) front: VecDeque<Arc<dyn Call>>,
     /// Of a bounded queue: calls that were taken in, have not ended, and are not blocked. Below zero for a moment when one
@@ -62,13 +62,13 @@ pub(crate) struct Places {
 }
 
 /// One thread of a pool.
-pub(crate) struct Seat {
+pub(crate) struct Worker {
     pub(crate) number: u64,
     pub(crate) thread: OnceLock<Thread>,
     pub(crate) handle: Mutex<Option<JoinHandle<()>>>,
-    /// Written under the lock of the places.
+    /// Written under the lock of the state.
     pub(crate) mode: AtomicU8,
-    pub(crate) errand: Mutex<Option<Arc<Help>>>,
+    pub(crate) agenda: Mutex<Option<Arc<Agenda>>>,
     /// Calls on its stack, the ended ones, and those of them that panicked: written by its thread only.
     pub(crate) depth: AtomicUsize,
     pub(crate) finished: AtomicUsize,
@@ -84,7 +84,7 @@ pub(crate) const PARKED: u8 = 2;
 /// Blocked on something that is not a call: only the thread itself takes its place again.
 pub(crate) const AWAY: u8 = 3;
 
-impl Seat {
+impl Worker {
     pub(crate) fn is_active(&self) -> bool {
         self.mode.load(Ordering::Acquire) == ACTIVE
     }
@@ -109,8 +109,8 @@ impl Seat {
         }
     }
 
-    pub(crate) fn take_errand(&self) -> Option<Arc<Help>> {
-        lock(&self.errand).take()
+    pub(crate) fn take_errand(&self) -> Option<Arc<Agenda>> {
+        lock(&self.agenda).take()
     }
 
     pub(crate) fn unpark(&self) {

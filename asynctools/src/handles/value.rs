@@ -1,4 +1,4 @@
-//! `AsyncValue` and `Promise`: the handles of a call.
+//! `AsyncValue`: the handle of a call.
 
 use std::fmt;
 use std::future::Future;
@@ -11,20 +11,20 @@ use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::context::Call;
-use crate::context::Help;
-use crate::context::HomeId;
+use crate::call_site::CallSite;
+use crate::call_site::Function;
 use crate::error::TaskError;
-use crate::node::NoBody;
-use crate::node::Node;
-use crate::node::State;
-use crate::node::Val;
-use crate::node::block;
-use crate::node::deadline;
-use crate::node::raise;
-use crate::node::watch;
-use crate::site::CallSite;
-use crate::site::Function;
+use crate::graph::agenda::Agenda;
+use crate::graph::node::NoWork;
+use crate::graph::node::Node;
+use crate::graph::node::Slot;
+use crate::graph::node::State;
+use crate::graph::traits::Call;
+use crate::graph::traits::PoolId;
+use crate::graph::wait::block;
+use crate::graph::wait::deadline;
+use crate::graph::wait::raise;
+use crate::graph::wait::watch;
 use crate::sync::Instant;
 
 /// A call that is running, or will: the handle to its result.
@@ -52,29 +52,9 @@ use crate::sync::Instant;
 #[must_use = "the call runs, but its result is lost; `.get()` it, or `.detach()` to say that nobody needs it"]
 pub struct AsyncValue<T> {
     /// `None` only once the result was taken: a type with a `Drop` cannot be taken apart.
-    node: Option<Arc<dyn Val<T>>>,
+    node: Option<Arc<dyn Slot<T>>>,
 }
 
-/// The setting end of a value that no call computes, made by [`AsyncValue::promise`].
-///
-/// Dropped unset, it ends the value as [`TaskError::Abandoned`].
-///
-/// # Examples
-///
-/// ```
-/// use asynctools::AsyncValue;
-///
-/// let (promise, value) = AsyncValue::promise();
-/// std::thread::spawn(move || promise.set("from elsewhere"));
-/// assert_eq!(value.get(), "from elsewhere");
-/// ```
-#[must_use = "a promise that is dropped unset ends its value as `TaskError::Abandoned`"]
-pub struct Promise<T: Send + 'static> {
-    /// `None` only once it was set.
-    node: Option<Arc<Node<NoBody<T>>>>,
-}
-
-static PROMISE: Function = Function::method("promise");
 static READY: Function = Function::method("ready");
 
 impl<T> AsyncValue<T> {
@@ -93,42 +73,14 @@ impl<T> AsyncValue<T> {
         T: Send + 'static,
     {
         let site = CallSite::new(&READY, Location::caller());
-        Self::of(Node::<NoBody<T>>::new(State::Done(Ok(value)), true, HomeId::NONE, site))
+        Self::of(Node::<NoWork<T>>::new(State::Done(Ok(value)), true, PoolId::NONE, site))
     }
 
-    /// A value that the program sets itself, and the end that sets it. asynckit's `AsyncValue.set`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::AsyncValue;
-    ///
-    /// let (promise, value) = AsyncValue::promise();
-    /// promise.set(5);
-    /// assert_eq!(value.get(), 5);
-    /// ```
-    #[track_caller]
-    pub fn promise() -> (Promise<T>, Self)
-    where
-        T: Send + 'static,
-    {
-        Self::promise_at(CallSite::new(&PROMISE, Location::caller()))
-    }
-
-    /// A value that somebody of ours sets, in the name of the call at `site`.
-    pub(crate) fn promise_at(site: CallSite) -> (Promise<T>, Self)
-    where
-        T: Send + 'static,
-    {
-        let node = Node::new(State::Running, false, HomeId::NONE, site);
-        (Promise { node: Some(node.clone()) }, Self::of(node))
-    }
-
-    pub(crate) fn of(node: Arc<dyn Val<T>>) -> Self {
+    pub(crate) fn of(node: Arc<dyn Slot<T>>) -> Self {
         Self { node: Some(node) }
     }
 
-    pub(crate) fn node(&self) -> &Arc<dyn Val<T>> {
+    pub(crate) fn node(&self) -> &Arc<dyn Slot<T>> {
         let Some(node) = &self.node else { panic!("`AsyncValue` polled after it was ready") };
         node
     }
@@ -360,12 +312,12 @@ impl<T> AsyncValue<T> {
         drop(self);
     }
 
-    fn block(&self, deadline: Option<Instant>, help: Option<&Arc<Help>>) -> Result<bool, TaskError> {
+    fn block(&self, deadline: Option<Instant>, agenda: Option<&Arc<Agenda>>) -> Result<bool, TaskError> {
         if self.is_finished() {
             return Ok(true);
         }
         let call: Arc<dyn Call> = self.node().clone();
-        block(&call, deadline, help)
+        block(&call, deadline, agenda)
     }
 
     fn take(&mut self) -> Result<T, TaskError> {
@@ -373,9 +325,9 @@ impl<T> AsyncValue<T> {
         node.take()
     }
 
-    /// The outcome, after a wait with `help`.
-    pub(crate) fn into_outcome_of(mut self, help: Option<&Arc<Help>>) -> Result<T, TaskError> {
-        self.block(None, help)?;
+    /// The outcome, after a wait with `agenda`.
+    pub(crate) fn into_outcome_of(mut self, agenda: Option<&Arc<Agenda>>) -> Result<T, TaskError> {
+        self.block(None, agenda)?;
         self.take()
     }
 
@@ -388,7 +340,7 @@ impl<T> AsyncValue<T> {
 impl<T> Drop for AsyncValue<T> {
     fn drop(&mut self) {
         if let Some(node) = &self.node {
-            node.forsake();
+            node.abandon_result();
         }
     }
 }
@@ -415,45 +367,5 @@ impl<T> fmt::Debug for AsyncValue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(node) = &self.node else { return f.write_str("AsyncValue(taken)") };
         f.debug_struct("AsyncValue").field("call", &node.site()).field("is_finished", &node.is_done()).finish()
-    }
-}
-
-impl<T: Send + 'static> Promise<T> {
-    /// Sets the value. Setting twice does not compile.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::AsyncValue;
-    ///
-    /// let (promise, value) = AsyncValue::promise();
-    /// promise.set(5);
-    /// assert_eq!(value.get(), 5);
-    /// ```
-    pub fn set(self, value: T) {
-        self.end(Ok(value));
-    }
-
-    pub(crate) fn end(mut self, outcome: Result<T, TaskError>) {
-        if let Some(node) = self.node.take() {
-            node.complete(outcome);
-        }
-    }
-}
-
-impl<T: Send + 'static> Drop for Promise<T> {
-    fn drop(&mut self) {
-        if let Some(node) = self.node.take() {
-            node.complete(Err(TaskError::Abandoned));
-        }
-    }
-}
-
-impl<T: Send + 'static> UnwindSafe for Promise<T> {}
-impl<T: Send + 'static> RefUnwindSafe for Promise<T> {}
-
-impl<T: Send + 'static> fmt::Debug for Promise<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Promise").finish_non_exhaustive()
     }
 }

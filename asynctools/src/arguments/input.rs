@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::context::Call;
-use crate::context::Next;
-use crate::context::Waiter;
+use crate::call_site::CallSite;
 use crate::error::TaskError;
-use crate::error::discard;
-use crate::site::CallSite;
-use crate::value::AsyncValue;
+use crate::graph::traits::Call;
+use crate::graph::traits::Dependant;
+use crate::graph::traits::Waiter;
+use crate::handles::value::AsyncValue;
+use crate::panics::discard;
 
 /// One argument of a call, there or to come.
 pub struct Input<T, F>(Kind<T, F>);
@@ -32,7 +32,7 @@ pub(crate) trait Source<T, F>: Send {
     fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>));
 
     /// Has `next` told of each call of `needs` that is still to come: of how many.
-    fn listen(&self, next: &Arc<dyn Next>) -> usize {
+    fn listen(&self, next: &Arc<dyn Dependant>) -> usize {
         let mut missing = 0;
         self.needs(&mut |call| missing += listen(&*call, next));
         missing
@@ -101,8 +101,8 @@ impl<T, F> Input<T, F> {
     }
 }
 
-fn listen(call: &dyn Call, next: &Arc<dyn Next>) -> usize {
-    usize::from(call.enlist(Waiter::Next(next.clone(), 0)).is_none())
+fn listen(call: &dyn Call, next: &Arc<dyn Dependant>) -> usize {
+    usize::from(call.enlist(Waiter::Dependant(next.clone(), 0)).is_none())
 }
 
 /// The loss of a call that has ended; its value, if it has one, is dropped.
@@ -136,7 +136,7 @@ pub trait Inputs<F>: Send + 'static {
     #[doc(hidden)]
     fn needs(&self, needs: &mut Vec<Arc<dyn Call>>);
     #[doc(hidden)]
-    fn listen(&self, next: &Arc<dyn Next>) -> usize;
+    fn listen(&self, next: &Arc<dyn Dependant>) -> usize;
     #[doc(hidden)]
     fn stopped(&self) -> usize;
     #[doc(hidden)]
@@ -155,7 +155,7 @@ impl<F: 'static> Inputs<F> for () {
 
     fn needs(&self, _needs: &mut Vec<Arc<dyn Call>>) {}
 
-    fn listen(&self, _next: &Arc<dyn Next>) -> usize {
+    fn listen(&self, _next: &Arc<dyn Dependant>) -> usize {
         0
     }
 
@@ -189,7 +189,7 @@ impl<F: 'static, A: Inputs<F>, T: Send + 'static> Inputs<F> for (A, Input<T, F>)
         }
     }
 
-    fn listen(&self, next: &Arc<dyn Next>) -> usize {
+    fn listen(&self, next: &Arc<dyn Dependant>) -> usize {
         self.0.listen(next)
             + match &self.1.0 {
                 Kind::Ready(_) => 0,

@@ -1,5 +1,6 @@
 //! How a pool is built, and what it says of itself.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// What a pool with a full queue does with one more call.
@@ -62,12 +63,36 @@ pub struct PoolStats {
 
 /// How a pool was built.
 #[derive(Clone, Debug)]
-pub(crate) struct How {
+pub(crate) struct Config {
     /// Threads are named `name-1`, `name-2` ...
     pub(crate) name: String,
     pub(crate) stack_size: usize,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) bound: Option<(usize, OnFull)>,
     /// A call has its thread for itself from the start, so nobody else may run it.
-    pub(crate) own_threads: bool,
+    pub(crate) dedicated_threads: bool,
+}
+
+/// What the standard library gives a thread.
+const STACK_SIZE: usize = 2 * 1024 * 1024;
+/// The stack of a thread whose size nobody chose: `RUST_MIN_STACK` as for any thread of a program.
+fn default_stack_size() -> usize {
+    static SIZE: LazyLock<usize> = LazyLock::new(|| {
+        let chosen = std::env::var("RUST_MIN_STACK").ok();
+        chosen.and_then(|size| size.parse().ok()).unwrap_or(STACK_SIZE)
+    });
+    *SIZE
+}
+
+impl Config {
+    /// The configuration of a pool of that name, with nothing else said about it.
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            stack_size: default_stack_size(),
+            idle_timeout: None,
+            bound: None,
+            dedicated_threads: false,
+        }
+    }
 }

@@ -8,32 +8,24 @@ use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::arg::Arg;
-use crate::arg::ArgRef;
-use crate::arg::FailsFrom;
-use crate::arg::is_ok;
-use crate::arg::stop_of_result;
-use crate::completed::AsCompleted;
-use crate::context;
-use crate::context::Call;
-use crate::context::Help;
-use crate::context::HomeId;
+use crate::arguments::input::value_of;
+use crate::arguments::source::calls_of;
+use crate::arguments::task::site_of;
+use crate::call_site::Function;
 use crate::error::CallError;
 use crate::error::TaskError;
-use crate::error::discard;
-use crate::input::Input;
-use crate::input::Source;
-use crate::input::Stop;
-use crate::input::stop_of;
-use crate::input::value_of;
-use crate::node::block;
-use crate::node::deadline;
-use crate::node::raise;
-use crate::node::watch;
-use crate::site::Function;
+use crate::graph::agenda::Agenda;
+use crate::graph::current::current;
+use crate::graph::notify;
+use crate::graph::traits::Call;
+use crate::graph::traits::PoolId;
+use crate::graph::wait::block;
+use crate::graph::wait::deadline;
+use crate::graph::wait::raise;
+use crate::graph::wait::watch;
+use crate::handles::as_completed::AsCompleted;
+use crate::handles::value::AsyncValue;
 use crate::sync::Instant;
-use crate::task;
-use crate::value::AsyncValue;
 
 /// The handles of many calls, in call order.
 ///
@@ -55,7 +47,7 @@ use crate::value::AsyncValue;
 /// ```
 #[must_use = "the calls run, but their results are lost; `.get()` or `.join()` them"]
 pub struct AsyncList<T> {
-    values: Vec<AsyncValue<T>>,
+    pub(crate) values: Vec<AsyncValue<T>>,
     /// How many at the front a poll has seen the end of.
     ended: usize,
 }
@@ -155,15 +147,15 @@ impl<T> AsyncList<T> {
     #[expect(clippy::must_use_candidate, reason = "of calls without results one only wants the end")]
     #[track_caller]
     pub fn get(self) -> Vec<T> {
-        let help = self.help();
+        let agenda = self.agenda();
         let mut lost = None;
         // `collect` puts the results where the handles were: of four producers, a tenth of the time is for new pages.
         let results = self.values.into_iter().map_while(|value| {
             let site = value.node().site();
-            value.into_outcome_of(help.as_ref()).map_err(|error| lost = Some((error, site))).ok()
+            value.into_outcome_of(agenda.as_ref()).map_err(|error| lost = Some((error, site))).ok()
         });
         let results = results.collect();
-        finish(help);
+        finish(agenda);
         if let Some((error, site)) = lost {
             raise(&error, site);
         }
@@ -380,15 +372,15 @@ impl<T> AsyncList<T> {
     /// assert!(calls.next().is_none());
     /// ```
     pub fn as_completed(self) -> AsCompleted<T> {
-        let site = self.values.first().map_or_else(|| task::site(&AS_COMPLETED), |value| value.node().site());
+        let site = self.values.first().map_or_else(|| site_of(&AS_COMPLETED), |value| value.node().site());
         AsCompleted::new(self.values, site)
     }
 
     /// What a worker that waits for these calls could run meanwhile.
-    fn help(&self) -> Option<Arc<Help>> {
-        let here = context::here()?;
-        context::drain();
-        Some(here.help(calls_of(&self.values)))
+    fn agenda(&self) -> Option<Arc<Agenda>> {
+        let here = current()?;
+        notify::drain();
+        Some(here.agenda(calls_of(&self.values)))
     }
 
     /// `false` when the deadline came first, or a wait cannot end.
@@ -396,25 +388,25 @@ impl<T> AsyncList<T> {
         if self.is_finished() {
             return true;
         }
-        let help = self.help();
+        let agenda = self.agenda();
         // From the end: when the last call has ended most others have, and the thread is not woken for each.
         let pending = self.values.iter().rev().filter(|value| !value.is_finished());
         let ended = pending.map(|value| -> Arc<dyn Call> { value.node().clone() }).all(|call| {
-            let waited = block(&call, deadline, help.as_ref());
+            let waited = block(&call, deadline, agenda.as_ref());
             waited.unwrap_or(false)
         });
-        finish(help);
+        finish(agenda);
         ended
     }
 
-    pub(crate) fn home(&self) -> HomeId {
-        self.values.first().map_or(HomeId::NONE, |value| value.node().home())
+    pub(crate) fn pool_id(&self) -> PoolId {
+        self.values.first().map_or(PoolId::NONE, |value| value.node().pool_id())
     }
 }
 
-fn finish(help: Option<Arc<Help>>) {
-    if let Some(help) = help {
-        help.finish();
+fn finish(agenda: Option<Arc<Agenda>>) {
+    if let Some(agenda) = agenda {
+        agenda.finish();
     }
 }
 
@@ -545,98 +537,5 @@ impl<T> Future for AsyncList<T> {
 impl<T> fmt::Debug for AsyncList<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(&self.values).finish()
-    }
-}
-
-/// All results of a list.
-struct All<T>(Vec<AsyncValue<T>>);
-
-fn calls_of<T>(values: &[AsyncValue<T>]) -> Vec<Arc<dyn Call>> {
-    let pending = values.iter().filter(|value| !value.is_finished());
-    pending.map(|value| -> Arc<dyn Call> { value.node().clone() }).collect()
-}
-
-fn needs_of<T>(values: &[AsyncValue<T>], add: &mut dyn FnMut(Arc<dyn Call>)) {
-    for value in values {
-        add(value.node().clone());
-    }
-}
-
-/// The first end without a value; the rest is dropped.
-fn first_stop<T, F>(values: Vec<AsyncValue<T>>, stop: impl Fn(AsyncValue<T>) -> Option<Stop<F>>) -> Option<Stop<F>> {
-    let mut values = values.into_iter();
-    let first = values.find_map(stop);
-    values.for_each(discard);
-    first
-}
-
-impl<T, F> Source<Vec<T>, F> for All<T> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
-        needs_of(&self.0, add);
-    }
-
-    fn stopped(&self) -> usize {
-        self.0.iter().filter(|value| value.is_error()).count()
-    }
-
-    fn stop(self: Box<Self>) -> Option<Stop<F>> {
-        first_stop(self.0, stop_of)
-    }
-
-    fn take(self: Box<Self>) -> Vec<T> {
-        self.0.into_iter().map(value_of).collect()
-    }
-}
-
-/// All `Ok`s of a list; its first `Err` the dependant passes on.
-struct TryAll<T, E>(Vec<AsyncValue<Result<T, E>>>);
-
-impl<T, E, F: FailsFrom<E>> Source<Vec<T>, F> for TryAll<T, E> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
-        needs_of(&self.0, add);
-    }
-
-    fn stopped(&self) -> usize {
-        self.0.iter().filter(|value| !is_ok(value)).count()
-    }
-
-    fn stop(self: Box<Self>) -> Option<Stop<F>> {
-        first_stop(self.0, stop_of_result)
-    }
-
-    fn take(self: Box<Self>) -> Vec<T> {
-        let ok = |value| match value_of(value) {
-            Ok(value) => value,
-            Err(_) => unreachable!("a stopped call never runs"),
-        };
-        self.0.into_iter().map(ok).collect()
-    }
-}
-
-impl<T: 'static, F> Arg<Vec<T>, F> for AsyncList<T> {
-    fn into_input(self) -> Input<Vec<T>, F> {
-        Input::source(All(self.values))
-    }
-}
-
-impl<T: 'static, E: 'static, F: FailsFrom<E>> Arg<Vec<T>, F> for AsyncList<Result<T, E>> {
-    fn into_input(self) -> Input<Vec<T>, F> {
-        Input::source(TryAll(self.values))
-    }
-}
-
-impl<T: Send + 'static, F> ArgRef<[T], F> for AsyncList<T> {
-    type Owner = Vec<T>;
-
-    fn into_owner(self) -> Input<Vec<T>, F> {
-        self.into_input()
-    }
-}
-
-impl<T: Send + 'static, E: 'static, F: FailsFrom<E>> ArgRef<[T], F> for AsyncList<Result<T, E>> {
-    type Owner = Vec<T>;
-
-    fn into_owner(self) -> Input<Vec<T>, F> {
-        self.into_input()
     }
 }

@@ -7,22 +7,23 @@ use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
 use std::sync::Arc;
 
-use crate::context;
-use crate::context::Call;
-use crate::context::Help;
-use crate::context::HomeId;
-use crate::context::Next;
-use crate::context::Runner;
-use crate::context::Survey;
-use crate::context::Waiter;
-use crate::context::lock;
+use crate::call_site::CallSite;
 use crate::error::TaskError;
-use crate::node::block;
-use crate::node::raise;
-use crate::site::CallSite;
+use crate::graph::agenda::Agenda;
+use crate::graph::current::current;
+use crate::graph::notify;
+use crate::graph::traits::Call;
+use crate::graph::traits::Dependant;
+use crate::graph::traits::Observer;
+use crate::graph::traits::PoolId;
+use crate::graph::traits::Survey;
+use crate::graph::traits::Waiter;
+use crate::graph::wait::block;
+use crate::graph::wait::raise;
+use crate::handles::value::AsyncValue;
+use crate::panics::lock;
 use crate::sync::Instant;
 use crate::sync::Mutex;
-use crate::value::AsyncValue;
 
 /// The calls of an [`AsyncList`](crate::AsyncList) as they end, made by [`as_completed`](crate::AsyncList::as_completed).
 ///
@@ -35,7 +36,7 @@ pub struct AsCompleted<T> {
     /// Calls whose end was not returned yet.
     pub(crate) left: usize,
     /// What the worker that this is on runs meanwhile.
-    help: Option<Arc<Help>>,
+    agenda: Option<Arc<Agenda>>,
 }
 
 /// The ends that nobody has looked at.
@@ -55,22 +56,22 @@ impl<T> AsCompleted<T> {
         let ticks = Arc::new(Ticks { site, state: Mutex::default() });
         for (index, value) in values.iter().enumerate() {
             let index = u32::try_from(index).unwrap_or_else(|_| unreachable!("so many handles need 64 GiB"));
-            if let Some(ended) = value.node().enlist(Waiter::Next(ticks.clone(), index)) {
+            if let Some(ended) = value.node().enlist(Waiter::Dependant(ticks.clone(), index)) {
                 drop(ended);
                 ticks.clone().arrived(index);
             }
         }
         let left = values.len();
-        Self { values: values.into_iter().map(Some).collect(), ticks, left, help: None }
+        Self { values: values.into_iter().map(Some).collect(), ticks, left, agenda: None }
     }
 
     /// The next call to end; `None` when the deadline came first.
     pub(crate) fn next_index(&mut self, deadline: Option<Instant>) -> Option<usize> {
         let ticks: Arc<dyn Call> = self.ticks.clone();
         if !ticks.is_done() {
-            context::drain();
-            let help = self.help_here();
-            match block(&ticks, deadline, help.as_ref()) {
+            notify::drain();
+            let agenda = self.agenda_here();
+            match block(&ticks, deadline, agenda.as_ref()) {
                 Ok(true) => {}
                 Ok(false) => return None,
                 Err(error) => raise(&error, self.ticks.site),
@@ -81,29 +82,29 @@ impl<T> AsCompleted<T> {
         Some(index as usize)
     }
 
-    /// One list of errands for the whole iteration, so that what the calls need is looked up once; a new one on another thread.
-    fn help_here(&mut self) -> Option<Arc<Help>> {
-        let here = context::here()?;
-        if self.help.as_ref().is_none_or(|help| !here.owns(help)) {
+    /// One list of agenda for the whole iteration, so that what the calls need is looked up once; a new one on another thread.
+    fn agenda_here(&mut self) -> Option<Arc<Agenda>> {
+        let here = current()?;
+        if self.agenda.as_ref().is_none_or(|agenda| !here.owns(agenda)) {
             self.finish();
             let left = self.values.iter().flatten();
-            self.help = Some(here.help(left.map(|value| -> Arc<dyn Call> { value.node().clone() }).collect()));
+            self.agenda = Some(here.agenda(left.map(|value| -> Arc<dyn Call> { value.node().clone() }).collect()));
         }
-        self.help.clone()
+        self.agenda.clone()
     }
 
     fn finish(&mut self) {
-        if let Some(help) = self.help.take() {
-            help.finish();
+        if let Some(agenda) = self.agenda.take() {
+            agenda.finish();
         }
     }
 
     /// The calls that were not returned, in call order, without a trace of this.
     pub(crate) fn into_values(mut self) -> Vec<AsyncValue<T>> {
-        let ticks: Arc<dyn Next> = self.ticks.clone();
+        let ticks: Arc<dyn Dependant> = self.ticks.clone();
         let values: Vec<_> = std::mem::take(&mut self.values).into_iter().flatten().collect();
         for value in values.iter().filter(|value| !value.is_finished()) {
-            value.node().delist(&|waiter| matches!(waiter, Waiter::Next(next, _) if Arc::ptr_eq(next, &ticks)));
+            value.node().delist(&|waiter| matches!(waiter, Waiter::Dependant(next, _) if Arc::ptr_eq(next, &ticks)));
         }
         values
     }
@@ -149,7 +150,7 @@ impl<T> fmt::Debug for AsCompleted<T> {
     }
 }
 
-impl Next for Ticks {
+impl Dependant for Ticks {
     fn arrived(self: Arc<Self>, index: u32) {
         let waiters = {
             let mut state = lock(&self.state);
@@ -166,8 +167,8 @@ impl Call for Ticks {
         !lock(&self.state).indexes.is_empty()
     }
 
-    fn home(&self) -> HomeId {
-        HomeId::NONE
+    fn pool_id(&self) -> PoolId {
+        PoolId::NONE
     }
 
     fn site(&self) -> CallSite {
@@ -178,7 +179,7 @@ impl Call for Ticks {
         false
     }
 
-    fn run(self: Arc<Self>, _runner: &dyn Runner) -> bool {
+    fn run(self: Arc<Self>, _runner: &dyn Observer) -> bool {
         false
     }
 
@@ -186,7 +187,7 @@ impl Call for Ticks {
         false
     }
 
-    fn survey(&self, _help: Option<&Arc<Help>>, _needs: &mut Vec<Arc<dyn Call>>) -> Survey {
+    fn survey(&self, _help: Option<&Arc<Agenda>>, _needs: &mut Vec<Arc<dyn Call>>) -> Survey {
         Survey::Underway
     }
 

@@ -2,34 +2,32 @@
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
-use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::task::Waker;
-use std::time::Duration;
 
-use crate::context;
-use crate::context::Call;
-use crate::context::Help;
-use crate::context::Home;
-use crate::context::HomeId;
-use crate::context::Next;
-use crate::context::Runner;
-use crate::context::Survey;
-use crate::context::Waiter;
-use crate::context::lock;
+use crate::call_site::CallSite;
 use crate::error::Panic;
 use crate::error::TaskError;
-use crate::error::discard;
-use crate::site::CallSite;
+use crate::graph::agenda::Agenda;
+use crate::graph::notify;
+use crate::graph::registry;
+use crate::graph::traits::Call;
+use crate::graph::traits::Dependant;
+use crate::graph::traits::Observer;
+use crate::graph::traits::PoolId;
+use crate::graph::traits::Scheduler;
+use crate::graph::traits::Survey;
+use crate::graph::traits::Waiter;
+use crate::graph::waiters::Lend;
+use crate::graph::waiters::Look;
+use crate::graph::waiters::WaiterKind;
+use crate::graph::waiters::Waiters;
+use crate::panics::discard;
+use crate::panics::lock;
 use crate::sync::AtomicBool;
-use crate::sync::Instant;
 use crate::sync::Mutex;
 use crate::sync::MutexGuard;
-use crate::sync::hint;
-use crate::sync::thread;
-use crate::sync::turns;
 
 // Implementation
 //
@@ -38,7 +36,7 @@ use crate::sync::turns;
 // (body, result, waker) and drops, calls or wakes it after unlocking.
 
 /// What a call runs, and with which arguments.
-pub(crate) trait Body: Send + 'static {
+pub(crate) trait Work: Send + 'static {
     type Output: Send + 'static;
 
     /// Runs the user's function. All arguments are there.
@@ -69,7 +67,7 @@ pub(crate) trait Body: Send + 'static {
 /// The way of a call to the pool that it runs on.
 #[derive(Clone)]
 pub(crate) struct Route {
-    pub(crate) home: Arc<dyn Home>,
+    pub(crate) home: Arc<dyn Scheduler>,
     /// It was made by a call of that pool.
     pub(crate) inside: bool,
     /// If it can start at once, a full queue may hold up its caller. What follows another call never blocks.
@@ -77,9 +75,9 @@ pub(crate) struct Route {
 }
 
 /// The body of a promise, which has none.
-pub(crate) struct NoBody<T>(std::convert::Infallible, std::marker::PhantomData<fn() -> T>);
+pub(crate) struct NoWork<T>(std::convert::Infallible, std::marker::PhantomData<fn() -> T>);
 
-impl<T: Send + 'static> Body for NoBody<T> {
+impl<T: Send + 'static> Work for NoWork<T> {
     type Output = T;
 
     fn run(self) -> T {
@@ -92,7 +90,7 @@ impl<T: Send + 'static> Body for NoBody<T> {
 }
 
 /// The life of a call, from the top down.
-pub(crate) enum State<B: Body> {
+pub(crate) enum State<B: Work> {
     /// Arguments are missing. Whoever brings the last one moves on; `lose` may end it.
     Waiting(B),
     /// In the queue of its pool, all arguments there. Whoever takes the body runs it; `lose` may end it.
@@ -107,85 +105,29 @@ pub(crate) enum State<B: Body> {
     Taken,
 }
 
-struct Core<B: Body> {
+struct Core<B: Work> {
     state: State<B>,
     waiters: Waiters<B::Output>,
 }
 
 /// One call. In the `Arc` with its counts: 80 bytes for a `fn() -> u64`.
-pub(crate) struct Node<B: Body> {
+pub(crate) struct Node<B: Work> {
     done: AtomicBool,
     /// Somebody has a handle. Written and read under the lock.
     wanted: AtomicBool,
-    home: HomeId,
+    home: PoolId,
     site: CallSite,
     core: Mutex<Core<B>>,
 }
 
-/// Those who wait for the end of a call; most have one at most.
-#[derive(Default)]
-enum Waiters<T> {
-    #[default]
-    None,
-    One(Kind<T>),
-    #[expect(clippy::box_collection, reason = "a `Vec` in here would make every call 8 bytes larger")]
-    Many(Box<Vec<Kind<T>>>),
-}
-
-enum Kind<T> {
-    Plain(Waiter),
-    /// Clones the result. Served before anybody can take it.
-    Lend(Arc<dyn Lend<T>>),
-}
-
-/// Looks at a result, or at the loss of it.
-pub(crate) type Look<'a, T> = dyn FnMut(Result<&T, &TaskError>) + 'a;
-
-/// Takes a clone of a result, on the thread that ends the call, or at once if it has ended. Must not panic.
-pub(crate) trait Lend<T>: Send + Sync {
-    fn lend(self: Arc<Self>, outcome: Result<&T, &TaskError>);
-}
-
-impl<T> Waiters<T> {
-    fn push(&mut self, waiter: Kind<T>) {
-        *self = match std::mem::take(self) {
-            Self::None => Self::One(waiter),
-            Self::One(first) => Self::Many(Box::new(vec![first, waiter])),
-            Self::Many(mut all) => {
-                all.push(waiter);
-                Self::Many(all)
-            }
-        };
-    }
-
-    /// Takes out those that `which` finds.
-    fn extract(&mut self, which: impl Fn(&Kind<T>) -> bool) -> Vec<Kind<T>> {
-        match self {
-            Self::None => Vec::new(),
-            Self::One(waiter) if !which(waiter) => Vec::new(),
-            Self::One(_) => std::mem::take(self).into_iter().collect(),
-            Self::Many(all) => all.extract_if(.., |waiter| which(waiter)).collect(),
-        }
-    }
-
-    fn into_iter(self) -> impl Iterator<Item = Kind<T>> {
-        let (one, many) = match self {
-            Self::None => (None, None),
-            Self::One(waiter) => (Some(waiter), None),
-            Self::Many(all) => (None, Some(all)),
-        };
-        one.into_iter().chain(many.into_iter().flat_map(|all| *all))
-    }
-}
-
-impl<B: Body> Node<B> {
-    pub(crate) fn new(state: State<B>, done: bool, home: HomeId, site: CallSite) -> Arc<Self> {
+impl<B: Work> Node<B> {
+    pub(crate) fn new(state: State<B>, done: bool, home: PoolId, site: CallSite) -> Arc<Self> {
         let core = Mutex::new(Core { state, waiters: Waiters::None });
         Arc::new(Self { done: AtomicBool::new(done), wanted: AtomicBool::new(true), home, site, core })
     }
 
     /// A call with all its arguments, for the queue of `home`.
-    pub(crate) fn queued(body: B, home: HomeId, site: CallSite) -> Arc<Self> {
+    pub(crate) fn queued(body: B, home: PoolId, site: CallSite) -> Arc<Self> {
         Self::new(State::Queued(body), false, home, site)
     }
 
@@ -193,9 +135,9 @@ impl<B: Body> Node<B> {
     /// Locks go from a call to those that it needs, which are older, and never back.
     pub(crate) fn waiting(
         body: B,
-        home: HomeId,
+        home: PoolId,
         site: CallSite,
-        listen: impl FnOnce(&mut B, Arc<dyn Next>),
+        listen: impl FnOnce(&mut B, Arc<dyn Dependant>),
     ) -> Arc<Self> {
         let node = Self::new(State::Waiting(body), false, home, site);
         if let State::Waiting(body) = &mut node.lock().state {
@@ -227,16 +169,16 @@ impl<B: Body> Node<B> {
             return;
         };
         core.state = State::Queued(body);
-        let helps = core.waiters.extract(|waiter| matches!(waiter, Kind::Plain(Waiter::Help(_))));
+        let agendas = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Agenda(_))));
         drop(core);
         let call: Arc<dyn Call> = self.clone();
         // Before it is queued: a place goes to the worker that waits for it rather than to a thread that happens to find it.
-        for help in helps {
-            if let Kind::Plain(Waiter::Help(help)) = help {
-                help.push(call.clone());
+        for agenda in agendas {
+            if let WaiterKind::Plain(Waiter::Agenda(agenda)) = agenda {
+                agenda.push(call.clone());
             }
         }
-        route.home.admit(call, route.inside, route.bounded && at_call);
+        route.home.schedule(call, route.inside, route.bounded && at_call);
     }
 
     /// The end of the call, by the one who took its body or holds its promise.
@@ -263,16 +205,16 @@ impl<B: Body> Node<B> {
         let mut tasks = Vec::new();
         for waiter in waiters.into_iter() {
             match waiter {
-                Kind::Plain(Waiter::Task(_)) => tasks.push(waiter),
-                Kind::Plain(waiter) => waiter.fire(),
-                Kind::Lend(_) => {}
+                WaiterKind::Plain(Waiter::Task(_)) => tasks.push(waiter),
+                WaiterKind::Plain(waiter) => waiter.fire(),
+                WaiterKind::Lend(_) => {}
             }
         }
         if lent {
-            context::flush();
+            notify::flush();
         }
         for task in tasks {
-            if let Kind::Plain(waiter) = task {
+            if let WaiterKind::Plain(waiter) = task {
                 waiter.fire();
             }
         }
@@ -288,11 +230,11 @@ impl<B: Body> Node<B> {
         let failed = outcome.is_err();
         let State::Done(outcome) = std::mem::replace(&mut core.state, State::Lent(failed)) else { return false };
         drop(core);
-        context::hold(|| look(outcome.as_ref()));
+        notify::hold(|| look(outcome.as_ref()));
         let (mut core, _) = self.serve_lends(self.lock(), &outcome);
         core.state = State::Done(outcome);
         drop(core);
-        context::flush();
+        notify::flush();
         true
     }
 
@@ -305,15 +247,15 @@ impl<B: Body> Node<B> {
     ) -> (MutexGuard<'a, Core<B>>, bool) {
         let mut lent = false;
         loop {
-            let lends = core.waiters.extract(|waiter| matches!(waiter, Kind::Lend(_)));
+            let lends = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Lend(_)));
             if lends.is_empty() {
                 return (core, lent);
             }
             lent = true;
             drop(core);
-            context::hold(|| {
+            notify::hold(|| {
                 for lend in lends {
-                    if let Kind::Lend(lend) = lend {
+                    if let WaiterKind::Lend(lend) = lend {
                         lend.lend(outcome.as_ref());
                     }
                 }
@@ -323,12 +265,12 @@ impl<B: Body> Node<B> {
     }
 }
 
-impl<B: Body> Call for Node<B> {
+impl<B: Work> Call for Node<B> {
     fn is_done(&self) -> bool {
         self.done.load(Ordering::Acquire)
     }
 
-    fn home(&self) -> HomeId {
+    fn pool_id(&self) -> PoolId {
         self.home
     }
 
@@ -340,16 +282,16 @@ impl<B: Body> Call for Node<B> {
         matches!(self.lock().state, State::Queued(_))
     }
 
-    fn run(self: Arc<Self>, runner: &dyn Runner) -> bool {
+    fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
         let mut core = self.lock();
         if !matches!(core.state, State::Queued(_)) {
             return false;
         }
         let State::Queued(body) = std::mem::replace(&mut core.state, State::Running) else { return false };
         drop(core);
-        runner.began();
+        observer.began();
         let result = catch_unwind(AssertUnwindSafe(|| body.run()));
-        runner.ended(result.is_err());
+        observer.ended(result.is_err());
         self.complete(result.map_err(|payload| TaskError::Panicked(Panic::new(self.site, payload))));
         true
     }
@@ -365,21 +307,21 @@ impl<B: Body> Call for Node<B> {
         // One that runs no user code is no call of the pool that what follows it runs on.
         let counts = queued || matches!(&unrun, State::Waiting(body) if body.route().is_some());
         discard(unrun);
-        if counts && let Some(home) = context::find_home(self.home) {
-            home.withdrawn(queued, matches!(error, TaskError::Cancelled));
+        if counts && let Some(home) = registry::find(self.home) {
+            home.unscheduled(queued, matches!(error, TaskError::Cancelled));
         }
         self.complete(Err(error));
         true
     }
 
-    fn survey(&self, help: Option<&Arc<Help>>, needs: &mut Vec<Arc<dyn Call>>) -> Survey {
+    fn survey(&self, agenda: Option<&Arc<Agenda>>, needs: &mut Vec<Arc<dyn Call>>) -> Survey {
         let mut core = self.lock();
         match &core.state {
             State::Queued(_) => Survey::Queued,
             State::Waiting(body) => {
                 body.needs(needs);
-                if let Some(help) = help {
-                    core.waiters.push(Kind::Plain(Waiter::Help(help.clone())));
+                if let Some(agenda) = agenda {
+                    core.waiters.push(WaiterKind::Plain(Waiter::Agenda(agenda.clone())));
                 }
                 Survey::Waiting
             }
@@ -392,29 +334,29 @@ impl<B: Body> Call for Node<B> {
         if self.is_done() {
             return Some(waiter);
         }
-        core.waiters.push(Kind::Plain(waiter));
+        core.waiters.push(WaiterKind::Plain(waiter));
         None
     }
 
     fn delist(&self, which: &dyn Fn(&Waiter) -> bool) {
-        let gone = self.lock().waiters.extract(|waiter| matches!(waiter, Kind::Plain(waiter) if which(waiter)));
+        let gone = self.lock().waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(waiter) if which(waiter)));
         drop(gone);
     }
 }
 
-impl<B: Body> Next for Node<B> {
+impl<B: Work> Dependant for Node<B> {
     fn arrived(self: Arc<Self>, _index: u32) {
         self.advance(false);
     }
 }
 
 /// A call, as the owner of its handle sees it.
-pub(crate) trait Val<T>: Call {
+pub(crate) trait Slot<T>: Call {
     /// The result of a call that has ended.
     fn take(self: Arc<Self>) -> Result<T, TaskError>;
 
     /// Nobody wants the result any more.
-    fn forsake(&self);
+    fn abandon_result(&self);
 
     /// Whether the call has ended without a value.
     fn has_failed(&self) -> bool;
@@ -429,7 +371,7 @@ pub(crate) trait Val<T>: Call {
     fn lend_now(&self, look: &mut Look<'_, T>) -> bool;
 }
 
-impl<B: Body> Val<B::Output> for Node<B> {
+impl<B: Work> Slot<B::Output> for Node<B> {
     fn take(self: Arc<Self>) -> Result<B::Output, TaskError> {
         // The worker is through with most calls by then: the lock and a count are saved.
         let state = match Arc::try_unwrap(self) {
@@ -440,11 +382,11 @@ impl<B: Body> Val<B::Output> for Node<B> {
         outcome
     }
 
-    fn forsake(&self) {
+    fn abandon_result(&self) {
         let mut core = self.lock();
         self.wanted.store(false, Ordering::Relaxed);
         // The task that polled this handle is not to be woken, nor kept, for a result that it will not see.
-        let tasks = core.waiters.extract(|waiter| matches!(waiter, Kind::Plain(Waiter::Task(_))));
+        let tasks = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Task(_))));
         let result = match &core.state {
             State::Done(_) => Some(std::mem::replace(&mut core.state, State::Taken)),
             _ => None,
@@ -466,7 +408,7 @@ impl<B: Body> Val<B::Output> for Node<B> {
 
     fn lend(&self, lend: Arc<dyn Lend<B::Output>>) {
         let mut core = self.lock();
-        core.waiters.push(Kind::Lend(lend));
+        core.waiters.push(WaiterKind::Lend(lend));
         // Whoever ends the call, or has the result out, serves the new one too.
         self.lend_out(core, &mut |_| {});
     }
@@ -474,72 +416,4 @@ impl<B: Body> Val<B::Output> for Node<B> {
     fn lend_now(&self, look: &mut Look<'_, B::Output>) -> bool {
         self.lend_out(self.lock(), look)
     }
-}
-
-/// Waits for the end of a call: `false` when the deadline came first, an error when it cannot end.
-pub(crate) fn block(
-    call: &Arc<dyn Call>,
-    deadline: Option<Instant>,
-    help: Option<&Arc<Help>>,
-) -> Result<bool, TaskError> {
-    if call.is_done() {
-        return Ok(true);
-    }
-    context::drain();
-    match context::here() {
-        Some(here) => here.wait(call, deadline, help),
-        None => Ok(park(&**call, deadline)),
-    }
-}
-
-/// How often a waiter looks before it parks. Waking a thread costs microseconds, and many a call ends in less: a lone call
-/// and `get` is several times cheaper for it, and a longer spin only burns what the worker could use.
-const SPINS: u32 = turns(64);
-
-fn park(call: &dyn Call, deadline: Option<Instant>) -> bool {
-    for _ in 0..SPINS {
-        if call.is_done() {
-            return true;
-        }
-        hint::spin_loop();
-    }
-    let thread = thread::current();
-    let id = thread.id();
-    if call.enlist(Waiter::Thread(thread)).is_some() {
-        return true;
-    }
-    while !call.is_done() {
-        match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-            None => thread::park(),
-            Some(left) if left.is_zero() => {
-                call.delist(&|waiter| matches!(waiter, Waiter::Thread(thread) if thread.id() == id));
-                return call.is_done();
-            }
-            Some(left) => thread::park_timeout(left),
-        }
-    }
-    true
-}
-
-/// The deadline of a wait of that length; `None` for one that no clock reaches.
-pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
-    Instant::now().checked_add(timeout)
-}
-
-/// Ends `get` and its like for a call without a value: the payload of its panic, or a panic that names the call.
-#[track_caller]
-pub(crate) fn raise(error: &TaskError, site: CallSite) -> ! {
-    if let TaskError::Panicked(panic) = error.root()
-        && let Some(payload) = panic.take_payload()
-    {
-        resume_unwind(payload);
-    }
-    panic!("{}", error.told_by(site));
-}
-
-/// Has `waker` woken at the end of the call, instead of the one before: whether it has ended already. Only the owner of the
-/// handle polls, so there is one waker at most.
-pub(crate) fn watch(call: &dyn Call, waker: &Waker) -> bool {
-    call.delist(&|waiter| matches!(waiter, Waiter::Task(_)));
-    call.enlist(Waiter::Task(waker.clone())).is_some()
 }

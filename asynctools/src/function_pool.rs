@@ -3,14 +3,13 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use crate::limits::How;
-use crate::limits::OnFull;
 use crate::pool::Pool;
-use crate::pool::named;
 use crate::sync::OnceLock;
+use crate::workers::config::Config;
+use crate::workers::config::OnFull;
 
 /// The pool of one annotated function, for expansions: made at the first call.
-pub struct OwnPool {
+pub struct FunctionPool {
     name: &'static str,
     workers: fn() -> usize,
     queue: Option<fn() -> usize>,
@@ -18,7 +17,7 @@ pub struct OwnPool {
     pool: OnceLock<Pool>,
 }
 
-impl OwnPool {
+impl FunctionPool {
     /// The pool of the function `name`.
     #[must_use]
     pub const fn new(name: &'static str, workers: fn() -> usize) -> Self {
@@ -56,7 +55,7 @@ impl OwnPool {
         assert!(queue != Some(0), "`{name}`: `queue` is 0, and no call could ever wait");
         self.pool.get_or_init(|| {
             let bound = queue.map(|queue| (queue, self.on_full));
-            Pool { workers, how: Some(How { bound, ..named(name) }), crew: OnceLock::new() }
+            Pool { workers, how: Some(Config { bound, ..Config::named(name) }), inner: OnceLock::new() }
         })
     }
 }
@@ -71,7 +70,7 @@ struct Evaluation;
 
 impl Evaluation {
     #[track_caller]
-    fn of<R>(pool: &'static OwnPool, evaluate: impl FnOnce() -> R) -> R {
+    fn of<R>(pool: &'static FunctionPool, evaluate: impl FnOnce() -> R) -> R {
         let address = std::ptr::from_ref(pool).addr();
         let again = EVALUATED.with_borrow(|open| open.contains(&address));
         assert!(!again, "`{}`: the expression for its workers calls the function itself", pool.name);
@@ -87,8 +86,8 @@ impl Drop for Evaluation {
     }
 }
 
-impl fmt::Debug for OwnPool {
+impl fmt::Debug for FunctionPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnPool").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("FunctionPool").field("name", &self.name).finish_non_exhaustive()
     }
 }

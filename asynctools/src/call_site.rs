@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::sync::OnceLock;
+
+use crate::sync::OnceLock;
 
 /// What an expansion says of the function that it rewrote.
 #[derive(Debug)]

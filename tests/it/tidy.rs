@@ -45,7 +45,21 @@ const RUNTIME: &[&str] = &[
 
 /// Those of the macros.
 const MACROS: &[&str] = &[
-    "error", "values", "args", "walk", "model", "attrs", "valid", "plan", "head", "work", "expand", "fallback", "fuzz",
+    "error",
+    "option_value",
+    "options",
+    "type_walk",
+    "item",
+    "kept_attributes",
+    "valid",
+    "plan",
+    "signature",
+    "body_call",
+    "expand",
+    "fallback",
+    "random_tokens",
+    "corpus",
+    "fuzz",
 ];
 
 const CRATES: [(&str, &[&str]); 2] = [("asynctools", RUNTIME), ("asynctools-macros", MACROS)];

@@ -1,4 +1,4 @@
-//! Which attributes of the function stay on the rewritten one, and which go with its body.
+//! Which attributes of the function stay on the rewritten function, and which go with the body.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -6,46 +6,46 @@ use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Ident, Meta, MetaList, Token};
 
-use crate::model::Function;
+use crate::item::AnnotatedFunction;
 
-/// Lints of an item as its users see it; the rewritten function stands for the original there, so they are its own.
+/// Lints about an item as its users see it. Users see the rewritten function, so these lints belong there.
 const LINTS_OF_THE_ITEM: [&str; 3] = ["dead_code", "missing_docs", "unreachable_pub"];
 
-/// Where the body went.
+/// The place of the function with the user's body.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Home {
-    /// Into the rewritten function, whose lint levels hold for it.
+pub(crate) enum BodyPlace {
+    /// Inside of the rewritten function, whose lint levels apply to the body.
     Inside,
-    /// Beside it, under a name of ours.
+    /// Beside the rewritten function, under a name of the macro's.
     Hidden,
-    /// Beside it, under the name that `sync` gives.
+    /// Beside the rewritten function, under the name that `sync` gives.
     Kept,
 }
 
-/// What the rewritten function carries.
-pub(crate) fn of_the_call(function: &Function, home: Home) -> Vec<Attribute> {
+/// Returns the attributes of the rewritten function.
+pub(crate) fn of_the_call(function: &AnnotatedFunction, body_place: BodyPlace) -> Vec<Attribute> {
     let stays = function.attrs.iter().filter(|attr| is_doc(attr) || is_of_both(attr) || is_level(attr));
-    let half = if home == Home::Inside { None } else { Some(true) };
+    let half = if body_place == BodyPlace::Inside { Half::Both } else { Half::Call };
     stays.flat_map(|attr| halved(attr, half)).collect()
 }
 
-/// What the function that has the body carries.
-pub(crate) fn of_the_body(function: &Function, home: Home) -> Vec<Attribute> {
-    let goes = function.attrs.iter().filter(|attr| match home {
-        Home::Inside => !is_doc(attr) && !is_of_both(attr) && !is_level(attr),
-        Home::Hidden => !is_doc(attr) && !attr.path().is_ident("deprecated"),
-        Home::Kept => true,
+/// Returns the attributes of the function with the body.
+pub(crate) fn of_the_body(function: &AnnotatedFunction, body_place: BodyPlace) -> Vec<Attribute> {
+    let goes = function.attrs.iter().filter(|attr| match body_place {
+        BodyPlace::Inside => !is_doc(attr) && !is_of_both(attr) && !is_level(attr),
+        BodyPlace::Hidden => !is_doc(attr) && !attr.path().is_ident("deprecated"),
+        BodyPlace::Kept => true,
     });
-    goes.filter(|attr| !exports(attr)).flat_map(|attr| halved(attr, Some(false))).collect()
+    goes.filter(|attr| !exports(attr)).flat_map(|attr| halved(attr, Half::Body)).collect()
 }
 
-/// Whether the function's own attributes set the level of this lint.
-pub(crate) fn sets_level(function: &Function, lint: &str) -> bool {
+/// Returns whether an attribute of the function sets the level of this lint.
+pub(crate) fn sets_level(function: &AnnotatedFunction, lint: &str) -> bool {
     let levels = function.attrs.iter().filter(|attr| is_level(attr));
     levels.filter_map(lints).flatten().any(|named| spelled(&named) == lint)
 }
 
-/// Whether the attribute makes a symbol that other languages link to.
+/// Returns whether the attribute exports a symbol to other languages.
 pub(crate) fn exports(attr: &Attribute) -> bool {
     let word = match &attr.meta {
         Meta::List(list) if list.path.is_ident("unsafe") => {
@@ -56,7 +56,7 @@ pub(crate) fn exports(attr: &Attribute) -> bool {
     matches!(word.as_deref(), Some("no_mangle" | "export_name"))
 }
 
-pub(crate) fn is_deprecated(function: &Function) -> bool {
+pub(crate) fn is_deprecated(function: &AnnotatedFunction) -> bool {
     function.attrs.iter().any(|attr| attr.path().is_ident("deprecated"))
 }
 
@@ -72,15 +72,23 @@ fn is_level(attr: &Attribute) -> bool {
     ["allow", "warn", "deny", "forbid", "expect"].iter().any(|level| attr.path().is_ident(level))
 }
 
-/// An `expect` on two functions would be unfulfilled on one of them: each lint stays expected on the half where it fires, and
-/// is allowed on the other. `half` says which half this is: `true` for the rewritten function, `None` for both in one.
-fn halved(attr: &Attribute, half: Option<bool>) -> Vec<Attribute> {
-    let (Some(of_the_call), Some(named)) = (half, lints(attr).filter(|_| attr.path().is_ident("expect"))) else {
-        return vec![attr.clone()];
-    };
+/// The function of an expansion that carries an attribute.
+#[derive(Clone, Copy, PartialEq)]
+enum Half {
+    Call,
+    Body,
+    /// The call, with the body inside.
+    Both,
+}
+
+/// Returns the attribute for one half. An `expect` on two functions would be unfulfilled on one of them: each lint
+/// stays expected on the half that it is about, and is allowed on the other.
+fn halved(attr: &Attribute, half: Half) -> Vec<Attribute> {
+    let named = lints(attr).filter(|_| half != Half::Both && attr.path().is_ident("expect"));
+    let Some(named) = named else { return vec![attr.clone()] };
     let (reason, named): (Vec<_>, Vec<_>) = named.into_iter().partition(|meta| meta.path().is_ident("reason"));
     let (here, there): (Vec<_>, Vec<_>) =
-        named.into_iter().partition(|lint| LINTS_OF_THE_ITEM.contains(&spelled(lint).as_str()) == of_the_call);
+        named.into_iter().partition(|lint| LINTS_OF_THE_ITEM.contains(&spelled(lint).as_str()) == (half == Half::Call));
     let level = |name: &str, lints: Vec<Meta>| {
         let Meta::List(list) = &attr.meta else { return None };
         let path = Ident::new(name, attr.path().get_ident()?.span()).into();
@@ -91,7 +99,7 @@ fn halved(attr: &Attribute, half: Option<bool>) -> Vec<Attribute> {
     level("expect", here).into_iter().chain(level("allow", there)).collect()
 }
 
-/// What stands in the parentheses of a lint level.
+/// Returns the lints in the parentheses of a lint level.
 fn lints(attr: &Attribute) -> Option<Vec<Meta>> {
     let Meta::List(list) = &attr.meta else { return None };
     let named = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(list.tokens.clone());

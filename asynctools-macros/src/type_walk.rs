@@ -1,4 +1,4 @@
-//! The one walk over a written type: it meets every lifetime that makes the type borrow, and every `impl Trait`.
+//! The walk over a written type: it visits every lifetime that makes the type a borrow, and every `impl Trait`.
 
 use syn::punctuated::Punctuated;
 use syn::token::Paren;
@@ -7,53 +7,62 @@ use syn::{
     PathArguments, PredicateType, QSelf, ReturnType, Token, Type, TypeParamBound, TypeParen, TypeReference,
 };
 
-/// What the walk stops at. `Fn(&str)`, `fn(&str)`, `for<'a>` and `'static` do not borrow.
-pub(crate) enum Part<'t> {
+/// A part of a type that the walk visits. `Fn(&str)`, `fn(&str)`, `for<'a>` and `'static` do not borrow.
+pub(crate) enum TypePart<'t> {
     /// A `&` without a lifetime.
     Elided(&'t mut TypeReference),
     /// A lifetime that is not `'static`.
     Named(&'t mut Lifetime),
-    /// A `Type::ImplTrait`; its bounds come next, unless it is replaced.
+    /// A `Type::ImplTrait`. The walk visits its bounds next, unless the visitor replaces the type.
     Impl(&'t mut Type),
+}
+
+/// The meaning of an elided lifetime.
+#[derive(Clone, Copy, PartialEq)]
+enum Elided {
+    /// The type borrows.
+    Borrows,
+    /// The lifetime belongs to the `Fn(..)` or `fn(..)` around.
+    IsOfTheFn,
 }
 
 type Bounds = Punctuated<TypeParamBound, Token![+]>;
 
-pub(crate) fn walk_type(ty: &mut Type, visit: &mut dyn FnMut(Part<'_>)) {
-    Walk { visit, bound: Vec::new(), in_fn: false }.ty(ty);
+pub(crate) fn walk_type(ty: &mut Type, visit: &mut dyn FnMut(TypePart<'_>)) {
+    Walk { visit, bound: Vec::new(), elided: Elided::Borrows }.ty(ty);
 }
 
-pub(crate) fn walk_bounds(bounds: &mut Bounds, visit: &mut dyn FnMut(Part<'_>)) {
-    Walk { visit, bound: Vec::new(), in_fn: false }.bounds(bounds);
+pub(crate) fn walk_bounds(bounds: &mut Bounds, visit: &mut dyn FnMut(TypePart<'_>)) {
+    Walk { visit, bound: Vec::new(), elided: Elided::Borrows }.bounds(bounds);
 }
 
-pub(crate) fn walk_predicate(predicate: &mut PredicateType, visit: &mut dyn FnMut(Part<'_>)) {
+pub(crate) fn walk_predicate(predicate: &mut PredicateType, visit: &mut dyn FnMut(TypePart<'_>)) {
     let lifetimes = predicate.lifetimes.clone();
-    Walk { visit, bound: Vec::new(), in_fn: false }.within(lifetimes.as_ref(), false, |walk| {
+    Walk { visit, bound: Vec::new(), elided: Elided::Borrows }.within(lifetimes.as_ref(), Elided::Borrows, |walk| {
         walk.ty(&mut predicate.bounded_ty);
         walk.bounds(&mut predicate.bounds);
     });
 }
 
 struct Walk<'v> {
-    visit: &'v mut dyn FnMut(Part<'_>),
-    /// The lifetimes of the `for<..>` around the place.
+    visit: &'v mut dyn FnMut(TypePart<'_>),
+    /// The lifetimes of the `for<..>`s around the visited part.
     bound: Vec<Lifetime>,
-    /// Whether the place is in the signature of an `Fn(..)` or `fn(..)`, where an elided lifetime is its own.
-    in_fn: bool,
+    elided: Elided,
 }
 
 impl Walk<'_> {
     fn ty(&mut self, ty: &mut Type) {
         if let Type::ImplTrait(_) = ty {
-            (self.visit)(Part::Impl(ty));
+            (self.visit)(TypePart::Impl(ty));
         }
         match ty {
             Type::Array(array) => self.ty(&mut array.elem),
             Type::Group(group) => self.ty(&mut group.elem),
             Type::Paren(paren) => {
                 self.ty(&mut paren.elem);
-                // What a visitor put there needs none, and rustc would say so at the user's type.
+                // A tuple that the visitor put there needs no parentheses, and rustc would warn of them at the user's
+                // type.
                 if let Type::Tuple(_) = &*paren.elem {
                     *ty = (*paren.elem).clone();
                 }
@@ -70,20 +79,20 @@ impl Walk<'_> {
             Type::Reference(reference) => {
                 match &mut reference.lifetime {
                     Some(lifetime) => self.lifetime(lifetime),
-                    None if self.in_fn => {}
-                    None => (self.visit)(Part::Elided(reference)),
+                    None if self.elided == Elided::IsOfTheFn => {}
+                    None => (self.visit)(TypePart::Elided(reference)),
                 }
                 self.ty(&mut reference.elem);
                 parenthesize(&mut reference.elem);
             }
             Type::BareFn(function) => {
                 let lifetimes = function.lifetimes.clone();
-                self.within(lifetimes.as_ref(), true, |walk| {
+                self.within(lifetimes.as_ref(), Elided::IsOfTheFn, |walk| {
                     function.inputs.iter_mut().for_each(|input| walk.ty(&mut input.ty));
                     walk.output(&mut function.output);
                 });
             }
-            // What a macro or a future syntax says, nobody knows before rustc.
+            // Only rustc knows the meaning of a macro or of a future syntax.
             _ => {}
         }
     }
@@ -94,7 +103,7 @@ impl Walk<'_> {
                 TypeParamBound::Lifetime(lifetime) => self.lifetime(lifetime),
                 TypeParamBound::Trait(bound) => {
                     let lifetimes = bound.lifetimes.clone();
-                    self.within(lifetimes.as_ref(), self.in_fn, |walk| {
+                    self.within(lifetimes.as_ref(), self.elided, |walk| {
                         walk.path(None, &mut bound.path);
                     });
                 }
@@ -118,7 +127,7 @@ impl Walk<'_> {
             match &mut segment.arguments {
                 PathArguments::None => {}
                 PathArguments::AngleBracketed(arguments) => self.arguments(arguments),
-                PathArguments::Parenthesized(signature) => self.within(None, true, |walk| {
+                PathArguments::Parenthesized(signature) => self.within(None, Elided::IsOfTheFn, |walk| {
                     signature.inputs.iter_mut().for_each(|ty| walk.ty(ty));
                     walk.output(&mut signature.output);
                 }),
@@ -148,28 +157,28 @@ impl Walk<'_> {
     }
 
     fn lifetime(&mut self, lifetime: &mut Lifetime) {
-        let own = self.bound.contains(lifetime) || (self.in_fn && lifetime.ident == "_");
+        let own = self.bound.contains(lifetime) || (self.elided == Elided::IsOfTheFn && lifetime.ident == "_");
         if !own && lifetime.ident != "static" {
-            (self.visit)(Part::Named(lifetime));
+            (self.visit)(TypePart::Named(lifetime));
         }
     }
 
-    /// Walks what stands under `for<lifetimes>`.
-    fn within(&mut self, lifetimes: Option<&BoundLifetimes>, in_fn: bool, walk: impl FnOnce(&mut Self)) {
-        let outside = (self.bound.len(), self.in_fn);
+    /// Walks a part under `for<lifetimes>`.
+    fn within(&mut self, lifetimes: Option<&BoundLifetimes>, elided: Elided, walk: impl FnOnce(&mut Self)) {
+        let outside = (self.bound.len(), self.elided);
         let params = lifetimes.into_iter().flat_map(|bound| &bound.lifetimes);
         self.bound.extend(params.filter_map(|param| match param {
             GenericParam::Lifetime(param) => Some(param.lifetime.clone()),
             _ => None,
         }));
-        self.in_fn = in_fn;
+        self.elided = elided;
         walk(self);
         self.bound.truncate(outside.0);
-        self.in_fn = outside.1;
+        self.elided = outside.1;
     }
 }
 
-/// `&impl A` can be read without parentheses, and with one bound more it cannot.
+/// Puts parentheses around `impl A + B`, which rustc does not read without them after a `&`.
 fn parenthesize(ty: &mut Type) {
     if let Type::ImplTrait(opaque) = ty
         && opaque.bounds.len() > 1

@@ -1,5 +1,5 @@
-//! What the attribute stands on, and questions about it. The body stays an unparsed stream of tokens: it is handed on as it
-//! was written, and nothing in it can be misread.
+//! The annotated item, and questions about it. The body stays an unparsed stream of tokens: the expansion contains each
+//! token of the user's, and the macro cannot misread any.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -11,51 +11,51 @@ use syn::{
     ReturnType, Signature, Type, TypeParamBound, TypeTuple, Visibility, WherePredicate,
 };
 
-use crate::walk::Part;
-use crate::walk::walk_type;
+use crate::type_walk::TypePart;
+use crate::type_walk::walk_type;
 
-pub(crate) enum Item {
-    Function(Box<Function>),
-    Other(Other),
+pub(crate) enum AnnotatedItem {
+    Function(Box<AnnotatedFunction>),
+    Other(OtherItem),
 }
 
-/// What is no function with a body.
-pub(crate) struct Other {
-    pub(crate) kind: Kind,
+/// An item that is no function with a body.
+pub(crate) struct OtherItem {
+    pub(crate) kind: OtherItemKind,
     pub(crate) tokens: TokenStream,
 }
 
-pub(crate) enum Kind {
-    /// An item, by the article and the noun that it goes by.
+pub(crate) enum OtherItemKind {
+    /// An item, with its article and noun.
     Named(&'static str),
     /// A function that a trait or a foreign block only declares.
     Bodiless,
-    /// A statement or an expression; rustc takes no attribute there, and has said so.
+    /// A statement or an expression. rustc allows no attribute there, and reports that itself.
     Code,
     /// A function that syn cannot read.
     Unread(Error),
 }
 
-pub(crate) struct Function {
+pub(crate) struct AnnotatedFunction {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
-    /// The braces and what is in them.
+    /// The braces with their tokens.
     pub(crate) body: Group,
     /// The parameters after the receiver.
     pub(crate) params: Vec<Param>,
-    /// Whether the function is known to stand in an `impl` block: it has a receiver, or says `Self`.
+    /// Whether tokens show that the function is in an `impl` block: a receiver, or the word `Self`.
     pub(crate) in_impl: bool,
 }
 
 pub(crate) struct Param {
     pub(crate) syntax: PatType,
-    pub(crate) form: Form,
+    pub(crate) passing: Passing,
     pub(crate) ends: Ends,
 }
 
-/// The first and the last token of a type: what rustc blames reaches from one of them to the other. Asked for once, since each
-/// question to the compiler takes longer than all that is ours.
+/// The span of a type and the span of its last token: rustc underlines from the start of an expression to its end. Each
+/// type has these computed once, because a question to the compiler takes longer than the rest of the macro.
 #[derive(Clone, Copy)]
 pub(crate) struct Ends {
     pub(crate) whole: Span,
@@ -71,49 +71,50 @@ impl Ends {
     }
 }
 
-/// How an argument reaches its parameter.
-pub(crate) enum Form {
+/// How a call takes the argument of a parameter.
+pub(crate) enum Passing {
     /// As `impl Arg<T>`.
-    Value,
-    /// As `impl ArgRef<B>`; this is the `B` of the `&B`.
-    Borrowed(Box<Type>),
-    /// As it is: an `impl Trait` or a closure cannot be inferred through another trait.
+    ByValue,
+    /// As `impl ArgRef<B>`, with the `B` of the `&B`.
+    ByReference(Box<Type>),
+    /// As a plain value: rustc cannot infer an `impl Trait` or a closure through another trait.
     Plain,
 }
 
-pub(crate) enum Receives {
+/// The form of `self` in the signature.
+pub(crate) enum ReceiverKind {
     Value,
     Reference,
     Box,
     Arc,
-    Mutable,
+    MutableReference,
     Other,
 }
 
-/// The error that the function can pass on from a call that it waits for.
-pub(crate) enum Failure {
+/// The error type of a call, which an argument that failed ends with its own error.
+pub(crate) enum ErrorType {
     Never,
     /// The `E` of a `Result<T, E>`.
     Named(Type),
-    /// Whatever this `Result` fails with; its `impl Trait`s are `()`, because they have no name elsewhere.
+    /// The error type of this `Result`. Its `impl Trait`s are replaced by `()`, because they have no name elsewhere.
     Projected(Type),
 }
 
-impl Item {
-    pub(crate) fn parse(tokens: TokenStream) -> Item {
-        match Function::parse.parse2(tokens.clone()) {
-            Ok(function) => Item::Function(Box::new(function)),
+impl AnnotatedItem {
+    pub(crate) fn parse(tokens: TokenStream) -> AnnotatedItem {
+        match AnnotatedFunction::parse.parse2(tokens.clone()) {
+            Ok(function) => AnnotatedItem::Function(Box::new(function)),
             Err(error) => {
-                let kind = Kind::of.parse2(tokens.clone()).ok().flatten();
-                Item::Other(Other { kind: kind.unwrap_or(Kind::Unread(error)), tokens })
+                let kind = OtherItemKind::of.parse2(tokens.clone()).ok().flatten();
+                AnnotatedItem::Other(OtherItem { kind: kind.unwrap_or(OtherItemKind::Unread(error)), tokens })
             }
         }
     }
 }
 
-impl Kind {
-    /// `None` is a function.
-    fn of(input: ParseStream<'_>) -> Result<Option<Kind>> {
+impl OtherItemKind {
+    /// Returns `None` for a function with a body.
+    fn of(input: ParseStream<'_>) -> Result<Option<OtherItemKind>> {
         input.call(Attribute::parse_outer)?;
         input.parse::<Visibility>()?;
         let tokens: TokenStream = input.parse()?;
@@ -126,30 +127,30 @@ impl Kind {
         let next = words.next().unwrap_or_default();
         let is_fn = word == "fn" || next == "fn" || words.next().is_some_and(|word| word == "fn");
         Ok(Some(match word.as_str() {
-            "const" if !is_fn => Kind::Named("a constant"),
-            "extern" if next == "crate" => Kind::Named("an `extern crate`"),
-            "extern" if !is_fn => Kind::Named("an `extern` block"),
-            "struct" => Kind::Named("a struct"),
-            "enum" => Kind::Named("an enum"),
-            "union" if next != "(" => Kind::Named("a union"),
-            "trait" => Kind::Named("a trait"),
-            "impl" => Kind::Named("an `impl` block"),
-            "mod" => Kind::Named("a module"),
-            "use" => Kind::Named("a `use`"),
-            "static" => Kind::Named("a static"),
-            "type" => Kind::Named("a type alias"),
-            "macro_rules" => Kind::Named("a macro"),
+            "const" if !is_fn => OtherItemKind::Named("a constant"),
+            "extern" if next == "crate" => OtherItemKind::Named("an `extern crate`"),
+            "extern" if !is_fn => OtherItemKind::Named("an `extern` block"),
+            "struct" => OtherItemKind::Named("a struct"),
+            "enum" => OtherItemKind::Named("an enum"),
+            "union" if next != "(" => OtherItemKind::Named("a union"),
+            "trait" => OtherItemKind::Named("a trait"),
+            "impl" => OtherItemKind::Named("an `impl` block"),
+            "mod" => OtherItemKind::Named("a module"),
+            "use" => OtherItemKind::Named("a `use`"),
+            "static" => OtherItemKind::Named("a static"),
+            "type" => OtherItemKind::Named("a type alias"),
+            "macro_rules" => OtherItemKind::Named("a macro"),
             "fn" | "const" | "extern" => match last {
-                Some(TokenTree::Punct(end)) if end.as_char() == ';' => Kind::Bodiless,
+                Some(TokenTree::Punct(end)) if end.as_char() == ';' => OtherItemKind::Bodiless,
                 _ => return Ok(None),
             },
-            _ => Kind::Code,
+            _ => OtherItemKind::Code,
         }))
     }
 }
 
-impl Function {
-    fn parse(input: ParseStream<'_>) -> Result<Function> {
+impl AnnotatedFunction {
+    fn parse(input: ParseStream<'_>) -> Result<AnnotatedFunction> {
         let attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let sig: Signature = input.parse()?;
@@ -160,29 +161,31 @@ impl Function {
             FnArg::Receiver(_) => None,
         });
         let params = typed.map(|param| Param {
-            form: Form::of(&param.ty, &closures),
+            passing: Passing::of(&param.ty, &closures),
             ends: Ends::of(&param.ty),
             syntax: param.clone(),
         });
         let params = params.collect();
-        let in_impl =
-            sig.receiver().is_some() || says_self(sig.to_token_stream(), false) || says_self(body.stream(), true);
-        Ok(Function { attrs, vis, sig, body, params, in_impl })
+        let in_impl = sig.receiver().is_some()
+            || says_self(sig.to_token_stream(), SearchedPart::Signature)
+            || says_self(body.stream(), SearchedPart::Body);
+        Ok(AnnotatedFunction { attrs, vis, sig, body, params, in_impl })
     }
 
     pub(crate) fn receiver(&self) -> Option<&Receiver> {
         self.sig.receiver()
     }
 
+    /// Returns whether a parameter is a reference.
     pub(crate) fn borrows(&self) -> bool {
-        self.params.iter().any(|param| matches!(param.form, Form::Borrowed(_)))
+        self.params.iter().any(|param| matches!(param.passing, Passing::ByReference(_)))
     }
 
     pub(crate) fn is_main(&self) -> bool {
         self.sig.ident == "main" && self.receiver().is_none()
     }
 
-    /// The written result, without the parentheses and groups around it.
+    /// Returns the written result type, without parentheses and invisible groups.
     pub(crate) fn output(&self) -> Option<&Type> {
         match &self.sig.output {
             ReturnType::Default => None,
@@ -190,12 +193,13 @@ impl Function {
         }
     }
 
-    pub(crate) fn failure(&self) -> Failure {
+    /// Returns the error type that the written result shows.
+    pub(crate) fn error_type(&self) -> ErrorType {
         let Some(Type::Path(path)) = self.output() else {
-            return Failure::Never;
+            return ErrorType::Never;
         };
         let Some(last) = path.path.segments.last().filter(|last| last.ident == "Result") else {
-            return Failure::Never;
+            return ErrorType::Never;
         };
         if let PathArguments::AngleBracketed(arguments) = &last.arguments {
             let mut types = arguments.args.iter().filter_map(|argument| match argument {
@@ -203,21 +207,21 @@ impl Function {
                 _ => None,
             });
             if let Some(error) = types.nth(1) {
-                // No other call can name this error, so none can pass one on to this function.
+                // No other call can name this error, so no argument can fail with it.
                 let nameless = says_impl(error);
-                return if nameless { Failure::Never } else { Failure::Named(error.clone()) };
+                return if nameless { ErrorType::Never } else { ErrorType::Named(error.clone()) };
             }
         }
         let mut result = Type::Path(path.clone());
         walk_type(&mut result, &mut |part| {
-            if let Part::Impl(ty) = part {
+            if let TypePart::Impl(ty) = part {
                 *ty = Type::Tuple(TypeTuple { paren_token: Paren::default(), elems: Punctuated::new() });
             }
         });
-        Failure::Projected(result)
+        ErrorType::Projected(result)
     }
 
-    /// The first input that is there on a condition only.
+    /// Returns the position of the first input under a `#[cfg]`.
     pub(crate) fn conditional_input(&self) -> Option<usize> {
         let attrs = self.sig.inputs.iter().map(|input| match input {
             FnArg::Receiver(receiver) => &receiver.attrs,
@@ -227,39 +231,39 @@ impl Function {
     }
 }
 
-impl Form {
-    fn of(ty: &Type, closures: &[&Ident]) -> Form {
+impl Passing {
+    fn of(ty: &Type, closures: &[&Ident]) -> Passing {
         match bare(ty) {
-            Type::Reference(reference) if reference.mutability.is_some() => Form::Plain,
+            Type::Reference(reference) if reference.mutability.is_some() => Passing::Plain,
             Type::Reference(reference) => match &reference.lifetime {
-                Some(lifetime) if lifetime.ident == "static" => Form::Value,
-                _ => Form::Borrowed(Box::new(bare(&reference.elem).clone())),
+                Some(lifetime) if lifetime.ident == "static" => Passing::ByValue,
+                _ => Passing::ByReference(Box::new(bare(&reference.elem).clone())),
             },
-            Type::BareFn(_) => Form::Plain,
-            Type::Path(path) if path.path.get_ident().is_some_and(|name| closures.contains(&name)) => Form::Plain,
-            ty if says_impl(ty) => Form::Plain,
-            _ => Form::Value,
+            Type::BareFn(_) => Passing::Plain,
+            Type::Path(path) if path.path.get_ident().is_some_and(|name| closures.contains(&name)) => Passing::Plain,
+            ty if says_impl(ty) => Passing::Plain,
+            _ => Passing::ByValue,
         }
     }
 }
 
-impl Receives {
-    pub(crate) fn of(receiver: &Receiver) -> Receives {
+impl ReceiverKind {
+    pub(crate) fn of(receiver: &Receiver) -> ReceiverKind {
         match bare(&receiver.ty) {
-            Type::Reference(reference) if reference.mutability.is_some() => Receives::Mutable,
-            Type::Reference(reference) if is_self(&reference.elem) => Receives::Reference,
+            Type::Reference(reference) if reference.mutability.is_some() => ReceiverKind::MutableReference,
+            Type::Reference(reference) if is_self(&reference.elem) => ReceiverKind::Reference,
             Type::Path(path) => match path.path.segments.last() {
-                _ if is_self(&receiver.ty) => Receives::Value,
-                Some(last) if last.ident == "Box" && holds_self(&last.arguments) => Receives::Box,
-                Some(last) if last.ident == "Arc" && holds_self(&last.arguments) => Receives::Arc,
-                _ => Receives::Other,
+                _ if is_self(&receiver.ty) => ReceiverKind::Value,
+                Some(last) if last.ident == "Box" && holds_self(&last.arguments) => ReceiverKind::Box,
+                Some(last) if last.ident == "Arc" && holds_self(&last.arguments) => ReceiverKind::Arc,
+                _ => ReceiverKind::Other,
             },
-            _ => Receives::Other,
+            _ => ReceiverKind::Other,
         }
     }
 }
 
-/// Without the parentheses and the invisible groups that a macro leaves around a fragment.
+/// Returns the type inside of parentheses and of the invisible groups that a macro puts around a fragment.
 pub(crate) fn bare(ty: &Type) -> &Type {
     match ty {
         Type::Paren(paren) => bare(&paren.elem),
@@ -268,9 +272,10 @@ pub(crate) fn bare(ty: &Type) -> &Type {
     }
 }
 
+/// Returns whether the type contains `impl Trait`.
 pub(crate) fn says_impl(ty: &Type) -> bool {
     let mut found = false;
-    walk_type(&mut ty.clone(), &mut |part| found |= matches!(part, Part::Impl(_)));
+    walk_type(&mut ty.clone(), &mut |part| found |= matches!(part, TypePart::Impl(_)));
     found
 }
 
@@ -287,7 +292,7 @@ fn holds_self(arguments: &PathArguments) -> bool {
     }
 }
 
-/// The type parameters bounded by a closure trait, where a closure is inferred from its parameter's bound.
+/// Returns the type parameters with a bound such as `Fn(..)`: rustc infers a closure from that bound.
 fn closure_params(sig: &Signature) -> Vec<&Ident> {
     let inline = sig.generics.params.iter().filter_map(|param| match param {
         GenericParam::Type(param) => Some((&param.ident, &param.bounds)),
@@ -311,7 +316,7 @@ fn is_closure_trait(bound: &TypeParamBound) -> bool {
         if matches!(last(&bound.path).as_deref(), Some("Fn" | "FnMut" | "FnOnce")))
 }
 
-/// The group of braces that a body is, out of the invisible groups that a macro leaves around a fragment.
+/// Returns the braces of a body, out of the invisible groups that a macro puts around a fragment.
 fn braces(token: TokenTree) -> Result<Group> {
     match token {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Ok(group),
@@ -322,12 +327,20 @@ fn braces(token: TokenTree) -> Result<Group> {
     }
 }
 
-/// Whether `Self` stands in the tokens. In a body, an item of its own has its own `Self`.
-fn says_self(tokens: TokenStream, in_body: bool) -> bool {
+/// The part of a function that is searched for `Self`.
+#[derive(Clone, Copy, PartialEq)]
+enum SearchedPart {
+    Signature,
+    /// A body can contain items, and `Self` in such an item is another type.
+    Body,
+}
+
+/// Returns whether the tokens contain the `Self` of the function.
+fn says_self(tokens: TokenStream, part: SearchedPart) -> bool {
     let mut in_item = false;
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(word) => match word.to_string().as_str() {
-            "impl" | "trait" | "struct" | "enum" if in_body => {
+            "impl" | "trait" | "struct" | "enum" if part == SearchedPart::Body => {
                 in_item = true;
                 false
             }
@@ -341,7 +354,7 @@ fn says_self(tokens: TokenStream, in_body: bool) -> bool {
             in_item = group.delimiter() != Delimiter::Brace;
             false
         }
-        TokenTree::Group(group) => says_self(group.stream(), in_body),
+        TokenTree::Group(group) => says_self(group.stream(), part),
         TokenTree::Literal(_) => false,
     })
 }

@@ -1,4 +1,4 @@
-//! The value of one option: how each is read, and what is said of each wrong form.
+//! The value of one option: how the macro reads each, and the message for each wrong form.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -12,7 +12,7 @@ use crate::error::err;
 
 /// The name of an option.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Key {
+pub(crate) enum OptionName {
     Workers,
     Queue,
     OnFull,
@@ -21,52 +21,52 @@ pub(crate) enum Key {
     Crate,
 }
 
-impl Key {
+impl OptionName {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Key::Workers => "workers",
-            Key::Queue => "queue",
-            Key::OnFull => "on_full",
-            Key::Pool => "pool",
-            Key::Sync => "sync",
-            Key::Crate => "crate",
+            OptionName::Workers => "workers",
+            OptionName::Queue => "queue",
+            OptionName::OnFull => "on_full",
+            OptionName::Pool => "pool",
+            OptionName::Sync => "sync",
+            OptionName::Crate => "crate",
         }
     }
 
     pub(crate) fn example(self) -> &'static str {
         match self {
-            Key::Workers => "workers = 5",
-            Key::Queue => "queue = 100",
-            Key::OnFull => "on_full = \"block\"",
-            Key::Pool => "pool = POOL",
-            Key::Sync => "sync = fetch_now",
-            Key::Crate => "crate = path::to::asynctools",
+            OptionName::Workers => "workers = 5",
+            OptionName::Queue => "queue = 100",
+            OptionName::OnFull => "on_full = \"block\"",
+            OptionName::Pool => "pool = POOL",
+            OptionName::Sync => "sync = fetch_now",
+            OptionName::Crate => "crate = path::to::asynctools",
         }
     }
 }
 
-/// What a call does that finds the queue full.
+/// The value of `on_full`: what a call does if the queue is full.
 #[derive(Clone, Copy)]
-pub(crate) enum OnFull {
+pub(crate) enum FullPolicy {
     Block,
     RunHere,
     Reject,
 }
 
-/// An expression of type `usize`, as far as that can be seen.
-pub(crate) fn number(key: Key, input: ParseStream<'_>) -> Result<Expr> {
-    let name = key.name();
-    let example = key.example();
-    let expression = expression(input).map_err(|found| {
+/// Parses an expression of type `usize`, as far as tokens show a type.
+pub(crate) fn parse_number(option: OptionName, input: ParseStream<'_>) -> Result<Expr> {
+    let name = option.name();
+    let example = option.example();
+    let expression = take_expression(input).map_err(|found| {
         err!(
             found,
             "`{name}` takes a number, found {}; write `{example}` or an expression of type `usize`",
-            described(&found)
+            quoted(&found)
         )
     })?;
-    match bare(&expression) {
-        Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) if int.base10_digits() == "0" => match key {
-            Key::Queue => bail!(
+    match ungrouped(&expression) {
+        Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) if int.base10_digits() == "0" => match option {
+            OptionName::Queue => bail!(
                 expression,
                 "a queue of 0 has no room for a call that waits; give at least `queue = 1`, or leave `queue` out for one without a limit"
             ),
@@ -83,7 +83,7 @@ pub(crate) fn number(key: Key, input: ParseStream<'_>) -> Result<Expr> {
             bail!(expression, "`{name}` cannot be negative; it is a `usize` of at least 1")
         }
         Expr::Lit(_) | Expr::Range(_) | Expr::Closure(_) | Expr::Tuple(_) | Expr::Array(_) | Expr::Assign(_) => {
-            let found = described(&expression);
+            let found = quoted(&expression);
             bail!(
                 expression,
                 "`{name}` takes a number, found {found}; write `{example}` or an expression of type `usize`"
@@ -93,15 +93,15 @@ pub(crate) fn number(key: Key, input: ParseStream<'_>) -> Result<Expr> {
     }
 }
 
-pub(crate) fn on_full(input: ParseStream<'_>) -> Result<OnFull> {
-    const WAYS: [(&str, OnFull); 3] =
-        [("block", OnFull::Block), ("run_here", OnFull::RunHere), ("reject", OnFull::Reject)];
-    let found = value(input);
+pub(crate) fn parse_on_full(input: ParseStream<'_>) -> Result<FullPolicy> {
+    const WAYS: [(&str, FullPolicy); 3] =
+        [("block", FullPolicy::Block), ("run_here", FullPolicy::RunHere), ("reject", FullPolicy::Reject)];
+    let found = take_value(input);
     let Ok(text) = syn::parse2::<LitStr>(found.clone()) else {
         bail!(
             found,
             "`on_full` takes \"block\", \"run_here\" or \"reject\", found {}; write `on_full = \"block\"`, with quotes",
-            described(&found)
+            quoted(&found)
         );
     };
     let text = text.value();
@@ -114,15 +114,11 @@ pub(crate) fn on_full(input: ParseStream<'_>) -> Result<OnFull> {
     }
 }
 
-pub(crate) fn pool(input: ParseStream<'_>) -> Result<Expr> {
-    let expression = expression(input).map_err(|found| {
-        err!(
-            found,
-            "`pool` takes a `Pool`, found {}; write `pool = POOL`, for a `static POOL: Pool`",
-            described(&found)
-        )
+pub(crate) fn parse_pool(input: ParseStream<'_>) -> Result<Expr> {
+    let expression = take_expression(input).map_err(|found| {
+        err!(found, "`pool` takes a `Pool`, found {}; write `pool = POOL`, for a `static POOL: Pool`", quoted(&found))
     })?;
-    match bare(&expression) {
+    match ungrouped(&expression) {
         Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => {
             bail!(
                 expression,
@@ -139,20 +135,20 @@ pub(crate) fn pool(input: ParseStream<'_>) -> Result<Expr> {
     }
 }
 
-pub(crate) fn sync(input: ParseStream<'_>) -> Result<Ident> {
-    let found = value(input);
+pub(crate) fn parse_sync(input: ParseStream<'_>) -> Result<Ident> {
+    let found = take_value(input);
     syn::parse2(found.clone()).map_err(|_| match syn::parse2::<LitStr>(found.clone()) {
         Ok(_) => err!(found, "`sync` takes a name, found a string; write `sync = fetch_now`, without quotes"),
         Err(_) => err!(
             found,
             "`sync` takes the name under which the blocking original is kept, found {}; write `sync = fetch_now`",
-            described(&found)
+            quoted(&found)
         ),
     })
 }
 
-pub(crate) fn krate(input: ParseStream<'_>) -> Result<Path> {
-    let found = value(input);
+pub(crate) fn parse_crate(input: ParseStream<'_>) -> Result<Path> {
+    let found = take_value(input);
     Path::parse_mod_style.parse2(found.clone()).map_err(|_| match syn::parse2::<LitStr>(found.clone()) {
         Ok(_) => {
             err!(found, "`crate` takes a path, found a string; write `crate = path::to::asynctools`, without quotes")
@@ -160,31 +156,31 @@ pub(crate) fn krate(input: ParseStream<'_>) -> Result<Path> {
         Err(_) => err!(
             found,
             "`crate` takes the path of the runtime crate, found {}; write `crate = path::to::asynctools`",
-            described(&found)
+            quoted(&found)
         ),
     })
 }
 
-/// The expression that makes up the whole value, or the tokens that do not.
-fn expression(input: ParseStream<'_>) -> std::result::Result<Expr, TokenStream> {
+/// Takes the value as one expression, or returns the tokens of a value that is none.
+fn take_expression(input: ParseStream<'_>) -> std::result::Result<Expr, TokenStream> {
     let ahead = input.fork();
     match ahead.parse() {
         Ok(expression) if ahead.is_empty() || ahead.peek(Token![,]) || at_option(&ahead) => {
             input.advance_to(&ahead);
             Ok(expression)
         }
-        _ => Err(value(input)),
+        _ => Err(take_value(input)),
     }
 }
 
-/// The tokens of a value, at least one.
-pub(crate) fn value(input: ParseStream<'_>) -> TokenStream {
+/// Takes the tokens of a value, at least one.
+pub(crate) fn take_value(input: ParseStream<'_>) -> TokenStream {
     let first = input.parse::<TokenTree>().ok();
-    first.into_iter().chain(rest(input)).collect()
+    first.into_iter().chain(take_rest(input)).collect()
 }
 
-/// What is left of the option under way: up to the comma, or to where the next one seems to begin.
-pub(crate) fn rest(input: ParseStream<'_>) -> TokenStream {
+/// Takes the rest of an option: the tokens before the comma, or before what looks like the next option.
+pub(crate) fn take_rest(input: ParseStream<'_>) -> TokenStream {
     let mut tokens = TokenStream::new();
     while !input.is_empty() && !input.peek(Token![,]) && !at_option(input) {
         tokens.extend(input.parse::<TokenTree>());
@@ -196,28 +192,29 @@ fn at_option(input: ParseStream<'_>) -> bool {
     input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![==])
 }
 
-/// Without the parentheses and the invisible groups that a macro leaves around a fragment.
-fn bare(expression: &Expr) -> &Expr {
+/// Returns the expression inside of parentheses and of the invisible groups that a macro puts around a fragment.
+fn ungrouped(expression: &Expr) -> &Expr {
     match expression {
-        Expr::Paren(paren) => bare(&paren.expr),
-        Expr::Group(group) => bare(&group.expr),
+        Expr::Paren(paren) => ungrouped(&paren.expr),
+        Expr::Group(group) => ungrouped(&group.expr),
         other => other,
     }
 }
 
-pub(crate) fn described(tokens: &impl ToTokens) -> String {
+/// Returns the tokens in backticks, for a message.
+pub(crate) fn quoted(tokens: &impl ToTokens) -> String {
     let text = tokens.to_token_stream().to_string().replace(" :: ", "::");
     if text.is_empty() { "nothing".to_owned() } else { format!("`{text}`") }
 }
 
-/// The known name that `found` was probably meant to be.
+/// Returns the known name that the user probably meant.
 pub(crate) fn nearest(found: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let (distance, name) =
         known.map(|name| if found.contains(name) { (1, name) } else { (distance(found, name), name) }).min()?;
     (distance <= 2 && distance < name.len().min(found.len())).then_some(name)
 }
 
-/// How many letters must be added, removed or changed.
+/// Counts the letters to add, remove or change.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -1,4 +1,4 @@
-//! What the rewritten function does: it hands its inputs and the body to the runtime.
+//! The body of the rewritten function: it gives the arguments and the original function to the runtime.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
@@ -6,24 +6,24 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Expr, Ident, Receiver, Stmt, Type};
 
-use crate::args::On;
-use crate::args::Queue;
-use crate::model::Ends;
-use crate::model::Failure;
-use crate::model::Form;
-use crate::model::Param;
-use crate::model::Receives;
+use crate::item::Ends;
+use crate::item::ErrorType;
+use crate::item::Param;
+use crate::item::Passing;
+use crate::item::ReceiverKind;
+use crate::option_value::FullPolicy;
+use crate::options::Queue;
+use crate::options::RunsOn;
 use crate::plan::Plan;
-use crate::plan::at;
-use crate::values::OnFull;
+use crate::plan::hygienic;
 
-/// One input of the call.
-struct Input {
-    /// What the closure around the body calls it.
+/// One argument of the call.
+struct CallArgument {
+    /// The name of the closure's parameter.
     local: Ident,
-    /// `arg_ref::<str, E, _>(url)`
+    /// The expression for the runtime: `arg_ref::<str, E, _>(url)`.
     given: TokenStream,
-    /// `local.borrow()`
+    /// The expression for the original function: `input0.borrow()`.
     passed: TokenStream,
 }
 
@@ -35,7 +35,7 @@ impl Plan<'_> {
     ///     |input0, input1| __asynctools_fetch::<T>(input0.borrow(), input1),
     /// )
     /// ```
-    pub(crate) fn work(&self) -> TokenStream {
+    pub(crate) fn body_call(&self) -> TokenStream {
         let span = self.name_span;
         let (runtime, error) = (self.runtime(span), self.error_type());
         let (function, pool) = (self.identity(), self.pool());
@@ -43,21 +43,21 @@ impl Plan<'_> {
         let receiver = self.function.receiver().map(|receiver| self.receiver(receiver));
         let params = self.function.params.iter().zip(&self.names).enumerate();
         let params = params.map(|(index, (param, name))| self.param(param, name, index));
-        let inputs: Vec<Input> = receiver.into_iter().chain(params).collect();
-        let run = self.run(&inputs);
+        let arguments: Vec<CallArgument> = receiver.into_iter().chain(params).collect();
+        let run = self.run(&arguments);
         quote_spanned! {span=>
             #borrowed_pool
             #runtime::__private::CallBuilder::<#error, ()>::new(#function, #pool) #run
         }
     }
 
-    /// Who is called.
+    /// Writes the static that names the function in errors.
     fn identity(&self) -> TokenStream {
         let name = &self.function.sig.ident;
         let text = name.unraw().to_string();
         let span = self.name_span;
         let runtime = self.runtime(span);
-        // The line of the function is that of this call: with a span of ours, it would be the line of the attribute.
+        // `within` records its caller's line. With a span of the macro's, that would be the line of the attribute.
         let within = quote_spanned!(name.span()=> .within(::core::module_path!()));
         quote_spanned! {span=> {
             static FUNCTION: #runtime::__private::Function = #runtime::__private::Name(#text) #within;
@@ -68,11 +68,11 @@ impl Plan<'_> {
     fn pool(&self) -> TokenStream {
         let span = self.name_span;
         let runtime = self.runtime(span);
-        match &self.args.on {
-            On::Thread => quote_spanned!(span=> #runtime::__private::threads()),
-            On::Global => quote_spanned!(span=> #runtime::Pool::global()),
-            On::Own { workers, queue } => self.own_pool(workers, queue.as_ref()),
-            On::Pool(_) => self.pool_name.to_token_stream(),
+        match &self.options.runs_on {
+            RunsOn::Thread => quote_spanned!(span=> #runtime::__private::threads()),
+            RunsOn::Global => quote_spanned!(span=> #runtime::Pool::global()),
+            RunsOn::Own { workers, queue } => self.own_pool(workers, queue.as_ref()),
+            RunsOn::Pool(_) => self.pool_name.to_token_stream(),
         }
     }
 
@@ -80,16 +80,16 @@ impl Plan<'_> {
         let span = self.name_span;
         let runtime = self.runtime(span);
         let name = self.function.sig.ident.unraw().to_string();
-        let workers = counted(workers);
+        let workers = lazy_usize(workers);
         let limit = queue.map(|queue| {
-            let limit = counted(&queue.limit);
+            let limit = lazy_usize(&queue.limit);
             quote_spanned!(span=> .queue(#limit))
         });
         let on_full = queue.and_then(|queue| queue.on_full).map(|on_full| {
             let way = match on_full {
-                OnFull::Block => quote_spanned!(span=> Block),
-                OnFull::RunHere => quote_spanned!(span=> RunHere),
-                OnFull::Reject => quote_spanned!(span=> Reject),
+                FullPolicy::Block => quote_spanned!(span=> Block),
+                FullPolicy::RunHere => quote_spanned!(span=> RunHere),
+                FullPolicy::Reject => quote_spanned!(span=> Reject),
             };
             quote_spanned!(span=> .on_full(#runtime::OnFull::#way))
         });
@@ -100,14 +100,15 @@ impl Plan<'_> {
         }}
     }
 
-    /// A statement, so that what the user's expression makes lives until the call is handed on.
+    /// Writes a statement with the user's pool, so that a temporary of the user's expression lives until the call has
+    /// started.
     fn borrowed_pool(&self) -> Option<TokenStream> {
-        let On::Pool(expression) = &self.args.on else { return None };
-        let (span, name) = (at(expression.span()), &self.pool_name);
+        let RunsOn::Pool(expression) = &self.options.runs_on else { return None };
+        let (span, name) = (hygienic(expression.span()), &self.pool_name);
         let runtime = self.runtime(span);
-        let receives = self.function.receiver().map(Receives::of);
-        // The pool may be a field of the `self` that moves into the call.
-        if matches!(receives, Some(Receives::Value | Receives::Box)) {
+        let receives = self.function.receiver().map(ReceiverKind::of);
+        // The pool may be a field of `self`, which moves into the call.
+        if matches!(receives, Some(ReceiverKind::Value | ReceiverKind::Box)) {
             return Some(
                 quote_spanned!(span=> let #name: &#runtime::Pool = &#runtime::__private::alias(&#expression);),
             );
@@ -115,46 +116,46 @@ impl Plan<'_> {
         Some(quote_spanned!(span=> let #name: &#runtime::Pool = &#expression;))
     }
 
-    fn receiver(&self, receiver: &Receiver) -> Input {
+    fn receiver(&self, receiver: &Receiver) -> CallArgument {
         let word = &receiver.self_token;
         let ends = Ends::of(receiver);
-        let span = at(ends.whole);
+        let span = hygienic(ends.whole);
         let runtime = self.runtime(span);
         let local = Ident::new("this", span);
-        let by_reference = matches!(Receives::of(receiver), Receives::Reference);
-        let value = match (Receives::of(receiver), &self.args.on) {
-            (Receives::Reference, _) => {
+        let by_reference = matches!(ReceiverKind::of(receiver), ReceiverKind::Reference);
+        let value = match (ReceiverKind::of(receiver), &self.options.runs_on) {
+            (ReceiverKind::Reference, _) => {
                 quote_spanned!(span=> #runtime::__private::CloneSelf::clone_self(#word))
             }
-            // The pool may be borrowed out of this `self`.
-            (Receives::Arc, On::Pool(_)) => quote_spanned!(span=> ::std::sync::Arc::clone(&#word)),
+            // The pool may be borrowed from `self`.
+            (ReceiverKind::Arc, RunsOn::Pool(_)) => quote_spanned!(span=> ::std::sync::Arc::clone(&#word)),
             _ => word.to_token_stream(),
         };
-        let value = parenthesized(&value, at(ends.last));
-        Input {
+        let value = parenthesized(&value, hygienic(ends.last));
+        CallArgument {
             given: quote_spanned!(span=> #runtime::__private::plain #value),
             passed: if by_reference { quote_spanned!(span=> &#local) } else { local.to_token_stream() },
             local,
         }
     }
 
-    fn param(&self, param: &Param, name: &Ident, index: usize) -> Input {
+    fn param(&self, param: &Param, name: &Ident, index: usize) -> CallArgument {
         let ty = &*param.syntax.ty;
-        let span = at(param.ends.whole);
+        let span = hygienic(param.ends.whole);
         let runtime = self.runtime(span);
         let local = format_ident!("input{index}", span = span);
-        let make = match &param.form {
-            Form::Plain => quote_spanned!(span=> plain),
-            Form::Value => quote_spanned!(span=> arg::<#ty, _, _>),
-            Form::Borrowed(borrowed) => quote_spanned!(span=> arg_ref::<#borrowed, _, _>),
+        let make = match &param.passing {
+            Passing::Plain => quote_spanned!(span=> plain),
+            Passing::ByValue => quote_spanned!(span=> arg::<#ty, _, _>),
+            Passing::ByReference(borrowed) => quote_spanned!(span=> arg_ref::<#borrowed, _, _>),
         };
-        // From the first token of the user's type to the last: that is what rustc then blames.
-        let value = parenthesized(name, at(param.ends.last));
-        Input {
+        // The expression has the span of the user's type, so that rustc underlines the type.
+        let value = parenthesized(name, hygienic(param.ends.last));
+        CallArgument {
             given: quote_spanned!(span=> #runtime::__private::#make #value),
-            passed: match &param.form {
-                Form::Plain | Form::Value => local.to_token_stream(),
-                Form::Borrowed(ty) => {
+            passed: match &param.passing {
+                Passing::Plain | Passing::ByValue => local.to_token_stream(),
+                Passing::ByReference(ty) => {
                     quote_spanned!(span=> ::core::borrow::Borrow::<#ty>::borrow(&#local))
                 }
             },
@@ -162,18 +163,18 @@ impl Plan<'_> {
         }
     }
 
-    fn run(&self, inputs: &[Input]) -> TokenStream {
+    fn run(&self, arguments: &[CallArgument]) -> TokenStream {
         let output = self.function.output();
         let span = self.output_span;
-        let given = inputs.iter().map(|input| &input.given);
-        let locals = inputs.iter().map(|input| &input.local);
-        let passed = inputs.iter().map(|input| &input.passed);
+        let given = arguments.iter().map(|argument| &argument.given);
+        let locals = arguments.iter().map(|argument| &argument.local);
+        let passed = arguments.iter().map(|argument| &argument.passed);
         let body = self.body_path();
-        let method = match self.failure {
-            Failure::Never => format_ident!("run{}", inputs.len(), span = span),
-            Failure::Named(_) | Failure::Projected(_) => format_ident!("try_run{}", inputs.len(), span = span),
+        let method = match self.error_type {
+            ErrorType::Never => format_ident!("run{}", arguments.len(), span = span),
+            ErrorType::Named(_) | ErrorType::Projected(_) => format_ident!("try_run{}", arguments.len(), span = span),
         };
-        // A handle of `!` is one of `Infallible`: the type that is stable.
+        // `!` is no stable type, so the handle holds an `Infallible`.
         let result = match output {
             Some(Type::Never(_)) => quote_spanned!(span=> -> ::core::convert::Infallible),
             _ => TokenStream::new(),
@@ -182,11 +183,11 @@ impl Plan<'_> {
     }
 }
 
-/// `|| -> usize { workers }`, which a static can keep until it is wanted.
-fn counted(expression: &Expr) -> TokenStream {
-    // Where a statement can stand, `{ 1 } + 1` is two of them; as one, syn writes it in parentheses.
+/// Writes `|| -> usize { workers }`, which a static can hold until the first call.
+fn lazy_usize(expression: &Expr) -> TokenStream {
+    // As tokens of a block, `{ 1 } + 1` would be two statements. syn writes one statement, with parentheses.
     let value = Stmt::Expr(expression.clone(), None);
-    quote_spanned!(at(expression.span())=> || -> ::core::primitive::usize { #value })
+    quote_spanned!(hygienic(expression.span())=> || -> ::core::primitive::usize { #value })
 }
 
 fn parenthesized(value: &impl ToTokens, span: Span) -> Group {

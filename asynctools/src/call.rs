@@ -15,7 +15,6 @@ use crate::arguments::input::Inputs;
 use crate::arguments::task::flow;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
-use crate::graph::current;
 use crate::graph::node::Route;
 use crate::handles::value::AsyncValue;
 use crate::pool::Pool;
@@ -59,8 +58,8 @@ impl<'p, F: 'static, A: Inputs<F>> CallBuilder<'p, F, A> {
             return self.pool.start(self.inputs.take(), body, self.site);
         }
         let inner = self.pool.inner();
-        let route = Route { home: inner.clone(), inside: current::is_inside(inner.id()), bounded: true };
-        flow(inner.id(), Some(route), self.site, self.inputs, fail, body)
+        let route = Route { pool: Some(inner.clone()), maker: inner.maker(), bounded: true };
+        flow(inner.id, Some(route), self.site, self.inputs, fail, body)
     }
 }
 

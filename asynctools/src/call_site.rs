@@ -69,6 +69,12 @@ pub struct CallSite {
 }
 
 impl CallSite {
+    /// The call of `function` by the caller of our caller.
+    #[track_caller]
+    pub(crate) fn here(function: &'static Function) -> Self {
+        Self { function, location: Location::caller() }
+    }
+
     pub(crate) fn new(function: &'static Function, location: &'static Location<'static>) -> Self {
         Self { function, location }
     }

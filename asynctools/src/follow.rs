@@ -11,11 +11,11 @@ use crate::arguments::task::flow;
 use crate::arguments::task::site_of;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
-use crate::error::TaskError;
-use crate::graph::current;
+use crate::graph::lineage;
 use crate::graph::node::Route;
 use crate::graph::registry;
-use crate::graph::traits::Call;
+use crate::graph::traits::Awaited;
+use crate::graph::traits::Maker;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Scheduler;
 use crate::handles::list::AsyncList;
@@ -24,29 +24,14 @@ use crate::handles::value::AsyncValue;
 use crate::panics::discard;
 use crate::pool::Pool;
 
-/// A pool that is gone.
-struct Gone(PoolId);
-
-impl Scheduler for Gone {
-    fn id(&self) -> PoolId {
-        self.0
-    }
-
-    fn schedule(self: Arc<Self>, call: Arc<dyn Call>, _inside: bool, _at_call: bool) {
-        call.lose(TaskError::Closed);
-    }
-
-    fn unscheduled(&self, _queued: bool, _cancelled: bool) {}
-}
-
 /// Where a closure runs that follows a call of the pool `near`; the default pool where there is none.
-fn route_after(near: PoolId) -> Route {
-    let home = match near {
-        PoolId::NONE => Pool::global().inner().clone(),
-        near => registry::find(near).unwrap_or_else(|| Arc::new(Gone(near))),
+fn route_after(pool: PoolId) -> Route {
+    let pool: Option<Arc<dyn Scheduler>> = match pool {
+        PoolId::NONE => Some(Pool::global().inner().clone()),
+        pool => registry::find(pool),
     };
-    let inside = current::is_inside(home.id());
-    Route { home, inside, bounded: false }
+    let is_own = pool.as_ref().is_some_and(|pool| lineage::is_inside(pool.id()));
+    Route { pool, maker: if is_own { Maker::OwnCall } else { Maker::Other }, bounded: false }
 }
 
 /// One call after another: `f` of the result that `input` brings.
@@ -63,14 +48,15 @@ where
     R: Send + 'static,
 {
     let route = route_after(near);
-    flow(route.home.id(), Some(route), site, ((), input), fail, move |((), value)| f(value))
+    let pool = route.pool.as_ref().map_or(near, |pool| pool.id());
+    flow(pool, Some(route), site, ((), input), fail, move |((), value)| f(value))
 }
 
 /// The end of a call, whatever it is.
 struct End<I>(I);
 
 impl<T: 'static> Source<(), Infallible> for End<AsyncValue<T>> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.0.node().clone());
     }
 
@@ -88,7 +74,7 @@ impl<T: 'static> Source<(), Infallible> for End<AsyncValue<T>> {
 }
 
 impl<T: 'static> Source<(), Infallible> for End<AsyncList<T>> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         self.0.iter().for_each(|value| add(value.node().clone()));
     }
 
@@ -136,7 +122,7 @@ impl<T: Send + 'static> AsyncValue<T> {
         U: Send + 'static,
         F: FnOnce(T) -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), site_of(&MAP), Input::value(self), cannot_fail, f)
+        follow(self.node().pool(), site_of(&MAP), Input::value(self), cannot_fail, f)
     }
 
     /// The call `f()`, which starts when this call has ended, however it ended; its result is dropped. It runs exactly once,
@@ -157,7 +143,7 @@ impl<T: Send + 'static> AsyncValue<T> {
         U: Send + 'static,
         F: FnOnce() -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), site_of(&CHAIN), Input::source(End(self)), cannot_fail, |()| f())
+        follow(self.node().pool(), site_of(&CHAIN), Input::source(End(self)), cannot_fail, |()| f())
     }
 
     /// Both results. Runs on no pool; what follows it runs on the pool of this call. Never blocks.
@@ -172,7 +158,7 @@ impl<T: Send + 'static> AsyncValue<T> {
     /// ```
     #[track_caller]
     pub fn zip<U: Send + 'static>(self, other: AsyncValue<U>) -> AsyncValue<(T, U)> {
-        let near = self.node().pool_id();
+        let near = self.node().pool();
         let inputs = (((), Input::value(self)), Input::value(other));
         flow(near, None, site_of(&ZIP), inputs, cannot_fail, |(((), left), right)| (left, right))
     }
@@ -213,7 +199,7 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(T) -> Result<U, E> + Send + 'static,
     {
-        follow(self.node().pool_id(), site_of(&AND_THEN), Arg::<T, E>::into_input(self), Err, f)
+        follow(self.node().pool(), site_of(&AND_THEN), Arg::<T, E>::into_input(self), Err, f)
     }
 
     /// The call `f(value)` of an `Ok` value, as its new one; an `Err` is passed on, and `f` never runs. Never blocks.
@@ -232,7 +218,7 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(T) -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), site_of(&MAP_OK), Arg::<T, E>::into_input(self), Err, |value| Ok(f(value)))
+        follow(self.node().pool(), site_of(&MAP_OK), Arg::<T, E>::into_input(self), Err, |value| Ok(f(value)))
     }
 
     /// The call `f(error)` of an `Err`, as its new one; an `Ok` is passed on, and `f` never runs. Never blocks.
@@ -251,7 +237,7 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(E) -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), site_of(&MAP_ERR), Input::value(self), cannot_fail, |result: Result<T, E>| {
+        follow(self.node().pool(), site_of(&MAP_ERR), Input::value(self), cannot_fail, |result: Result<T, E>| {
             result.map_err(f)
         })
     }
@@ -277,7 +263,7 @@ impl<T: Send + 'static> AsyncList<T> {
         U: Send + 'static,
         F: FnOnce(Vec<T>) -> U + Send + 'static,
     {
-        follow(self.pool_id(), site_of(&MAP), Arg::<Vec<T>, Infallible>::into_input(self), cannot_fail, f)
+        follow(self.pool(), site_of(&MAP), Arg::<Vec<T>, Infallible>::into_input(self), cannot_fail, f)
     }
 
     /// The call `f()`, which starts when every call has ended, however it ended. Never blocks.
@@ -296,6 +282,6 @@ impl<T: Send + 'static> AsyncList<T> {
         U: Send + 'static,
         F: FnOnce() -> U + Send + 'static,
     {
-        follow(self.pool_id(), site_of(&CHAIN), Input::source(End(self)), cannot_fail, |()| f())
+        follow(self.pool(), site_of(&CHAIN), Input::source(End(self)), cannot_fail, |()| f())
     }
 }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use crate::arguments::task::ReadyWork;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
+use crate::graph::lineage;
 use crate::graph::node::Node;
+use crate::graph::registry;
 use crate::graph::wait::deadline;
 use crate::handles::list::AsyncList;
 use crate::handles::value::AsyncValue;
@@ -134,6 +136,7 @@ impl Pool {
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {
         self.inner.get_or_init(|| {
+            registry::set_default(|| Self::global().inner().clone());
             let how = self.how.clone().unwrap_or_else(|| Config::named("pool"));
             Inner::new(how, self.workers, blocking::main)
         })
@@ -147,8 +150,8 @@ impl Pool {
         R: Send + 'static,
     {
         let inner = self.inner();
-        let node = Node::queued(ReadyWork { values, body }, inner.id(), site);
-        inner.submit(node.clone(), &*node);
+        let node = Node::queued(ReadyWork { values, body }, inner.id, site);
+        inner.submit(node.clone());
         AsyncValue::of(node)
     }
 
@@ -331,7 +334,10 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        if let Some(inner) = self.inner.get() {
+        let Some(inner) = self.inner.get() else { return };
+        if lineage::is_in_call() {
+            inner.mark_closed();
+        } else {
             inner.close(None);
         }
     }
@@ -341,7 +347,7 @@ impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut pool = f.debug_struct("Pool");
         match self.inner.get() {
-            Some(inner) => pool.field("name", &inner.config().name).field("stats", &inner.stats()).finish(),
+            Some(inner) => pool.field("name", &inner.config.name).field("stats", &inner.stats()).finish(),
             None => pool.field("workers", &self.workers).finish_non_exhaustive(),
         }
     }

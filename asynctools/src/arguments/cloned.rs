@@ -10,7 +10,8 @@ use crate::arguments::bounds::FailsFrom;
 use crate::arguments::input::Source;
 use crate::arguments::input::Stop;
 use crate::error::TaskError;
-use crate::graph::traits::Call;
+use crate::graph::notify;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Waiter;
 use crate::graph::waiters::Lend;
@@ -40,7 +41,7 @@ impl<T: CloneOut + Send + 'static> Lend<T> for Relay<T> {
         let there = Relayed::There(outcome.map(clone_caught).map_err(TaskError::clone));
         let awaited = std::mem::replace(&mut *lock(&self.0), there);
         if let Relayed::Awaited(Some(next)) = awaited {
-            Waiter::Dependant(next, 0).fire();
+            notify::tell_all([Waiter::Dependant(next, 0)]);
         }
         // Nobody else may want the clone any more, and its `Drop` is a user's.
         discard(self);
@@ -53,7 +54,7 @@ fn clone_caught<T: CloneOut>(value: &T) -> std::thread::Result<T> {
 
 /// A borrowed handle.
 pub(crate) struct Cloned<T> {
-    call: Arc<dyn Call>,
+    call: Arc<dyn Awaited>,
     relay: Arc<Relay<T>>,
 }
 
@@ -99,7 +100,7 @@ impl<T> Cloned<T> {
 }
 
 impl<T: Send, F> Source<T, F> for Cloned<T> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.call.clone());
     }
 
@@ -130,7 +131,7 @@ impl<T: Send, F> Source<T, F> for Cloned<T> {
 pub(crate) struct TryCloned<T, E>(pub(crate) Cloned<Result<T, E>>);
 
 impl<T: Send, E: Send, F: FailsFrom<E>> Source<T, F> for TryCloned<T, E> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.0.call.clone());
     }
 

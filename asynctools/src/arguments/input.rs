@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::call_site::CallSite;
 use crate::error::TaskError;
-use crate::graph::traits::Call;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Waiter;
 use crate::handles::value::AsyncValue;
@@ -29,7 +29,7 @@ impl<T, F> fmt::Debug for Input<T, F> {
 
 /// Where an argument comes from that is not there yet. `needs` are its calls in the order that errors count.
 pub(crate) trait Source<T, F>: Send {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>));
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>));
 
     /// Has `next` told of each call of `needs` that is still to come: of how many.
     fn listen(&self, next: &Arc<dyn Dependant>) -> usize {
@@ -101,7 +101,7 @@ impl<T, F> Input<T, F> {
     }
 }
 
-fn listen(call: &dyn Call, next: &Arc<dyn Dependant>) -> usize {
+fn listen(call: &dyn Awaited, next: &Arc<dyn Dependant>) -> usize {
     usize::from(call.enlist(Waiter::Dependant(next.clone(), 0)).is_none())
 }
 
@@ -134,7 +134,7 @@ pub trait Inputs<F>: Send + 'static {
     #[doc(hidden)]
     fn take(self) -> Self::Values;
     #[doc(hidden)]
-    fn needs(&self, needs: &mut Vec<Arc<dyn Call>>);
+    fn needs(&self, needs: &mut Vec<Arc<dyn Awaited>>);
     #[doc(hidden)]
     fn listen(&self, next: &Arc<dyn Dependant>) -> usize;
     #[doc(hidden)]
@@ -153,7 +153,7 @@ impl<F: 'static> Inputs<F> for () {
 
     fn take(self) {}
 
-    fn needs(&self, _needs: &mut Vec<Arc<dyn Call>>) {}
+    fn needs(&self, _needs: &mut Vec<Arc<dyn Awaited>>) {}
 
     fn listen(&self, _next: &Arc<dyn Dependant>) -> usize {
         0
@@ -180,7 +180,7 @@ impl<F: 'static, A: Inputs<F>, T: Send + 'static> Inputs<F> for (A, Input<T, F>)
         (self.0.take(), self.1.take())
     }
 
-    fn needs(&self, needs: &mut Vec<Arc<dyn Call>>) {
+    fn needs(&self, needs: &mut Vec<Arc<dyn Awaited>>) {
         self.0.needs(needs);
         match &self.1.0 {
             Kind::Ready(_) => {}

@@ -8,7 +8,7 @@ use crate::arguments::input::Source;
 use crate::arguments::input::Stop;
 use crate::arguments::input::stop_of;
 use crate::arguments::input::value_of;
-use crate::graph::traits::Call;
+use crate::graph::traits::Awaited;
 use crate::handles::shared::Shared;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
@@ -37,7 +37,7 @@ pub(crate) fn is_ok<T, E>(value: &AsyncValue<Result<T, E>>) -> bool {
 pub(crate) struct Try<T, E>(pub(crate) AsyncValue<Result<T, E>>);
 
 impl<T, E, F: FailsFrom<E>> Source<T, F> for Try<T, E> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.0.node().clone());
     }
 
@@ -59,7 +59,7 @@ impl<T, E, F: FailsFrom<E>> Source<T, F> for Try<T, E> {
 pub(crate) struct FromShared<T, U>(pub(crate) Shared<T>, pub(crate) fn(Shared<T>) -> U);
 
 impl<T: Send + Sync + 'static, U, F> Source<U, F> for FromShared<T, U> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.0.call());
     }
 
@@ -86,7 +86,7 @@ where
     E: Clone + Send + Sync + 'static,
     F: FailsFrom<E>,
 {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.0.call());
     }
 
@@ -139,12 +139,12 @@ impl<O: Send + Sync + 'static, E: Send + Sync + 'static> Lent<O> for OkOf<O, E> 
 /// All results of a list.
 pub(crate) struct All<T>(pub(crate) Vec<AsyncValue<T>>);
 
-pub(crate) fn calls_of<T>(values: &[AsyncValue<T>]) -> Vec<Arc<dyn Call>> {
+pub(crate) fn calls_of<T>(values: &[AsyncValue<T>]) -> Vec<Arc<dyn Awaited>> {
     let pending = values.iter().filter(|value| !value.is_finished());
-    pending.map(|value| -> Arc<dyn Call> { value.node().clone() }).collect()
+    pending.map(|value| -> Arc<dyn Awaited> { value.node().clone() }).collect()
 }
 
-fn needs_of<T>(values: &[AsyncValue<T>], add: &mut dyn FnMut(Arc<dyn Call>)) {
+fn needs_of<T>(values: &[AsyncValue<T>], add: &mut dyn FnMut(Arc<dyn Awaited>)) {
     for value in values {
         add(value.node().clone());
     }
@@ -159,7 +159,7 @@ fn first_stop<T, F>(values: Vec<AsyncValue<T>>, stop: impl Fn(AsyncValue<T>) -> 
 }
 
 impl<T, F> Source<Vec<T>, F> for All<T> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         needs_of(&self.0, add);
     }
 
@@ -180,7 +180,7 @@ impl<T, F> Source<Vec<T>, F> for All<T> {
 pub(crate) struct TryAll<T, E>(pub(crate) Vec<AsyncValue<Result<T, E>>>);
 
 impl<T, E, F: FailsFrom<E>> Source<Vec<T>, F> for TryAll<T, E> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         needs_of(&self.0, add);
     }
 

@@ -15,7 +15,7 @@ use crate::error::TaskError;
 use crate::graph::node::Node;
 use crate::graph::node::Route;
 use crate::graph::node::Work;
-use crate::graph::traits::Call;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::PoolId;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
@@ -85,7 +85,7 @@ where
         }
     }
 
-    fn needs(&self, needs: &mut Vec<Arc<dyn Call>>) {
+    fn needs(&self, needs: &mut Vec<Arc<dyn Awaited>>) {
         self.inputs.needs(needs);
     }
 

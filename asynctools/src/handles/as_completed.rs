@@ -12,14 +12,17 @@ use crate::error::TaskError;
 use crate::graph::agenda::Agenda;
 use crate::graph::current::current;
 use crate::graph::notify;
-use crate::graph::traits::Call;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
-use crate::graph::traits::Observer;
+use crate::graph::traits::Helper;
+use crate::graph::traits::Job;
+use crate::graph::traits::Needs;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
 use crate::graph::wait::block;
 use crate::graph::wait::raise;
+use crate::graph::waiters::address;
 use crate::handles::value::AsyncValue;
 use crate::panics::lock;
 use crate::sync::Instant;
@@ -58,7 +61,7 @@ impl<T> AsCompleted<T> {
             let index = u32::try_from(index).unwrap_or_else(|_| unreachable!("so many handles need 64 GiB"));
             if let Some(ended) = value.node().enlist(Waiter::Dependant(ticks.clone(), index)) {
                 drop(ended);
-                ticks.clone().arrived(index);
+                drop(ticks.clone().arrived(index));
             }
         }
         let left = values.len();
@@ -67,9 +70,9 @@ impl<T> AsCompleted<T> {
 
     /// The next call to end; `None` when the deadline came first.
     pub(crate) fn next_index(&mut self, deadline: Option<Instant>) -> Option<usize> {
-        let ticks: Arc<dyn Call> = self.ticks.clone();
+        let ticks: Arc<dyn Awaited> = self.ticks.clone();
         if !ticks.is_done() {
-            notify::drain();
+            notify::before_blocking();
             let agenda = self.agenda_here();
             match block(&ticks, deadline, agenda.as_ref()) {
                 Ok(true) => {}
@@ -88,7 +91,7 @@ impl<T> AsCompleted<T> {
         if self.agenda.as_ref().is_none_or(|agenda| !here.owns(agenda)) {
             self.finish();
             let left = self.values.iter().flatten();
-            self.agenda = Some(here.agenda(left.map(|value| -> Arc<dyn Call> { value.node().clone() }).collect()));
+            self.agenda = Some(here.agenda(left.map(|value| -> Arc<dyn Awaited> { value.node().clone() }).collect()));
         }
         self.agenda.clone()
     }
@@ -151,44 +154,29 @@ impl<T> fmt::Debug for AsCompleted<T> {
 }
 
 impl Dependant for Ticks {
-    fn arrived(self: Arc<Self>, index: u32) {
+    fn arrived(self: Arc<Self>, index: u32) -> Option<Arc<dyn Job>> {
         let waiters = {
             let mut state = lock(&self.state);
             state.indexes.push_back(index);
             std::mem::take(&mut state.waiters)
         };
-        waiters.into_iter().for_each(Waiter::fire);
+        notify::tell_all(waiters);
+        None
     }
 }
 
 /// "One more has ended", as something to wait for.
-impl Call for Ticks {
+impl Awaited for Ticks {
     fn is_done(&self) -> bool {
         !lock(&self.state).indexes.is_empty()
-    }
-
-    fn pool_id(&self) -> PoolId {
-        PoolId::NONE
     }
 
     fn site(&self) -> CallSite {
         self.site
     }
 
-    fn is_queued(&self) -> bool {
-        false
-    }
-
-    fn run(self: Arc<Self>, _runner: &dyn Observer) -> bool {
-        false
-    }
-
-    fn lose(&self, _error: TaskError) -> bool {
-        false
-    }
-
-    fn survey(&self, _help: Option<&Arc<Agenda>>, _needs: &mut Vec<Arc<dyn Call>>) -> Survey {
-        Survey::Underway
+    fn survey(self: Arc<Self>, _: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, _needs: &mut Needs) -> Survey {
+        Survey::Unseen
     }
 
     fn enlist(&self, waiter: Waiter) -> Option<Waiter> {
@@ -203,5 +191,10 @@ impl Call for Ticks {
     fn delist(&self, which: &dyn Fn(&Waiter) -> bool) {
         let gone: Vec<_> = lock(&self.state).waiters.extract_if(.., |waiter| which(waiter)).collect();
         drop(gone);
+    }
+
+    fn forget(&self, dependant: usize) {
+        let is_it = |waiter: &Waiter| matches!(waiter, Waiter::Dependant(other, _) if address(other) == dependant);
+        self.delist(&is_it);
     }
 }

@@ -17,7 +17,7 @@ use crate::error::TaskError;
 use crate::graph::agenda::Agenda;
 use crate::graph::current::current;
 use crate::graph::notify;
-use crate::graph::traits::Call;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::PoolId;
 use crate::graph::wait::block;
 use crate::graph::wait::deadline;
@@ -379,7 +379,7 @@ impl<T> AsyncList<T> {
     /// What a worker that waits for these calls could run meanwhile.
     fn agenda(&self) -> Option<Arc<Agenda>> {
         let here = current()?;
-        notify::drain();
+        notify::before_blocking();
         Some(here.agenda(calls_of(&self.values)))
     }
 
@@ -388,10 +388,11 @@ impl<T> AsyncList<T> {
         if self.is_finished() {
             return true;
         }
-        let agenda = self.agenda();
+        // A wait with a deadline has no time to look at all calls: it looks at one after the other.
+        let agenda = if deadline.is_none() { self.agenda() } else { None };
         // From the end: when the last call has ended most others have, and the thread is not woken for each.
         let pending = self.values.iter().rev().filter(|value| !value.is_finished());
-        let ended = pending.map(|value| -> Arc<dyn Call> { value.node().clone() }).all(|call| {
+        let ended = pending.map(|value| -> Arc<dyn Awaited> { value.node().clone() }).all(|call| {
             let waited = block(&call, deadline, agenda.as_ref());
             waited.unwrap_or(false)
         });
@@ -399,8 +400,8 @@ impl<T> AsyncList<T> {
         ended
     }
 
-    pub(crate) fn pool_id(&self) -> PoolId {
-        self.values.first().map_or(PoolId::NONE, |value| value.node().pool_id())
+    pub(crate) fn pool(&self) -> PoolId {
+        self.values.first().map_or(PoolId::NONE, |value| value.node().pool())
     }
 }
 

@@ -8,16 +8,19 @@ use std::time::Duration;
 
 use crate::call_site::CallSite;
 use crate::error::TaskError;
-use crate::graph::agenda::Agenda;
-use crate::graph::traits::Call;
+use crate::graph::notify;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
-use crate::graph::traits::Observer;
+use crate::graph::traits::Helper;
+use crate::graph::traits::Job;
+use crate::graph::traits::Needs;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
 use crate::graph::wait::block;
 use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
+use crate::graph::waiters::address;
 use crate::handles::value::AsyncValue;
 use crate::panics::lock;
 use crate::sync::Mutex;
@@ -54,7 +57,7 @@ pub struct Shared<T> {
 
 /// Where the result stays. The call keeps it until it has ended, the handles after that.
 struct Hub<T> {
-    call: Arc<dyn Call>,
+    call: Arc<dyn Awaited>,
     /// The one handle of the call, until it has ended.
     value: Mutex<Option<AsyncValue<T>>>,
     outcome: OnceLock<Result<T, TaskError>>,
@@ -63,7 +66,7 @@ struct Hub<T> {
 
 impl<T: Send + Sync + 'static> Shared<T> {
     pub(crate) fn new(value: AsyncValue<T>) -> Self {
-        let call: Arc<dyn Call> = value.node().clone();
+        let call: Arc<dyn Awaited> = value.node().clone();
         let hub = Arc::new(Hub {
             call: call.clone(),
             value: Mutex::new(Some(value)),
@@ -71,7 +74,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
             waiters: Mutex::default(),
         });
         if let Some(ended) = call.enlist(Waiter::Dependant(hub.clone(), 0)) {
-            ended.fire();
+            notify::tell_all([ended]);
         }
         Self { hub }
     }
@@ -219,7 +222,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         matches!(self.hub.outcome.get(), Some(Err(_)))
     }
 
-    pub(crate) fn call(&self) -> Arc<dyn Call> {
+    pub(crate) fn call(&self) -> Arc<dyn Awaited> {
         self.hub.clone()
     }
 
@@ -247,40 +250,25 @@ impl<T> fmt::Debug for Shared<T> {
 }
 
 impl<T: Send + Sync> Dependant for Hub<T> {
-    fn arrived(self: Arc<Self>, _index: u32) {
-        let Some(value) = lock(&self.value).take() else { return };
+    fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
+        let value = lock(&self.value).take()?;
         drop(self.outcome.set(value.into_outcome()));
         let waiters = std::mem::take(&mut *lock(&self.waiters));
-        waiters.into_iter().for_each(Waiter::fire);
+        notify::tell_all(waiters);
+        None
     }
 }
 
-impl<T: Send + Sync> Call for Hub<T> {
+impl<T: Send + Sync> Awaited for Hub<T> {
     fn is_done(&self) -> bool {
         self.outcome.get().is_some()
-    }
-
-    fn pool_id(&self) -> PoolId {
-        PoolId::NONE
     }
 
     fn site(&self) -> CallSite {
         self.call.site()
     }
 
-    fn is_queued(&self) -> bool {
-        false
-    }
-
-    fn run(self: Arc<Self>, _runner: &dyn Observer) -> bool {
-        false
-    }
-
-    fn lose(&self, _error: TaskError) -> bool {
-        false
-    }
-
-    fn survey(&self, _help: Option<&Arc<Agenda>>, needs: &mut Vec<Arc<dyn Call>>) -> Survey {
+    fn survey(self: Arc<Self>, _: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, needs: &mut Needs) -> Survey {
         needs.push(self.call.clone());
         Survey::Waiting
     }
@@ -297,5 +285,10 @@ impl<T: Send + Sync> Call for Hub<T> {
     fn delist(&self, which: &dyn Fn(&Waiter) -> bool) {
         let gone: Vec<_> = lock(&self.waiters).extract_if(.., |waiter| which(waiter)).collect();
         drop(gone);
+    }
+
+    fn forget(&self, dependant: usize) {
+        let is_it = |waiter: &Waiter| matches!(waiter, Waiter::Dependant(other, _) if address(other) == dependant);
+        self.delist(&is_it);
     }
 }

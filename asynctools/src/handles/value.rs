@@ -18,9 +18,7 @@ use crate::graph::agenda::Agenda;
 use crate::graph::node::NoWork;
 use crate::graph::node::Node;
 use crate::graph::node::Slot;
-use crate::graph::node::State;
-use crate::graph::traits::Call;
-use crate::graph::traits::PoolId;
+use crate::graph::traits::Awaited;
 use crate::graph::wait::block;
 use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
@@ -73,7 +71,7 @@ impl<T> AsyncValue<T> {
         T: Send + 'static,
     {
         let site = CallSite::new(&READY, Location::caller());
-        Self::of(Node::<NoWork<T>>::new(State::Done(Ok(value)), true, PoolId::NONE, site))
+        Self::of(Node::<NoWork<T>>::ready(value, site))
     }
 
     pub(crate) fn of(node: Arc<dyn Slot<T>>) -> Self {
@@ -296,7 +294,7 @@ impl<T> AsyncValue<T> {
     /// ```
     #[expect(clippy::must_use_candidate, reason = "one cancels what one no longer cares about")]
     pub fn cancel(self) -> bool {
-        self.node().lose(TaskError::Cancelled)
+        self.node().clone().lose(TaskError::Cancelled)
     }
 
     /// Lets the call go on, and drops its result as soon as there is one: what dropping the handle does, said aloud.
@@ -316,7 +314,7 @@ impl<T> AsyncValue<T> {
         if self.is_finished() {
             return Ok(true);
         }
-        let call: Arc<dyn Call> = self.node().clone();
+        let call: Arc<dyn Awaited> = self.node().clone();
         block(&call, deadline, agenda)
     }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::panic::resume_unwind;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::Barrier;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -16,6 +17,8 @@ use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
+
+use asynctools::Pool;
 
 /// Longer than any test takes on a busy machine, shorter than a person waits.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -60,6 +63,35 @@ pub(crate) fn alone<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static
         "`{name}` failed in its own process: {}",
         child.status
     );
+}
+
+/// Runs both closures at the same moment, `here` on this thread and `there` on another.
+pub(crate) fn side_by_side<A: Send + 'static, B>(
+    there: impl FnOnce() -> A + Send + 'static,
+    here: impl FnOnce() -> B,
+) -> (A, B) {
+    let start = Arc::new(Barrier::new(2));
+    let other = thread::spawn({
+        let start = start.clone();
+        move || {
+            start.wait();
+            there()
+        }
+    });
+    start.wait();
+    let here = here();
+    (other.join().unwrap_or_else(|payload| resume_unwind(payload)), here)
+}
+
+/// The Fibonacci number by two nested calls on each level.
+pub(crate) fn fib(pool: &Arc<Pool>, n: u32) -> u64 {
+    if n < 2 {
+        return n.into();
+    }
+    let (left, right) = (pool.clone(), pool.clone());
+    let left = pool.spawn(move || fib(&left, n - 1));
+    let right = pool.spawn(move || fib(&right, n - 2));
+    left.get() + right.get()
 }
 
 /// Returns once `holds` does, for what no event announces. Looks again and again: nothing is ordered by how often.

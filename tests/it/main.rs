@@ -1,6 +1,7 @@
 //! The promises of the crate, a room for each, without sleeps: gates and barriers order the events, counters count them.
 
 mod helpers;
+mod life;
 mod value;
 mod promise;
 mod future;

@@ -119,6 +119,7 @@ mod one_thread {
     use asynctools::TaskError;
 
     use crate::helpers::alone;
+    use crate::helpers::fib;
     use crate::helpers::until;
 
     const STACK: usize = 64 << 20;
@@ -145,16 +146,6 @@ mod one_thread {
         } else {
             println!("skipped: there is no `prlimit`");
         }
-    }
-
-    fn fib(pool: &Arc<Pool>, n: u32) -> u64 {
-        if n < 2 {
-            return n.into();
-        }
-        let (left, right) = (pool.clone(), pool.clone());
-        let left = pool.spawn(move || fib(&left, n - 1));
-        let right = pool.spawn(move || fib(&right, n - 2));
-        left.get() + right.get()
     }
 
     #[test]

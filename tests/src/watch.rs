@@ -1,4 +1,4 @@
-//! What is to be said of a process that hangs.
+//! A description of a process that hangs.
 
 use std::fmt::Write;
 use std::fs;
@@ -13,7 +13,7 @@ pub(crate) fn every_thread() -> String {
     let Ok(tasks) = fs::read_dir("/proc/self/task") else { return "this system does not show threads\n".to_owned() };
     let mut text = String::new();
     for task in tasks.flatten() {
-        // A thread that ends meanwhile shows nothing, and the kernel keeps some of it to itself.
+        // A thread that has ended shows nothing, and the kernel hides some files.
         let read = |file: &str| fs::read_to_string(task.path().join(file)).unwrap_or_default();
         let status = read("status");
         let wanted = ["State:", "voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"];

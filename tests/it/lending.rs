@@ -15,6 +15,8 @@ use asynctools::Pool;
 use asynctools::Shared;
 use asynctools::TaskError;
 use asynctools::pooled;
+#[cfg(target_os = "linux")]
+use tests::watch::leave_room;
 
 use crate::helpers::Census;
 use crate::helpers::Gate;
@@ -25,8 +27,6 @@ use crate::helpers::until;
 use crate::helpers::watched;
 #[cfg(target_os = "linux")]
 use crate::process::alone;
-#[cfg(target_os = "linux")]
-use crate::process::leave_room;
 
 fn shared(workers: usize) -> Arc<Pool> {
     Arc::new(Pool::new(workers))

@@ -28,7 +28,6 @@ pub(crate) fn alone<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static
 #[cfg(target_os = "linux")]
 mod linux {
     use std::fs;
-    use std::process::Command;
 
     /// The threads of this process whose name begins like that; of a name the system keeps 15 bytes.
     pub(crate) fn threads_named(prefix: &str) -> usize {
@@ -44,18 +43,8 @@ mod linux {
         let line = status.lines().find(|line| line.starts_with(field)).expect("there is such a field");
         line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
     }
-
-    /// Leaves this process that many bytes of address space; `false` if this system has no way to do so.
-    pub(crate) fn leave_room(bytes: usize) -> bool {
-        let limit = status("VmSize") * 1024 + bytes;
-        let id = std::process::id().to_string();
-        let done = Command::new("prlimit").args(["--pid", &id, &format!("--as={limit}")]).status();
-        done.is_ok_and(|status| status.success())
-    }
 }
 
-#[cfg(target_os = "linux")]
-pub(crate) use linux::leave_room;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::status;
 #[cfg(target_os = "linux")]

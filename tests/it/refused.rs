@@ -115,11 +115,11 @@ mod one_thread {
     use asynctools::AsyncValue;
     use asynctools::Pool;
     use asynctools::TaskError;
+    use tests::watch::leave_room;
 
     use crate::helpers::fib;
     use crate::helpers::until;
     use crate::process::alone;
-    use crate::process::leave_room;
 
     const STACK: usize = 64 << 20;
 

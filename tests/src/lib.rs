@@ -17,5 +17,5 @@ mod seen;
 mod oracle;
 pub mod tally;
 mod run;
-mod watch;
+pub mod watch;
 pub mod soak;

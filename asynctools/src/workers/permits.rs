@@ -10,10 +10,7 @@ use crate::sync::thread;
 use crate::workers::inner::Inner;
 use crate::workers::state::ACTIVE;
 use crate::workers::state::Assignment;
-use crate::workers::state::BEYOND;
-use crate::workers::state::HELPING;
 use crate::workers::state::Locked;
-use crate::workers::state::ORDINARY;
 use crate::workers::state::PoolState;
 use crate::workers::state::Worker;
 

@@ -69,8 +69,10 @@ pub struct CallSite {
 }
 
 impl CallSite {
-    pub(crate) fn new(function: &'static Function, location: &'static Location<'static>) -> Self {
-        Self { function, location }
+    /// Returns the site of `function` where our caller is called.
+    #[track_caller]
+    pub(crate) fn here(function: &'static Function) -> Self {
+        Self { function, location: Location::caller() }
     }
 
     /// The path of the function (`my_crate::net::fetch`), or for a closure the name of the method that took it (`spawn`).

@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use crate::arguments::arg::Arg;
 use crate::arguments::input::Input;
-use crate::arguments::input::Source;
-use crate::arguments::input::Stop;
-use crate::arguments::task::flow;
-use crate::arguments::task::site_of;
+use crate::arguments::source::All;
+use crate::arguments::source::Outcome;
+use crate::arguments::source::Try;
+use crate::arguments::source::Whole;
+use crate::arguments::work::flow;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
 use crate::error::TaskError;
@@ -22,7 +22,9 @@ use crate::handles::list::AsyncList;
 use crate::handles::shared::Shared;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
+use crate::pool::MAP;
 use crate::pool::Pool;
+use crate::pool::PoolRef;
 
 /// A pool that is gone.
 struct Gone(PoolId);
@@ -42,7 +44,7 @@ impl Scheduler for Gone {
 /// Where a closure runs that follows a call of the pool `near`; the default pool where there is none.
 fn route_after(near: PoolId) -> Route {
     let home = match near {
-        PoolId::NONE => Pool::global().inner().clone(),
+        PoolId::NONE => PoolRef::from(Pool::global()).0.clone(),
         near => registry::find(near).unwrap_or_else(|| Arc::new(Gone(near))),
     };
     let inside = current::is_inside(home.id());
@@ -66,46 +68,6 @@ where
     flow(route.home.id(), Some(route), site, ((), input), fail, move |((), value)| f(value))
 }
 
-/// The end of a call, whatever it is.
-struct End<I>(I);
-
-impl<T: 'static> Source<(), Infallible> for End<AsyncValue<T>> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
-        add(self.0.node().clone());
-    }
-
-    fn stopped(&self) -> usize {
-        0
-    }
-
-    fn stop(self: Box<Self>) -> Option<Stop<Infallible>> {
-        None
-    }
-
-    fn take(self: Box<Self>) {
-        discard(self.0);
-    }
-}
-
-impl<T: 'static> Source<(), Infallible> for End<AsyncList<T>> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
-        self.0.iter().for_each(|value| add(value.node().clone()));
-    }
-
-    fn stopped(&self) -> usize {
-        0
-    }
-
-    fn stop(self: Box<Self>) -> Option<Stop<Infallible>> {
-        None
-    }
-
-    fn take(self: Box<Self>) {
-        self.0.into_iter().for_each(discard);
-    }
-}
-
-static MAP: Function = Function::method("map");
 static CHAIN: Function = Function::method("chain");
 static ZIP: Function = Function::method("zip");
 static AND_THEN: Function = Function::method("and_then");
@@ -136,7 +98,7 @@ impl<T: Send + 'static> AsyncValue<T> {
         U: Send + 'static,
         F: FnOnce(T) -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), site_of(&MAP), Input::value(self), cannot_fail, f)
+        follow(self.node().pool_id(), CallSite::here(&MAP), Input::value(self), cannot_fail, f)
     }
 
     /// The call `f()`, which starts when this call has ended, however it ended; its result is dropped. It runs exactly once,
@@ -157,7 +119,10 @@ impl<T: Send + 'static> AsyncValue<T> {
         U: Send + 'static,
         F: FnOnce() -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), site_of(&CHAIN), Input::source(End(self)), cannot_fail, |()| f())
+        follow(self.node().pool_id(), CallSite::here(&CHAIN), Input::pending(Outcome(self)), cannot_fail, |outcome| {
+            discard(outcome);
+            f()
+        })
     }
 
     /// Both results. Runs on no pool; what follows it runs on the pool of this call. Never blocks.
@@ -174,7 +139,7 @@ impl<T: Send + 'static> AsyncValue<T> {
     pub fn zip<U: Send + 'static>(self, other: AsyncValue<U>) -> AsyncValue<(T, U)> {
         let near = self.node().pool_id();
         let inputs = (((), Input::value(self)), Input::value(other));
-        flow(near, None, site_of(&ZIP), inputs, cannot_fail, |(((), left), right)| (left, right))
+        flow(near, None, CallSite::here(&ZIP), inputs, cannot_fail, |(((), left), right)| (left, right))
     }
 
     /// A handle that many can read, clone, and pass on. Never blocks.
@@ -213,7 +178,7 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(T) -> Result<U, E> + Send + 'static,
     {
-        follow(self.node().pool_id(), site_of(&AND_THEN), Arg::<T, E>::into_input(self), Err, f)
+        follow(self.node().pool_id(), CallSite::here(&AND_THEN), Input::pending(Try(self)), Err, f)
     }
 
     /// The call `f(value)` of an `Ok` value, as its new one; an `Err` is passed on, and `f` never runs. Never blocks.
@@ -232,7 +197,7 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(T) -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), site_of(&MAP_OK), Arg::<T, E>::into_input(self), Err, |value| Ok(f(value)))
+        follow(self.node().pool_id(), CallSite::here(&MAP_OK), Input::pending(Try(self)), Err, |value| Ok(f(value)))
     }
 
     /// The call `f(error)` of an `Err`, as its new one; an `Ok` is passed on, and `f` never runs. Never blocks.
@@ -251,9 +216,13 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(E) -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), site_of(&MAP_ERR), Input::value(self), cannot_fail, |result: Result<T, E>| {
-            result.map_err(f)
-        })
+        follow(
+            self.node().pool_id(),
+            CallSite::here(&MAP_ERR),
+            Input::value(self),
+            cannot_fail,
+            |result: Result<T, E>| result.map_err(f),
+        )
     }
 }
 
@@ -277,7 +246,7 @@ impl<T: Send + 'static> AsyncList<T> {
         U: Send + 'static,
         F: FnOnce(Vec<T>) -> U + Send + 'static,
     {
-        follow(self.pool_id(), site_of(&MAP), Arg::<Vec<T>, Infallible>::into_input(self), cannot_fail, f)
+        follow(self.pool_id(), CallSite::here(&MAP), Input::pending(All::of(self, Whole)), cannot_fail, f)
     }
 
     /// The call `f()`, which starts when every call has ended, however it ended. Never blocks.
@@ -296,6 +265,10 @@ impl<T: Send + 'static> AsyncList<T> {
         U: Send + 'static,
         F: FnOnce() -> U + Send + 'static,
     {
-        follow(self.pool_id(), site_of(&CHAIN), Input::source(End(self)), cannot_fail, |()| f())
+        let each = |outcomes: Vec<Result<T, TaskError>>| {
+            outcomes.into_iter().for_each(discard);
+            f()
+        };
+        follow(self.pool_id(), CallSite::here(&CHAIN), Input::pending(All::of(self, Outcome)), cannot_fail, each)
     }
 }

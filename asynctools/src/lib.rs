@@ -138,6 +138,8 @@ pub mod __private {
     pub use crate::call_site::Function;
     pub use crate::call_site::Name;
     pub use crate::function_pool::FunctionPool;
-    pub use crate::pool::alias;
+    pub use crate::pool::PoolInside;
+    pub use crate::pool::PoolRef;
+    pub use crate::pool::pool_of;
     pub use crate::pool::threads;
 }

@@ -11,16 +11,13 @@ use std::sync::Arc;
 use crate::arguments::bounds::CloneOut;
 use crate::arguments::bounds::FailsFrom;
 use crate::arguments::cloned::Cloned;
-use crate::arguments::cloned::Relayed;
-use crate::arguments::cloned::TryCloned;
 use crate::arguments::input::Input;
 use crate::arguments::source::All;
-use crate::arguments::source::FromShared;
-use crate::arguments::source::OkOf;
+use crate::arguments::source::Borrowed;
 use crate::arguments::source::SharedRef;
 use crate::arguments::source::Try;
-use crate::arguments::source::TryAll;
-use crate::arguments::source::TryFromShared;
+use crate::arguments::source::TryBorrowed;
+use crate::arguments::source::Whole;
 use crate::handles::list::AsyncList;
 use crate::handles::shared::Shared;
 use crate::handles::value::AsyncValue;
@@ -124,14 +121,14 @@ impl<T: CloneOut + Send + 'static, F> Arg<T, F> for &AsyncValue<T> {
     fn into_input(self) -> Input<T, F> {
         match Cloned::of(self) {
             Ok(clone) => Input::ready(clone),
-            Err(cloned) => Input::source(cloned),
+            Err(cloned) => Input::pending(Whole(cloned)),
         }
     }
 }
 
 impl<T: 'static, E: 'static, F: FailsFrom<E>> Arg<T, F> for AsyncValue<Result<T, E>> {
     fn into_input(self) -> Input<T, F> {
-        Input::source(Try(self))
+        Input::pending(Try(self))
     }
 }
 
@@ -141,9 +138,9 @@ where
     E: Clone + Send + 'static,
 {
     fn into_input(self) -> Input<T, F> {
-        Input::source(TryCloned(match Cloned::of(self) {
+        Input::pending(Try(match Cloned::of(self) {
             Ok(Ok(clone)) => return Input::ready(clone),
-            Ok(Err(error)) => Cloned::new(self, Relayed::There(Ok(Ok(Err(error))))),
+            Ok(error) => Cloned::there(self, error),
             Err(cloned) => cloned,
         }))
     }
@@ -151,7 +148,7 @@ where
 
 impl<T: Clone + Send + Sync + 'static, F> Arg<T, F> for Shared<T> {
     fn into_input(self) -> Input<T, F> {
-        Input::source(FromShared(self, |shared| shared.get().clone()))
+        Input::pending(Whole(self))
     }
 }
 
@@ -167,10 +164,7 @@ where
     E: Clone + Send + Sync + 'static,
 {
     fn into_input(self) -> Input<T, F> {
-        Input::source(TryFromShared(self, |shared| match shared.get() {
-            Ok(value) => value.clone(),
-            Err(_) => unreachable!("a stopped call never runs"),
-        }))
+        Input::pending(Try(self))
     }
 }
 
@@ -223,13 +217,13 @@ owners! {
 
 impl<T: 'static, F> Arg<Vec<T>, F> for AsyncList<T> {
     fn into_input(self) -> Input<Vec<T>, F> {
-        Input::source(All(self.values))
+        Input::pending(All::of(self, Whole))
     }
 }
 
 impl<T: 'static, E: 'static, F: FailsFrom<E>> Arg<Vec<T>, F> for AsyncList<Result<T, E>> {
     fn into_input(self) -> Input<Vec<T>, F> {
-        Input::source(TryAll(self.values))
+        Input::pending(All::of(self, Try))
     }
 }
 
@@ -290,7 +284,7 @@ macro_rules! handles {
             type Owner = SharedRef<$owner>;
 
             fn into_owner(self) -> Input<SharedRef<$owner>, F> {
-                Input::source(FromShared(self, |shared| SharedRef(Arc::new(shared))))
+                Input::pending(Borrowed(self))
             }
         }
 
@@ -300,13 +294,13 @@ macro_rules! handles {
             type Owner = SharedRef<$owner>;
 
             fn into_owner(self) -> Input<SharedRef<$owner>, F> {
-                Input::source(TryFromShared(self, |shared| SharedRef(Arc::new(OkOf(shared)))))
+                Input::pending(TryBorrowed(self))
             }
         }
 
         impl<$($g: 'static)?> Borrow<$borrowed> for SharedRef<$owner> {
             fn borrow(&self) -> &$borrowed {
-                self.0.lent()
+                self.get()
             }
         }
     )+};

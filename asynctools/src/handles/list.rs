@@ -8,9 +8,7 @@ use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::arguments::input::value_of;
-use crate::arguments::source::calls_of;
-use crate::arguments::task::site_of;
+use crate::call_site::CallSite;
 use crate::call_site::Function;
 use crate::error::CallError;
 use crate::error::TaskError;
@@ -347,10 +345,12 @@ impl<T> AsyncList<T> {
         let mut calls = self.as_completed();
         while calls.left > 0 {
             let Some(index) = calls.next_index(Some(deadline)) else { return Err(Self::from(calls.into_values())) };
-            if calls.values[index].as_ref().is_some_and(|value| !value.is_error()) {
-                let first = calls.values[index].take().map(value_of);
-                AsyncList::from(calls.into_values()).cancel();
-                return Ok(first);
+            match calls.values[index].take().map(AsyncValue::into_value) {
+                Some(Ok(first)) => {
+                    AsyncList::from(calls.into_values()).cancel();
+                    return Ok(Some(first));
+                }
+                lost => calls.values[index] = lost.and_then(Result::err),
             }
         }
         Ok(None)
@@ -371,8 +371,10 @@ impl<T> AsyncList<T> {
     /// assert_eq!(calls.next().unwrap().1.unwrap(), "second");
     /// assert!(calls.next().is_none());
     /// ```
+    #[track_caller]
     pub fn as_completed(self) -> AsCompleted<T> {
-        let site = self.values.first().map_or_else(|| site_of(&AS_COMPLETED), |value| value.node().site());
+        let here = CallSite::here(&AS_COMPLETED);
+        let site = self.values.first().map_or(here, |value| value.node().site());
         AsCompleted::new(self.values, site)
     }
 
@@ -380,7 +382,8 @@ impl<T> AsyncList<T> {
     fn agenda(&self) -> Option<Arc<Agenda>> {
         let here = current()?;
         notify::drain();
-        Some(here.agenda(calls_of(&self.values)))
+        let pending = self.values.iter().filter(|value| !value.is_finished());
+        Some(here.agenda(pending.map(|value| -> Arc<dyn Call> { value.node().clone() }).collect()))
     }
 
     /// `false` when the deadline came first, or a wait cannot end.

@@ -1,7 +1,6 @@
 //! `Promise`: the end of a handle that the program sets itself.
 
 use std::fmt;
-use std::panic::Location;
 use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
 use std::sync::Arc;
@@ -53,7 +52,7 @@ impl<T> AsyncValue<T> {
     where
         T: Send + 'static,
     {
-        Self::promise_at(CallSite::new(&PROMISE, Location::caller()))
+        Self::promise_at(CallSite::here(&PROMISE))
     }
 
     /// A value that somebody of ours sets, in the name of the call at `site`.

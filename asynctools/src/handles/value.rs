@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::Location;
 use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
 use std::pin::Pin;
@@ -72,7 +71,7 @@ impl<T> AsyncValue<T> {
     where
         T: Send + 'static,
     {
-        let site = CallSite::new(&READY, Location::caller());
+        let site = CallSite::here(&READY);
         Self::of(Node::<NoWork<T>>::new(State::Done(Ok(value)), true, PoolId::NONE, site))
     }
 
@@ -331,7 +330,18 @@ impl<T> AsyncValue<T> {
         self.take()
     }
 
-    /// The outcome of a call that has ended.
+    /// Takes the value of a call that has ended with one; gives the handle of any other call back.
+    pub(crate) fn into_value(self) -> Result<T, Self> {
+        if !self.is_finished() || self.is_error() {
+            return Err(self);
+        }
+        match self.into_outcome() {
+            Ok(value) => Ok(value),
+            Err(_) => unreachable!("the call ended with a value"),
+        }
+    }
+
+    /// Takes the outcome of a call that has ended.
     pub(crate) fn into_outcome(mut self) -> Result<T, TaskError> {
         self.take()
     }

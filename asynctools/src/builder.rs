@@ -69,8 +69,8 @@ impl PoolBuilder {
         self
     }
 
-    /// Sets how many calls may wait in the queue. Default: no bound. A call that waits for arguments does not count, and neither
-    /// does a call that the pool's own calls make.
+    /// Sets how many calls may wait in the queue. Default: no bound. A call that waits for arguments does not count,
+    /// and neither does a call that the pool's own calls make.
     ///
     /// # Examples
     ///
@@ -156,7 +156,8 @@ impl PoolBuilder {
     ///
     /// # Errors
     ///
-    /// If the configuration can never work: a queue of 0, `on_full` without a queue, a stack of 0, a name with a zero byte.
+    /// If the configuration can never work: a queue of 0, `on_full` without a queue, a stack of 0, a name with a zero
+    /// byte.
     ///
     /// # Examples
     ///

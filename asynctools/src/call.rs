@@ -63,9 +63,9 @@ impl<'p, F: 'static, A: Inputs<F>> CallBuilder<'p, F, A> {
     }
 }
 
-/// Writes the two methods that run a call with a given number of arguments. The type of each argument is a parameter of its
-/// own, which occurs in that argument alone: so rustc blames the argument, and nothing else, for a missing bound. Each number
-/// of arguments has a line of its own because rustc shows the line.
+/// Writes the two methods that run a call with a given number of arguments. The type of each argument is a parameter of
+/// its own, which occurs in that argument alone: so rustc blames the argument, and nothing else, for a missing bound.
+/// Each number of arguments has a line of its own because rustc shows the line.
 macro_rules! run {
     ($run:ident $try_run:ident ($($input:ident: $T:ident),*) $values:pat) => {
         impl<F: 'static> CallBuilder<'_, F, ()> {

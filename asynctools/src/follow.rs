@@ -1,4 +1,4 @@
-//! `map`, `chain`, `zip` and their like: calls that follow another call.
+//! The combinators: `map`, `chain`, `zip` and the other calls that follow a call.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::pool::MAP;
 use crate::pool::Pool;
 use crate::pool::PoolRef;
 
-/// A pool that is gone.
+/// A pool that was dropped.
 struct Gone(PoolId);
 
 impl Scheduler for Gone {
@@ -41,19 +41,20 @@ impl Scheduler for Gone {
     fn unscheduled(&self, _queued: bool, _cancelled: bool) {}
 }
 
-/// Where a closure runs that follows a call of the pool `near`; the default pool where there is none.
-fn route_after(near: PoolId) -> Route {
-    let home = match near {
+/// Returns the route of a closure that follows a call of that pool, or of no pool: then the default pool runs the
+/// closure.
+fn route_after(pool: PoolId) -> Route {
+    let home = match pool {
         PoolId::NONE => PoolRef::from(Pool::global()).0.clone(),
-        near => registry::find(near).unwrap_or_else(|| Arc::new(Gone(near))),
+        pool => registry::find(pool).unwrap_or_else(|| Arc::new(Gone(pool))),
     };
     let inside = current::is_inside(home.id());
     Route { home, inside, bounded: false }
 }
 
-/// One call after another: `f` of the result that `input` brings.
+/// Makes the call `f(value)`, which follows a call of `pool` and takes its value from `input`.
 fn follow<T, F, R>(
-    near: PoolId,
+    pool: PoolId,
     site: CallSite,
     input: Input<T, F>,
     fail: fn(F) -> R,
@@ -64,7 +65,7 @@ where
     F: 'static,
     R: Send + 'static,
 {
-    let route = route_after(near);
+    let route = route_after(pool);
     flow(route.home.id(), Some(route), site, ((), input), fail, move |((), value)| f(value))
 }
 
@@ -78,11 +79,11 @@ fn cannot_fail<R>(never: Infallible) -> R {
     match never {}
 }
 
-/// What follows a call. A closure runs on the pool of the call; after a promise or a value that was ready, on the default
-/// pool; after `#[parallel]`, on a thread as `#[parallel]` does.
+/// Calls that follow a call. A closure runs on the pool of the call; after a promise or a ready value, on the default
+/// pool; after `#[parallel]`, on a thread of its own.
 impl<T: Send + 'static> AsyncValue<T> {
-    /// The call `f(value)`, which starts when the value is there. A loss of the value ends it as
-    /// [`TaskError::Upstream`], unrun. Never blocks.
+    /// Runs `f(value)` when the value is there, and returns the handle of that call. If the value is lost, the new call
+    /// ends as [`TaskError::Upstream`], unrun. Never blocks.
     ///
     /// # Examples
     ///
@@ -101,8 +102,8 @@ impl<T: Send + 'static> AsyncValue<T> {
         follow(self.node().pool_id(), CallSite::here(&MAP), Input::value(self), cannot_fail, f)
     }
 
-    /// The call `f()`, which starts when this call has ended, however it ended; its result is dropped. It runs exactly once,
-    /// unless its pool is closed or it is cancelled itself. Never blocks.
+    /// Drops the outcome of this call, however the call ends, and then runs `f()` exactly once, unless the pool is
+    /// closed or the new call is cancelled. Returns the handle of the new call. Never blocks.
     ///
     /// # Examples
     ///
@@ -125,7 +126,7 @@ impl<T: Send + 'static> AsyncValue<T> {
         })
     }
 
-    /// Both results. Runs on no pool; what follows it runs on the pool of this call. Never blocks.
+    /// Returns a handle to both results. No pool is used; closures that follow run on the pool of `self`. Never blocks.
     ///
     /// # Examples
     ///
@@ -137,12 +138,12 @@ impl<T: Send + 'static> AsyncValue<T> {
     /// ```
     #[track_caller]
     pub fn zip<U: Send + 'static>(self, other: AsyncValue<U>) -> AsyncValue<(T, U)> {
-        let near = self.node().pool_id();
+        let pool = self.node().pool_id();
         let inputs = (((), Input::value(self)), Input::value(other));
-        flow(near, None, CallSite::here(&ZIP), inputs, cannot_fail, |(((), left), right)| (left, right))
+        flow(pool, None, CallSite::here(&ZIP), inputs, cannot_fail, |(((), left), right)| (left, right))
     }
 
-    /// A handle that many can read, clone, and pass on. Never blocks.
+    /// Makes a handle that many readers can share, clone and pass on. Never blocks.
     ///
     /// # Examples
     ///
@@ -162,7 +163,8 @@ impl<T: Send + 'static> AsyncValue<T> {
 }
 
 impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
-    /// The call `f(value)` of an `Ok` value; an `Err` is passed on, and `f` never runs. Never blocks.
+    /// Runs `f(value)` if this call returns `Ok(value)`, and passes an `Err` on without running `f`. Returns the handle
+    /// of the new call. Never blocks.
     ///
     /// # Examples
     ///
@@ -181,7 +183,8 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         follow(self.node().pool_id(), CallSite::here(&AND_THEN), Input::pending(Try(self)), Err, f)
     }
 
-    /// The call `f(value)` of an `Ok` value, as its new one; an `Err` is passed on, and `f` never runs. Never blocks.
+    /// Runs `f(value)` if this call returns `Ok(value)`, for a new `Ok`, and passes an `Err` on without running `f`.
+    /// Returns the handle of the new call. Never blocks.
     ///
     /// # Examples
     ///
@@ -200,7 +203,8 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         follow(self.node().pool_id(), CallSite::here(&MAP_OK), Input::pending(Try(self)), Err, |value| Ok(f(value)))
     }
 
-    /// The call `f(error)` of an `Err`, as its new one; an `Ok` is passed on, and `f` never runs. Never blocks.
+    /// Runs `f(error)` if this call returns `Err(error)`, for a new `Err`, and passes an `Ok` on. Returns the handle of
+    /// the new call. Never blocks.
     ///
     /// # Examples
     ///
@@ -226,10 +230,10 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
     }
 }
 
-/// What follows a list. A closure runs on the pool of its first call; of an empty list, on the default pool.
+/// Calls that follow a list. A closure runs on the pool of the first call; after an empty list, on the default pool.
 impl<T: Send + 'static> AsyncList<T> {
-    /// The call `f(results)` of all results in call order, which starts when the last is there. The first loss in call order
-    /// ends it as [`TaskError::Upstream`], unrun. Never blocks.
+    /// Runs `f(results)`, with all results in call order, when the last result is there, and returns the handle of that
+    /// call. The first loss in call order ends the new call as [`TaskError::Upstream`], unrun. Never blocks.
     ///
     /// # Examples
     ///
@@ -249,7 +253,8 @@ impl<T: Send + 'static> AsyncList<T> {
         follow(self.pool_id(), CallSite::here(&MAP), Input::pending(All::of(self, Whole)), cannot_fail, f)
     }
 
-    /// The call `f()`, which starts when every call has ended, however it ended. Never blocks.
+    /// Drops the outcomes of all calls, however they end, and then runs `f()`. Returns the handle of that call. Never
+    /// blocks.
     ///
     /// # Examples
     ///

@@ -21,12 +21,12 @@ use crate::workers::inner::Inner;
 
 /// Runs calls, at most `workers` of them at once.
 ///
-/// Dropping a pool closes it, as [`close`](Self::close) does: the drop blocks until the queued calls have ended and the workers
-/// are gone, also while a panic unwinds and inside async code. A pool in a `static` is never dropped.
+/// Dropping a pool closes it, as [`close`](Self::close) does: the drop blocks until the queued calls have ended and the
+/// workers are gone, also while a panic unwinds and inside async code. A pool in a `static` is never dropped.
 ///
-/// The pool starts a thread when a call first needs one. A call may wait for another call of the same pool, at any depth,
-/// because a blocked call does not count. The pool does not see a call that waits through `block_on(handle)`: use
-/// [`get`](AsyncValue::get).
+/// The pool starts a thread when a call first needs one. A call may wait for another call of the same pool, at any
+/// depth, because a blocked call does not count. The pool does not see a call that waits through `block_on(handle)`:
+/// use [`get`](AsyncValue::get).
 ///
 /// # Examples
 ///
@@ -124,11 +124,11 @@ impl Pool {
         Self { workers, config: Some(config), inner: OnceLock::new() }
     }
 
-    /// Returns the pool of the whole process, where `#[pooled]` runs. The pool has `min(32, cores + 4)` workers, and a worker
-    /// leaves after ten idle seconds.
+    /// Returns the pool of the whole process, where `#[pooled]` runs. The pool has `min(32, cores + 4)` workers, and a
+    /// worker leaves after ten idle seconds.
     ///
-    /// When `main` returns, the process ends, and so do the calls that still run; `Pool::global().close_timeout(..)` waits for
-    /// them.
+    /// When `main` returns, the process ends, and so do the calls that still run; `Pool::global().close_timeout(..)`
+    /// waits for them.
     ///
     /// # Examples
     ///
@@ -151,8 +151,8 @@ impl Pool {
 
     /// Runs `f` on the pool, as asynckit's `pool.do` does.
     ///
-    /// Blocks only if the queue is bounded and full, and the pool was built to block. On a closed pool the handle ends at once as
-    /// [`TaskError::Closed`](crate::TaskError::Closed).
+    /// Blocks only if the queue is bounded and full, and the pool was built to block. On a closed pool the handle ends
+    /// at once as [`TaskError::Closed`](crate::TaskError::Closed).
     ///
     /// # Examples
     ///
@@ -217,8 +217,9 @@ impl Pool {
 
     /// Sets how many calls may run at once from now on. Has no effect on a closed pool.
     ///
-    /// Running calls go on. 0 pauses the pool: a call that is submitted after `set_workers` has returned does not start until
-    /// the number is set again. A call that already runs may still run, on its own thread, the calls that it waits for.
+    /// Running calls go on. 0 pauses the pool: a call that is submitted after `set_workers` has returned does not start
+    /// until the number is set again. A call that already runs may still run, on its own thread, the calls that it
+    /// waits for.
     ///
     /// # Examples
     ///
@@ -235,9 +236,9 @@ impl Pool {
         self.inner().set_target(workers);
     }
 
-    /// Closes the pool to new calls, runs the queued ones, and blocks until the workers are gone. The pool still takes the calls
-    /// that its own calls make. A paused pool ends its queued calls as [`TaskError::Closed`](crate::TaskError::Closed); a call
-    /// that still waits for an argument ends so too.
+    /// Closes the pool to new calls, runs the queued ones, and blocks until the workers are gone. The pool still takes
+    /// the calls that its own calls make. A paused pool ends its queued calls as
+    /// [`TaskError::Closed`](crate::TaskError::Closed); a call that still waits for an argument ends so too.
     ///
     /// In a call of the same pool, `close` marks the pool as closed and returns at once.
     ///
@@ -256,8 +257,8 @@ impl Pool {
         self.inner().close(None);
     }
 
-    /// Closes the pool as [`close`](Self::close) does, blocks for at most `timeout`, and returns whether the workers are gone.
-    /// Returns `false` at once in a call of the same pool.
+    /// Closes the pool as [`close`](Self::close) does, blocks for at most `timeout`, and returns whether the workers
+    /// are gone. Returns `false` at once in a call of the same pool.
     ///
     /// # Examples
     ///
@@ -276,8 +277,8 @@ impl Pool {
         self.inner().close(deadline(timeout))
     }
 
-    /// Cancels the calls that are in the queue now, and returns how many those were. A call that waits for arguments is not in
-    /// the queue.
+    /// Cancels the calls that are in the queue now, and returns how many those were. A call that waits for arguments is
+    /// not in the queue.
     ///
     /// # Examples
     ///

@@ -23,6 +23,7 @@ mod faults;
 
 mod fates;
 mod dataflow;
+mod arguments;
 mod infer;
 mod edges;
 mod lend;

@@ -123,17 +123,24 @@ impl Oracle {
             End::Lost(..) => false,
         };
         if !matches!(call.shape, Shape::Chain | Shape::ListChain) {
-            // The first in call order is the one that counts.
+            // The first in call order is the one that counts, and so does the panic of a clone that is made at the end of
+            // an argument.
             let hops = if call.shape == Shape::Zip { 2 } else { 1 };
-            for arg in &call.args {
+            for (position, arg) in call.args.iter().enumerate() {
                 ends.extend(all[*arg].iter().filter(|end| !passes(end)).map(|end| match end {
                     End::Lost(kind, far) => End::Lost(*kind, far + hops),
                     other => *other,
                 }));
-                if !all[*arg].iter().any(passes) {
+                let lent = self.clones(index, position) && self.program.calls[*arg].keep == Keep::Borrowed;
+                let breaks = |end: &End| lent && self.program.calls[*arg].body.brittle && *end == End::Value(*arg);
+                if all[*arg].iter().any(breaks) {
+                    ends.insert(End::Lost(Kind::Panicked(CLONE + arg), 0));
+                }
+                if !all[*arg].iter().any(|end| passes(end) && !breaks(end)) {
                     return ends;
                 }
             }
+            // A shared result is cloned by the call that wants it.
             for (position, arg) in call.args.iter().enumerate() {
                 let brittle = self.clones(index, position) && self.program.calls[*arg].body.brittle;
                 if brittle && all[*arg].contains(&End::Value(*arg)) {

@@ -26,7 +26,8 @@ enum Relayed<T> {
     Taken,
 }
 
-/// A clone, or the panic of its `Clone`, which is the end of the dependant and not of the call; or the loss of the call.
+/// A clone, or the panic of its `Clone`, which is the end of the dependant and not of the call; or the loss of the
+/// call.
 type Copied<T> = Result<std::thread::Result<T>, TaskError>;
 
 impl<T: CloneOut + Send + 'static> Lend<T> for Relay<T> {

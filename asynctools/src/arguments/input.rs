@@ -81,7 +81,8 @@ pub trait Inputs<F>: Send + 'static {
     fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize;
     #[doc(hidden)]
     fn stopped(&self) -> usize;
-    /// Takes the values of a call that no argument has stopped. The `Clone` of a [`Shared`](crate::Shared) may still panic.
+    /// Takes the values of a call that no argument has stopped. The `Clone` of a [`Shared`](crate::Shared) may still
+    /// panic.
     #[doc(hidden)]
     fn end(self) -> Result<Self::Values, Stop<F>>;
     /// Takes the first end that has stopped the call, in the order of the parameters, and drops the other arguments.

@@ -26,7 +26,8 @@ pub(crate) trait Pending<T, F>: Send {
     /// Returns how many of the calls, which all have ended, left no value for this argument. Runs no user code.
     fn stopped(&self) -> usize;
 
-    /// Takes the value, or the first end without one. Runs the user's `Clone` and `From`, and lets no panic of theirs through.
+    /// Takes the value, or the first end without one. Runs the user's `Clone` and `From`, and lets no panic of theirs
+    /// through.
     fn end(self) -> Result<T, Stop<F>>;
 }
 
@@ -67,8 +68,8 @@ pub(crate) enum Stop<F> {
 }
 
 impl<F> Stop<F> {
-    /// Runs `convert`, a user's `Clone` or `From`, and returns its panic as the end of the argument: unwound from here, the
-    /// payload would meet the other arguments, whose `Drop` may panic too.
+    /// Runs `convert`, a user's `Clone` or `From`, and returns its panic as the end of the argument: unwound from here,
+    /// the payload would meet the other arguments, whose `Drop` may panic too.
     pub(crate) fn catch<R>(convert: impl FnOnce() -> R) -> Result<R, Self> {
         catch_unwind(AssertUnwindSafe(convert)).map_err(Self::Panicked)
     }

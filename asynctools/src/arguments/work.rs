@@ -39,8 +39,8 @@ where
     }
 }
 
-/// A function and its arguments, some of which are handles. A result that has arrived stays in the call that it comes from
-/// until this call runs.
+/// A function and its arguments, some of which are handles. A result that has arrived stays in the call that it comes
+/// from until this call runs.
 struct PendingWork<A, G, F, R> {
     inputs: A,
     body: G,
@@ -99,8 +99,8 @@ where
     }
 }
 
-/// Makes a call whose arguments are handles. When they are there it takes its `route`; without one it runs on the thread
-/// that brings the last of them. Calls that follow it run on the pool `followers_run_on`.
+/// Makes a call whose arguments are handles. When they are there it takes its `route`; without one it runs on the
+/// thread that brings the last of them. Calls that follow it run on the pool `followers_run_on`.
 pub(crate) fn flow<A, G, F, R>(
     followers_run_on: PoolId,
     route: Option<Route>,

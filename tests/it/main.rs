@@ -32,6 +32,7 @@ mod stack;
 
 mod fates;
 mod dataflow;
+mod arguments;
 mod infer;
 mod edges;
 mod lend;

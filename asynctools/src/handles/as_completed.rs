@@ -1,4 +1,4 @@
-//! `AsCompleted`: many calls in the order of their ends.
+//! `AsCompleted`: returns calls in the order in which they end.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -28,21 +28,22 @@ use crate::panics::lock;
 use crate::sync::Instant;
 use crate::sync::Mutex;
 
-/// The calls of an [`AsyncList`](crate::AsyncList) as they end, made by [`as_completed`](crate::AsyncList::as_completed).
+/// Returns the calls of an [`AsyncList`](crate::AsyncList) as they end, made by
+/// [`as_completed`](crate::AsyncList::as_completed).
 ///
-/// [`next`](Iterator::next) blocks until one more call has ended. Dropping it lets the rest go on.
+/// [`next`](Iterator::next) blocks until a call has ended. Dropping the iterator lets the other calls go on.
 #[must_use = "the calls run, but their results are lost"]
 pub struct AsCompleted<T> {
-    /// In call order; `None` once it was returned.
+    /// In call order; `None` after the call was returned.
     pub(crate) values: Vec<Option<AsyncValue<T>>>,
     ticks: Arc<Ticks>,
-    /// Calls whose end was not returned yet.
+    /// The number of calls that were not returned.
     pub(crate) left: usize,
-    /// What the worker that this is on runs meanwhile.
+    /// The calls that the worker under this iterator may run while `next` blocks.
     agenda: Option<Arc<Agenda>>,
 }
 
-/// The ends that nobody has looked at.
+/// The calls that have ended and were not returned.
 struct Ticks {
     site: CallSite,
     state: Mutex<Ended>,
@@ -68,7 +69,7 @@ impl<T> AsCompleted<T> {
         Self { values: values.into_iter().map(Some).collect(), ticks, left, agenda: None }
     }
 
-    /// The next call to end; `None` when the deadline came first.
+    /// Blocks until a call has ended, and returns its index; `None` if the deadline comes first.
     pub(crate) fn next_index(&mut self, deadline: Option<Instant>) -> Option<usize> {
         let ticks: Arc<dyn Awaited> = self.ticks.clone();
         if !ticks.is_done() {
@@ -85,7 +86,8 @@ impl<T> AsCompleted<T> {
         Some(index as usize)
     }
 
-    /// One list of agenda for the whole iteration, so that what the calls need is looked up once; a new one on another thread.
+    /// Returns the agenda of this worker. One agenda serves the whole iteration, so that the needs of the calls are
+    /// looked up once; on another worker the iterator starts a new one.
     fn agenda_here(&mut self) -> Option<Arc<Agenda>> {
         let here = current()?;
         if self.agenda.as_ref().is_none_or(|agenda| !here.owns(agenda)) {
@@ -102,7 +104,7 @@ impl<T> AsCompleted<T> {
         }
     }
 
-    /// The calls that were not returned, in call order, without a trace of this.
+    /// Returns the calls that were not returned, in call order, and takes the iterator out of their waiters.
     pub(crate) fn into_values(mut self) -> Vec<AsyncValue<T>> {
         let ticks: Arc<dyn Dependant> = self.ticks.clone();
         let values: Vec<_> = std::mem::take(&mut self.values).into_iter().flatten().collect();
@@ -116,11 +118,11 @@ impl<T> AsCompleted<T> {
 impl<T> Iterator for AsCompleted<T> {
     type Item = (usize, Result<T, TaskError>);
 
-    /// Blocks until one more call has ended; `None` after the last.
+    /// Blocks until a call has ended, and returns its index and outcome; `None` after the last call.
     ///
     /// # Panics
     ///
-    /// When the wait can never end ([`TaskError::WouldDeadlock`]).
+    /// If the wait can never end ([`TaskError::WouldDeadlock`]).
     fn next(&mut self) -> Option<Self::Item> {
         if self.left == 0 {
             return None;
@@ -165,7 +167,7 @@ impl Dependant for Ticks {
     }
 }
 
-/// "One more has ended", as something to wait for.
+/// The end of any of the calls, as something to wait for.
 impl Awaited for Ticks {
     fn is_done(&self) -> bool {
         !lock(&self.state).indexes.is_empty()
@@ -194,7 +196,6 @@ impl Awaited for Ticks {
     }
 
     fn forget(&self, dependant: usize) {
-        let is_it = |waiter: &Waiter| matches!(waiter, Waiter::Dependant(other, _) if address(other) == dependant);
-        self.delist(&is_it);
+        self.delist(&|waiter| matches!(waiter, Waiter::Dependant(other, _) if address(other) == dependant));
     }
 }

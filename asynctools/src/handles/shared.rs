@@ -26,10 +26,11 @@ use crate::panics::lock;
 use crate::sync::Mutex;
 use crate::sync::OnceLock;
 
-/// A handle to a result that many read: clone it, [`get`](Self::get) a reference, or pass it to any number of calls.
+/// The handle to one result for many readers, made by [`AsyncValue::shared`].
 ///
-/// Made by [`AsyncValue::shared`]. Dropping it lets the call go on; the result is dropped with its last `Shared`. It fits a
-/// parameter `&T` without copying, and a parameter `T` by cloning the result.
+/// Clone the handle, [`get`](Self::get) a reference, or pass the handle to any number of calls: a parameter `&T`
+/// borrows the result, and a parameter `T` clones it. Dropping the handle lets the call go on; the last handle drops
+/// the result.
 ///
 /// # Examples
 ///
@@ -55,10 +56,10 @@ pub struct Shared<T> {
     hub: Arc<Hub<T>>,
 }
 
-/// Where the result stays. The call keeps it until it has ended, the handles after that.
+/// Keeps the result for the handles. Until the call has ended, the call keeps the hub alive too.
 struct Hub<T> {
     call: Arc<dyn Awaited>,
-    /// The one handle of the call, until it has ended.
+    /// The one handle of the call, until the call has ended.
     value: Mutex<Option<AsyncValue<T>>>,
     outcome: OnceLock<Result<T, TaskError>>,
     waiters: Mutex<Vec<Waiter>>,
@@ -79,11 +80,11 @@ impl<T: Send + Sync + 'static> Shared<T> {
         Self { hub }
     }
 
-    /// Blocks until the call ends, and returns its result.
+    /// Blocks until the call ends, and returns a reference to its result.
     ///
     /// # Panics
     ///
-    /// As [`AsyncValue::get`]: the first reader of a panic gets its payload, the others its text.
+    /// As [`AsyncValue::get`]: the first reader of a panic gets the payload, the other readers get its text.
     ///
     /// # Examples
     ///
@@ -103,11 +104,11 @@ impl<T: Send + Sync + 'static> Shared<T> {
         }
     }
 
-    /// Blocks until the call ends, and returns its result, or how it was lost.
+    /// Blocks until the call ends, and returns a reference to its result, or its loss.
     ///
     /// # Errors
     ///
-    /// The call panicked, was cancelled, or was lost in another way that the [`TaskError`] tells.
+    /// As [`AsyncValue::outcome`].
     ///
     /// # Examples
     ///
@@ -124,11 +125,11 @@ impl<T: Send + Sync + 'static> Shared<T> {
         self.ended().as_ref().map_err(TaskError::clone)
     }
 
-    /// The result if the call has ended. Never blocks.
+    /// Returns a reference to the result if the call has ended. Never blocks.
     ///
     /// # Panics
     ///
-    /// As [`get`](Self::get), when the call ended without a value.
+    /// As [`get`](Self::get), if the call ended without a value.
     ///
     /// # Examples
     ///
@@ -142,15 +143,16 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// assert_eq!(shared.try_get(), Some(&5));
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn try_get(&self) -> Option<&T> {
-        self.is_finished().then(|| self.get())
+        if self.is_finished() { Some(self.get()) } else { None }
     }
 
     /// Blocks until the call ends.
     ///
     /// # Panics
     ///
-    /// When the wait can never end ([`TaskError::WouldDeadlock`]); never because the call was lost.
+    /// If the wait can never end ([`TaskError::WouldDeadlock`]). The loss of the call is no reason to panic here.
     ///
     /// # Examples
     ///
@@ -168,7 +170,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         }
     }
 
-    /// As [`wait`](Self::wait), for no longer than `timeout`: whether the call has ended.
+    /// Blocks as [`wait`](Self::wait) does, for at most `timeout`, and returns whether the call has ended.
     ///
     /// # Examples
     ///
@@ -187,7 +189,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         block(&self.call(), Some(deadline), None).unwrap_or(false)
     }
 
-    /// Whether the call has ended, with a value or without.
+    /// Returns whether the call has ended, with a value or without.
     ///
     /// # Examples
     ///
@@ -205,7 +207,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         self.hub.is_done()
     }
 
-    /// Whether the call has ended without a value.
+    /// Returns whether the call has ended without a value.
     ///
     /// # Examples
     ///
@@ -226,7 +228,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         self.hub.clone()
     }
 
-    /// The outcome of a call that has ended.
+    /// Returns the outcome of a call that has ended.
     pub(crate) fn ended(&self) -> &Result<T, TaskError> {
         let Some(outcome) = self.hub.outcome.get() else { unreachable!("asked only after the end of the call") };
         outcome
@@ -288,7 +290,6 @@ impl<T: Send + Sync> Awaited for Hub<T> {
     }
 
     fn forget(&self, dependant: usize) {
-        let is_it = |waiter: &Waiter| matches!(waiter, Waiter::Dependant(other, _) if address(other) == dependant);
-        self.delist(&is_it);
+        self.delist(&|waiter| matches!(waiter, Waiter::Dependant(other, _) if address(other) == dependant));
     }
 }

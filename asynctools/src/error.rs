@@ -211,7 +211,7 @@ impl Upstream {
         self.left_out
     }
 
-    /// Returns how many other arguments were lost along the path, besides the argument that the path follows.
+    /// Returns how many arguments were lost along the path, other than the one that the path follows.
     ///
     /// # Examples
     ///

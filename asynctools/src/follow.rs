@@ -120,7 +120,7 @@ impl<T: Send + 'static> AsyncValue<T> {
         U: Send + 'static,
         F: FnOnce() -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), CallSite::here(&CHAIN), Input::pending(Outcome(self)), cannot_fail, |outcome| {
+        follow(self.node().pool_id(), CallSite::here(&CHAIN), Input::incoming(Outcome(self)), cannot_fail, |outcome| {
             discard(outcome);
             f()
         })
@@ -180,7 +180,7 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(T) -> Result<U, E> + Send + 'static,
     {
-        follow(self.node().pool_id(), CallSite::here(&AND_THEN), Input::pending(Try(self)), Err, f)
+        follow(self.node().pool_id(), CallSite::here(&AND_THEN), Input::incoming(Try(self)), Err, f)
     }
 
     /// Runs `f(value)` if this call returns `Ok(value)`, for a new `Ok`, and passes an `Err` on without running `f`.
@@ -200,7 +200,7 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(T) -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), CallSite::here(&MAP_OK), Input::pending(Try(self)), Err, |value| Ok(f(value)))
+        follow(self.node().pool_id(), CallSite::here(&MAP_OK), Input::incoming(Try(self)), Err, |value| Ok(f(value)))
     }
 
     /// Runs `f(error)` if this call returns `Err(error)`, for a new `Err`, and passes an `Ok` on. Returns the handle of
@@ -250,7 +250,7 @@ impl<T: Send + 'static> AsyncList<T> {
         U: Send + 'static,
         F: FnOnce(Vec<T>) -> U + Send + 'static,
     {
-        follow(self.pool_id(), CallSite::here(&MAP), Input::pending(All::of(self, Whole)), cannot_fail, f)
+        follow(self.pool_id(), CallSite::here(&MAP), Input::incoming(All::of(self, Whole)), cannot_fail, f)
     }
 
     /// Drops the outcomes of all calls, however they end, and then runs `f()`. Returns the handle of that call. Never
@@ -274,6 +274,6 @@ impl<T: Send + 'static> AsyncList<T> {
             outcomes.into_iter().for_each(discard);
             f()
         };
-        follow(self.pool_id(), CallSite::here(&CHAIN), Input::pending(All::of(self, Outcome)), cannot_fail, each)
+        follow(self.pool_id(), CallSite::here(&CHAIN), Input::incoming(All::of(self, Outcome)), cannot_fail, each)
     }
 }

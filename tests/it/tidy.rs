@@ -33,7 +33,7 @@ const RUNTIME: &[&str] = &[
     "workers::serve",
     "workers::blocking",
     "arguments::bounds",
-    "arguments::pending",
+    "arguments::incoming",
     "arguments::source",
     "arguments::cloned",
     "arguments::input",

@@ -4,7 +4,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use crate::arguments::input::Inputs;
-use crate::arguments::pending::Stop;
+use crate::arguments::incoming::Stop;
 use crate::call_site::CallSite;
 use crate::error::Panic;
 use crate::error::TaskError;

@@ -284,7 +284,8 @@ impl<T> AsyncValue<T> {
     /// Cancels the call if it has not started, and returns whether it did. After `true` the call never runs, and its
     /// arguments are dropped; `false` says that the call has started or ended, or that the handle belongs to a promise.
     ///
-    /// Calls that the cancelled call needs go on; calls that need it end as [`TaskError::Upstream`].
+    /// The handle of a cancelled call ends as [`TaskError::Cancelled`]. Calls that the cancelled call needs go on; calls
+    /// that need it end as [`TaskError::Upstream`].
     ///
     /// # Examples
     ///
@@ -294,8 +295,8 @@ impl<T> AsyncValue<T> {
     /// let pool = Pool::new(0);
     /// assert!(pool.spawn(|| 5).cancel());
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "one cancels what one no longer cares about")]
-    pub fn cancel(self) -> bool {
+    #[expect(clippy::must_use_candidate, reason = "a caller that cancels a call may not care whether it had started")]
+    pub fn cancel(&self) -> bool {
         self.node().lose(TaskError::Cancelled)
     }
 
@@ -347,6 +348,20 @@ impl<T> AsyncValue<T> {
     /// Takes the outcome of a call that has ended.
     pub(crate) fn into_outcome(mut self) -> Result<T, TaskError> {
         self.take()
+    }
+}
+
+/// Cancels each of these calls that has not started, and returns how many those were. The last one goes first: the calls
+/// at the front are the next to start.
+pub(crate) fn cancel_all<'a, T: 'a>(calls: impl DoubleEndedIterator<Item = &'a AsyncValue<T>>) -> usize {
+    calls.rev().filter(|call| call.cancel()).count()
+}
+
+impl<T: Send + 'static> From<T> for AsyncValue<T> {
+    /// Makes a handle whose value is already there, as [`ready`](Self::ready) does.
+    #[track_caller]
+    fn from(value: T) -> Self {
+        Self::ready(value)
     }
 }
 

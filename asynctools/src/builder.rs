@@ -137,6 +137,33 @@ impl PoolBuilder {
         self
     }
 
+    /// Sets how many permits of blocked calls the pool lends to calls that no blocked call needs. Default: as many as there are
+    /// workers.
+    ///
+    /// A call that waits for another, for room in a queue, or for the end of a pool is blocked, and another call of the queue
+    /// may begin in its stead. So at most `workers + n` calls have begun and not ended, besides those that blocked calls need,
+    /// which always begin. The pool starts more threads only where a wait would go on for ever otherwise.
+    ///
+    /// A larger limit pays where a small pool waits for a large one. Often there is a better way: a call that takes the handle
+    /// as an argument (`page(fetch(url))`) waits nowhere, and keeps no thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    ///
+    /// // Two pages are put together at once, while up to 16 others wait for what they fetch.
+    /// let pages = Pool::builder().workers(2).max_blocked(16).build()?;
+    /// let fetches = std::sync::Arc::new(Pool::new(16));
+    /// let lengths = pages.map(0..100, move |n: u32| fetches.spawn(move || n.to_string()).get().len());
+    /// assert_eq!(lengths.get().iter().sum::<usize>(), 190);
+    /// # Ok::<(), asynctools::BuildError>(())
+    /// ```
+    pub fn max_blocked(mut self, n: usize) -> Self {
+        self.config.max_blocked = Some(n);
+        self
+    }
+
     /// Sets how long an idle worker keeps its thread. Default: without end.
     ///
     /// # Examples

@@ -14,7 +14,6 @@ use crate::arguments::input::Inputs;
 use crate::arguments::work::flow;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
-use crate::graph::current;
 use crate::graph::node::Route;
 use crate::handles::value::AsyncValue;
 use crate::pool::PoolRef;
@@ -58,8 +57,8 @@ impl<'p, F: 'static, A: Inputs<F>> CallBuilder<'p, F, A> {
             return self.pool.start(values, body, self.site);
         }
         let inner = self.pool.0;
-        let route = Route { home: inner.clone(), inside: current::is_inside(inner.id()), bounded: true };
-        flow(inner.id(), Some(route), self.site, self.inputs, fail, body)
+        let route = Route { pool: Some(inner.clone()), maker: inner.maker(), bounded: true };
+        flow(inner.id, Some(route), self.site, self.inputs, fail, body)
     }
 }
 

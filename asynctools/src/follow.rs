@@ -14,10 +14,10 @@ use crate::arguments::work::flow;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
 use crate::error::TaskError;
-use crate::graph::current;
+use crate::graph::lineage;
 use crate::graph::node::Route;
 use crate::graph::registry;
-use crate::graph::traits::Call;
+use crate::graph::traits::Maker;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Scheduler;
 use crate::handles::list::AsyncList;
@@ -28,30 +28,15 @@ use crate::pool::MAP;
 use crate::pool::Pool;
 use crate::pool::PoolRef;
 
-/// A pool that was dropped.
-struct Gone(PoolId);
-
-impl Scheduler for Gone {
-    fn id(&self) -> PoolId {
-        self.0
-    }
-
-    fn schedule(self: Arc<Self>, call: Arc<dyn Call>, _inside: bool, _at_call: bool) {
-        call.lose(TaskError::Closed);
-    }
-
-    fn unscheduled(&self, _queued: bool, _cancelled: bool) {}
-}
-
 /// Returns the route of a closure that follows a call of that pool, or of no pool: then the default pool runs the
 /// closure.
 fn route_after(pool: PoolId) -> Route {
-    let home = match pool {
-        PoolId::NONE => PoolRef::from(Pool::global()).0.clone(),
-        pool => registry::find(pool).unwrap_or_else(|| Arc::new(Gone(pool))),
+    let pool: Option<Arc<dyn Scheduler>> = match pool {
+        PoolId::NONE => Some(PoolRef::from(Pool::global()).0.clone()),
+        pool => registry::find(pool),
     };
-    let inside = current::is_inside(home.id());
-    Route { home, inside, bounded: false }
+    let is_own = pool.as_ref().is_some_and(|pool| lineage::is_inside(pool.id()));
+    Route { pool, maker: if is_own { Maker::OwnCall } else { Maker::Other }, bounded: false }
 }
 
 /// Makes the call `f(value)`, which follows a call of `pool` and takes its value from `input`.
@@ -68,7 +53,8 @@ where
     R: Send + 'static,
 {
     let route = route_after(pool);
-    flow(route.home.id(), Some(route), site, ((), input), fail, move |((), value)| f(value))
+    let pool = route.pool.as_ref().map_or(pool, |pool| pool.id());
+    flow(pool, Some(route), site, ((), input), fail, move |((), value)| f(value))
 }
 
 static THEN: Function = Function::method("then");
@@ -104,7 +90,7 @@ impl<T: Send + 'static> AsyncValue<T> {
         U: Send + 'static,
         F: FnOnce(T) -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), CallSite::here(&MAP), Input::value(self), cannot_fail, f)
+        follow(self.node().pool(), CallSite::here(&MAP), Input::value(self), cannot_fail, f)
     }
 
     /// Runs `f(outcome)` when this call has ended, with its value or its loss, exactly once, unless the pool is closed or
@@ -125,7 +111,7 @@ impl<T: Send + 'static> AsyncValue<T> {
         U: Send + 'static,
         F: FnOnce(Result<T, TaskError>) -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), CallSite::here(&THEN), Input::incoming(Outcome(self)), cannot_fail, f)
+        follow(self.node().pool(), CallSite::here(&THEN), Input::incoming(Outcome(self)), cannot_fail, f)
     }
 
     /// Returns a handle to the outcome of this call, its value or its loss: to `.await`, or to pass on to another call. No
@@ -164,7 +150,7 @@ impl<T: Send + 'static> AsyncValue<T> {
         U: Send + 'static,
         F: FnOnce() -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), CallSite::here(&CHAIN), Input::incoming(Outcome(self)), cannot_fail, |outcome| {
+        follow(self.node().pool(), CallSite::here(&CHAIN), Input::incoming(Outcome(self)), cannot_fail, |outcome| {
             discard(outcome);
             f()
         })
@@ -182,7 +168,7 @@ impl<T: Send + 'static> AsyncValue<T> {
     /// ```
     #[track_caller]
     pub fn zip<U: Send + 'static>(self, other: AsyncValue<U>) -> AsyncValue<(T, U)> {
-        let pool = self.node().pool_id();
+        let pool = self.node().pool();
         let inputs = (((), Input::value(self)), Input::value(other));
         flow(pool, None, CallSite::here(&ZIP), inputs, cannot_fail, |(((), left), right)| (left, right))
     }
@@ -208,7 +194,7 @@ impl<T: Send + 'static> AsyncValue<T> {
 
 /// Returns a handle to the outcome of `value`. The handle is that of a call at `site`.
 fn catch_at<T: Send + 'static>(site: CallSite, value: AsyncValue<T>) -> AsyncValue<Result<T, TaskError>> {
-    let pool = value.node().pool_id();
+    let pool = value.node().pool();
     flow(pool, None, site, ((), Input::incoming(Outcome(value))), cannot_fail, |((), outcome)| outcome)
 }
 
@@ -252,7 +238,7 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(T) -> Result<U, E> + Send + 'static,
     {
-        follow(self.node().pool_id(), CallSite::here(&AND_THEN), Input::incoming(Try(self)), Err, f)
+        follow(self.node().pool(), CallSite::here(&AND_THEN), Input::incoming(Try(self)), Err, f)
     }
 
     /// Runs `f(error)` if this call returns `Err(error)`, and passes an `Ok` on without running `f`. Returns the handle of
@@ -273,7 +259,7 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         F: FnOnce(E) -> Result<T, G> + Send + 'static,
     {
         let or_else = |result: Result<T, E>| result.or_else(f);
-        follow(self.node().pool_id(), CallSite::here(&OR_ELSE), Input::value(self), cannot_fail, or_else)
+        follow(self.node().pool(), CallSite::here(&OR_ELSE), Input::value(self), cannot_fail, or_else)
     }
 
     /// Runs `f(value)` if this call returns `Ok(value)`, for a new `Ok`, and passes an `Err` on without running `f`.
@@ -293,7 +279,7 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(T) -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), CallSite::here(&MAP_OK), Input::incoming(Try(self)), Err, |value| Ok(f(value)))
+        follow(self.node().pool(), CallSite::here(&MAP_OK), Input::incoming(Try(self)), Err, |value| Ok(f(value)))
     }
 
     /// Runs `f(error)` if this call returns `Err(error)`, for a new `Err`, and passes an `Ok` on. Returns the handle of
@@ -313,13 +299,9 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(E) -> U + Send + 'static,
     {
-        follow(
-            self.node().pool_id(),
-            CallSite::here(&MAP_ERR),
-            Input::value(self),
-            cannot_fail,
-            |result: Result<T, E>| result.map_err(f),
-        )
+        follow(self.node().pool(), CallSite::here(&MAP_ERR), Input::value(self), cannot_fail, |result: Result<T, E>| {
+            result.map_err(f)
+        })
     }
 }
 
@@ -367,7 +349,7 @@ impl<T: Send + 'static> AsyncList<T> {
         U: Send + 'static,
         F: FnOnce(Vec<T>) -> U + Send + 'static,
     {
-        follow(self.pool_id(), CallSite::here(&MAP), Input::incoming(All::of(self, Whole)), cannot_fail, f)
+        follow(self.pool(), CallSite::here(&MAP), Input::incoming(All::of(self, Whole)), cannot_fail, f)
     }
 
     /// Returns a list of the outcomes of the calls, each a value or a loss: to `.await`, or to pass on to another call. No
@@ -413,6 +395,6 @@ impl<T: Send + 'static> AsyncList<T> {
             outcomes.into_iter().for_each(discard);
             f()
         };
-        follow(self.pool_id(), CallSite::here(&CHAIN), Input::incoming(All::of(self, Outcome)), cannot_fail, each)
+        follow(self.pool(), CallSite::here(&CHAIN), Input::incoming(All::of(self, Outcome)), cannot_fail, each)
     }
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 use crate::arguments::work::ReadyWork;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
+use crate::graph::lineage;
 use crate::graph::node::Node;
+use crate::graph::registry;
 use crate::graph::wait::deadline;
 use crate::handles::list::AsyncList;
 use crate::handles::value::AsyncValue;
@@ -144,6 +146,7 @@ impl Pool {
 
     fn inner(&self) -> &Arc<Inner> {
         self.inner.get_or_init(|| {
+            registry::set_default(|| PoolRef::from(Self::global()).0.clone());
             let config = self.config.clone().unwrap_or_else(|| Config::named("pool"));
             Inner::new(config, self.workers, blocking::main)
         })
@@ -331,7 +334,10 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        if let Some(inner) = self.inner.get() {
+        let Some(inner) = self.inner.get() else { return };
+        if lineage::is_in_call() {
+            inner.mark_closed();
+        } else {
             inner.close(None);
         }
     }
@@ -341,7 +347,7 @@ impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut pool = f.debug_struct("Pool");
         match self.inner.get() {
-            Some(inner) => pool.field("name", &inner.config().name).field("stats", &inner.stats()).finish(),
+            Some(inner) => pool.field("name", &inner.config.name).field("stats", &inner.stats()).finish(),
             None => pool.field("workers", &self.workers).finish_non_exhaustive(),
         }
     }
@@ -380,15 +386,15 @@ impl PoolRef<'_> {
         G: FnOnce(V) -> R + Send + 'static,
         R: Send + 'static,
     {
-        let node = Node::queued(ReadyWork { values, body }, self.0.id(), site);
-        self.0.submit(node.clone(), &*node);
+        let node = Node::queued(ReadyWork { values, body }, self.0.id, site);
+        self.0.submit(node.clone());
         AsyncValue::of(node)
     }
 }
 
 impl fmt::Debug for PoolRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoolRef").field("name", &self.0.config().name).finish_non_exhaustive()
+        f.debug_struct("PoolRef").field("name", &self.0.config.name).finish_non_exhaustive()
     }
 }
 

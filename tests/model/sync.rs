@@ -137,8 +137,8 @@ impl<T> OnceLock<T> {
         self.value.get_or_init(f)
     }
 
-    pub(crate) fn into_inner(self) -> Option<T> {
-        self.value.into_inner()
+    pub(crate) fn take(&mut self) -> Option<T> {
+        self.value.take()
     }
 }
 

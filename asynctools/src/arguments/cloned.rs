@@ -8,10 +8,12 @@ use crate::arguments::bounds::CloneOut;
 use crate::arguments::incoming::Stop;
 use crate::arguments::source::Single;
 use crate::error::TaskError;
-use crate::graph::traits::Call;
+use crate::graph::notify;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Waiter;
 use crate::graph::waiters::Lend;
+use crate::graph::waiters::address;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
 use crate::panics::lock;
@@ -35,7 +37,7 @@ impl<T: CloneOut + Send + 'static> Lend<T> for Relay<T> {
         let there = Relayed::There(copy(outcome));
         let awaited = std::mem::replace(&mut *lock(&self.0), there);
         if let Relayed::Awaited(Some(dependant)) = awaited {
-            Waiter::Dependant(dependant, 0).fire();
+            notify::tell_all([Waiter::Dependant(dependant, 0)]);
         }
         // The dependant may have been cancelled: then the clone is dropped here, by a `Drop` of the user's.
         discard(self);
@@ -49,7 +51,7 @@ fn copy<T: CloneOut>(outcome: Result<&T, &TaskError>) -> Copied<T> {
 
 /// A borrowed handle, as an argument.
 pub(crate) struct Cloned<T> {
-    call: Arc<dyn Call>,
+    call: Arc<dyn Awaited>,
     relay: Arc<Relay<T>>,
 }
 
@@ -81,10 +83,19 @@ impl<T> Cloned<T> {
     }
 }
 
+/// An argument of a call that was cancelled leaves nothing behind in the call that it is of.
+impl<T> Drop for Cloned<T> {
+    fn drop(&mut self) {
+        if matches!(&*lock(&self.relay.0), Relayed::Awaited(_)) {
+            self.call.forget(address(&self.relay));
+        }
+    }
+}
+
 impl<T: Send> Single for Cloned<T> {
     type Value = T;
 
-    fn call(&self) -> Arc<dyn Call> {
+    fn call(&self) -> Arc<dyn Awaited> {
         self.call.clone()
     }
 

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use crate::call_site::CallSite;
 use crate::error::TaskError;
-use crate::graph::traits::Call;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Waiter;
 
 /// An argument that is still to come: the result of one call, or of many.
 pub(crate) trait Incoming<T, F>: Send {
     /// Adds the calls that the argument needs, in the order in which their losses count.
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>));
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>));
 
     /// Has `dependant` told of each of these calls that has not ended, and returns how many those are.
     fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize {
@@ -33,14 +33,14 @@ pub(crate) trait Incoming<T, F>: Send {
 
 /// A [`Incoming`] behind a box. The blanket is the only impl.
 pub(crate) trait Source<T, F>: Send {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>));
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>));
     fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize;
     fn stopped(&self) -> usize;
     fn end(self: Box<Self>) -> Result<T, Stop<F>>;
 }
 
 impl<T, F, P: Incoming<T, F>> Source<T, F> for P {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         Incoming::needs(self, add);
     }
 
@@ -76,6 +76,6 @@ impl<F> Stop<F> {
 }
 
 /// Has `dependant` told of the end of `call`: 1 if that is still to come, else 0.
-pub(crate) fn enlist(call: &dyn Call, dependant: &Arc<dyn Dependant>) -> usize {
+pub(crate) fn enlist(call: &dyn Awaited, dependant: &Arc<dyn Dependant>) -> usize {
     usize::from(call.enlist(Waiter::Dependant(dependant.clone(), 0)).is_none())
 }

@@ -7,7 +7,7 @@ use crate::arguments::incoming::Incoming;
 use crate::arguments::incoming::Source;
 use crate::arguments::incoming::Stop;
 use crate::arguments::source::Whole;
-use crate::graph::traits::Call;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
@@ -76,7 +76,7 @@ pub trait Inputs<F>: Send + 'static {
     #[doc(hidden)]
     fn are_ready(&self) -> bool;
     #[doc(hidden)]
-    fn needs(&self, needs: &mut Vec<Arc<dyn Call>>);
+    fn needs(&self, needs: &mut Vec<Arc<dyn Awaited>>);
     #[doc(hidden)]
     fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize;
     #[doc(hidden)]
@@ -98,7 +98,7 @@ impl<F: 'static> Inputs<F> for () {
         true
     }
 
-    fn needs(&self, _needs: &mut Vec<Arc<dyn Call>>) {}
+    fn needs(&self, _needs: &mut Vec<Arc<dyn Awaited>>) {}
 
     fn listen(&self, _dependant: &Arc<dyn Dependant>) -> usize {
         0
@@ -125,7 +125,7 @@ impl<F: 'static, A: Inputs<F>, T: Send + 'static> Inputs<F> for (A, Input<T, F>)
         matches!(self.1.0, InputKind::Ready(_)) && self.0.are_ready()
     }
 
-    fn needs(&self, needs: &mut Vec<Arc<dyn Call>>) {
+    fn needs(&self, needs: &mut Vec<Arc<dyn Awaited>>) {
         self.0.needs(needs);
         if let Some(source) = self.1.source() {
             source.needs(&mut |call| needs.push(call));

@@ -8,7 +8,7 @@ use crate::arguments::incoming::Incoming;
 use crate::arguments::incoming::Stop;
 use crate::arguments::incoming::enlist;
 use crate::error::TaskError;
-use crate::graph::traits::Call;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::handles::list::AsyncList;
 use crate::handles::shared::Shared;
@@ -19,7 +19,7 @@ use crate::panics::discard;
 pub(crate) trait Single: Send {
     type Value;
 
-    fn call(&self) -> Arc<dyn Call>;
+    fn call(&self) -> Arc<dyn Awaited>;
 
     fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize {
         enlist(&*self.call(), dependant)
@@ -35,7 +35,7 @@ pub(crate) trait Single: Send {
 impl<T> Single for AsyncValue<T> {
     type Value = T;
 
-    fn call(&self) -> Arc<dyn Call> {
+    fn call(&self) -> Arc<dyn Awaited> {
         self.node().clone()
     }
 
@@ -55,7 +55,7 @@ impl<T> Single for AsyncValue<T> {
 impl<T: Clone + Send + Sync + 'static> Single for Shared<T> {
     type Value = T;
 
-    fn call(&self) -> Arc<dyn Call> {
+    fn call(&self) -> Arc<dyn Awaited> {
         self.call()
     }
 
@@ -75,7 +75,7 @@ impl<T: Clone + Send + Sync + 'static> Single for Shared<T> {
 pub(crate) struct Whole<S>(pub(crate) S);
 
 impl<S: Single, F> Incoming<S::Value, F> for Whole<S> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.0.call());
     }
 
@@ -96,7 +96,7 @@ impl<S: Single, F> Incoming<S::Value, F> for Whole<S> {
 pub(crate) struct Try<S>(pub(crate) S);
 
 impl<T, E, F: FailsFrom<E>, S: Single<Value = Result<T, E>>> Incoming<T, F> for Try<S> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.0.call());
     }
 
@@ -120,7 +120,7 @@ impl<T, E, F: FailsFrom<E>, S: Single<Value = Result<T, E>>> Incoming<T, F> for 
 pub(crate) struct Outcome<T>(pub(crate) AsyncValue<T>);
 
 impl<T, F> Incoming<Result<T, TaskError>, F> for Outcome<T> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.0.call());
     }
 
@@ -143,7 +143,7 @@ impl<P> All<P> {
 }
 
 impl<T, F, P: Incoming<T, F>> Incoming<Vec<T>, F> for All<P> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         self.0.iter().for_each(|incoming| incoming.needs(add));
     }
 
@@ -201,7 +201,7 @@ impl<O: Send + Sync + 'static> Kept<O> for Borrowed<O> {
 }
 
 impl<O: Send + Sync + 'static, F> Incoming<SharedRef<O>, F> for Borrowed<O> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.0.call());
     }
 
@@ -233,7 +233,7 @@ where
     E: Clone + Send + Sync + 'static,
     F: FailsFrom<E>,
 {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.0.call());
     }
 

@@ -13,8 +13,8 @@ use crate::error::TaskError;
 use crate::graph::node::Node;
 use crate::graph::node::Route;
 use crate::graph::node::Work;
-use crate::graph::traits::Call;
 use crate::graph::traits::Dependant;
+use crate::graph::traits::Needs;
 use crate::graph::traits::PoolId;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
@@ -93,7 +93,7 @@ where
         }
     }
 
-    fn needs(&self, needs: &mut Vec<Arc<dyn Call>>) {
+    fn needs(&self, needs: &mut Needs) {
         self.inputs.needs(needs);
     }
 
@@ -124,7 +124,7 @@ where
     }))
 }
 
-/// A call whose value is a call, of which it has the end. It runs nothing.
+/// A call that ends as the call does that its outer call returns.
 struct FlattenWork<T> {
     stage: Flatten<T>,
     /// The ends that have not arrived, and 1 until the call is registered with the outer one.
@@ -145,7 +145,9 @@ impl<T: Send + 'static> Work for FlattenWork<T> {
     type Output = T;
 
     fn run(self) -> T {
-        unreachable!("has an end and no body")
+        let Flatten::Inner(inner) = self.stage else { unreachable!("the outer call ended with a value") };
+        let Ok(value) = inner.into_value() else { unreachable!("the inner call ended with a value") };
+        value
     }
 
     /// The end of the outer call begins the wait for the inner one.
@@ -168,9 +170,16 @@ impl<T: Send + 'static> Work for FlattenWork<T> {
         self.missing == 0
     }
 
-    /// There is no body to run: `stop` takes the end of the inner call.
+    fn needs_others(&self) -> bool {
+        matches!(self.stage, Flatten::Inner(_))
+    }
+
     fn is_stopped(&self) -> bool {
-        true
+        match &self.stage {
+            Flatten::Inner(inner) => inner.is_error(),
+            Flatten::Lost(_) => true,
+            Flatten::Outer(_) | Flatten::Between => false,
+        }
     }
 
     fn stop(self, own: CallSite) -> Result<T, TaskError> {
@@ -184,7 +193,7 @@ impl<T: Send + 'static> Work for FlattenWork<T> {
         }
     }
 
-    fn needs(&self, needs: &mut Vec<Arc<dyn Call>>) {
+    fn needs(&self, needs: &mut Needs) {
         match &self.stage {
             Flatten::Outer(outer) => needs.push(outer.node().clone()),
             Flatten::Inner(inner) => needs.push(inner.node().clone()),
@@ -195,7 +204,7 @@ impl<T: Send + 'static> Work for FlattenWork<T> {
 
 /// Makes a call that ends as the inner call does, in the name of the outer one.
 pub(crate) fn flatten<T: Send + 'static>(outer: AsyncValue<AsyncValue<T>>) -> AsyncValue<T> {
-    let (pool, site) = (outer.node().pool_id(), outer.node().site());
+    let (pool, site) = (outer.node().pool(), outer.node().site());
     let work = FlattenWork { stage: Flatten::Outer(outer), missing: 1, own: None };
     AsyncValue::of(Node::waiting(work, pool, site, |work, node| {
         work.own = Some(Arc::downgrade(&node));

@@ -6,6 +6,7 @@ use crate::call_error::CallError;
 use crate::graph::wait::deadline;
 use crate::handles::completions::Entry;
 use crate::handles::list::AsyncList;
+use crate::panics::discard;
 
 impl<T> AsyncList<T> {
     /// Blocks until a call ends with a value, returns the value, and cancels the other calls; `None` if no call ends
@@ -23,10 +24,14 @@ impl<T> AsyncList<T> {
     /// ```
     #[must_use]
     pub fn first(self) -> Option<T> {
-        let mut calls = self.as_completed();
-        let first = calls.find_map(|(_, outcome)| outcome.ok());
-        calls.cancel();
-        first
+        let mut calls = self.into_completions();
+        while let Some(entry) = calls.next(None) {
+            if let Ok(first) = entry.value.into_outcome() {
+                calls.discard();
+                return Some(first);
+            }
+        }
+        None
     }
 
     /// Blocks as [`first`](Self::first) does, for at most `timeout`.
@@ -53,7 +58,7 @@ impl<T> AsyncList<T> {
         while let Some(entry) = calls.next(Some(deadline)) {
             match entry.value.into_value() {
                 Ok(first) => {
-                    calls.cancel();
+                    calls.discard();
                     return Ok(Some(first));
                 }
                 Err(value) => lost.push(Entry { value, ..entry }),
@@ -85,14 +90,15 @@ impl<T, E> AsyncList<Result<T, E>> {
     /// ```
     pub fn first_ok(self) -> Result<T, Vec<CallError<E>>> {
         let mut errors: Vec<Option<CallError<E>>> = std::iter::repeat_with(|| None).take(self.len()).collect();
-        let mut calls = self.as_completed();
-        while let Some((index, outcome)) = calls.next() {
-            match CallError::flatten(outcome) {
+        let mut calls = self.into_completions();
+        while let Some(entry) = calls.next(None) {
+            match CallError::flatten(entry.value.into_outcome()) {
                 Ok(first) => {
-                    calls.cancel();
+                    calls.discard();
+                    errors.into_iter().for_each(discard);
                     return Ok(first);
                 }
-                Err(error) => errors[index] = Some(error),
+                Err(error) => errors[entry.index] = Some(error),
             }
         }
         Err(errors.into_iter().flatten().collect())
@@ -117,12 +123,13 @@ impl<T, E> AsyncList<Result<T, E>> {
     /// ```
     pub fn all_ok(self) -> Result<Vec<T>, CallError<E>> {
         let mut values: Vec<Option<T>> = std::iter::repeat_with(|| None).take(self.len()).collect();
-        let mut calls = self.as_completed();
-        while let Some((index, outcome)) = calls.next() {
-            match CallError::flatten(outcome) {
-                Ok(value) => values[index] = Some(value),
+        let mut calls = self.into_completions();
+        while let Some(entry) = calls.next(None) {
+            match CallError::flatten(entry.value.into_outcome()) {
+                Ok(value) => values[entry.index] = Some(value),
                 Err(error) => {
-                    calls.cancel();
+                    calls.discard();
+                    values.into_iter().for_each(discard);
                     return Err(error);
                 }
             }

@@ -12,7 +12,7 @@ use crate::error::TaskError;
 use crate::graph::agenda::Agenda;
 use crate::graph::current::current;
 use crate::graph::notify;
-use crate::graph::traits::Call;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::PoolId;
 use crate::graph::wait::block;
 use crate::graph::wait::deadline;
@@ -349,9 +349,9 @@ impl<T> AsyncList<T> {
     /// Returns the calls that the worker under this wait may run, if this thread is a worker.
     fn agenda(&self) -> Option<Arc<Agenda>> {
         let here = current()?;
-        notify::drain();
+        notify::before_blocking();
         let pending = self.values.iter().filter(|value| !value.is_finished());
-        Some(here.agenda(pending.map(|value| -> Arc<dyn Call> { value.node().clone() }).collect()))
+        Some(here.agenda(pending.map(|value| -> Arc<dyn Awaited> { value.node().clone() }).collect()))
     }
 
     /// Blocks until every call has ended. Returns `false` if the deadline comes first, or the wait can never end.
@@ -359,10 +359,11 @@ impl<T> AsyncList<T> {
         if self.is_finished() {
             return true;
         }
-        let agenda = self.agenda();
+        // A wait with a deadline has no time to look at every call first: each wait looks at its own.
+        let agenda = if deadline.is_none() { self.agenda() } else { None };
         // From the end: when the last call has ended most others have, and the thread is not woken for each.
         let pending = self.values.iter().rev().filter(|value| !value.is_finished());
-        let ended = pending.map(|value| -> Arc<dyn Call> { value.node().clone() }).all(|call| {
+        let ended = pending.map(|value| -> Arc<dyn Awaited> { value.node().clone() }).all(|call| {
             let waited = block(&call, deadline, agenda.as_ref());
             waited.unwrap_or(false)
         });
@@ -370,8 +371,8 @@ impl<T> AsyncList<T> {
         ended
     }
 
-    pub(crate) fn pool_id(&self) -> PoolId {
-        self.values.first().map_or(PoolId::NONE, |value| value.node().pool_id())
+    pub(crate) fn pool(&self) -> PoolId {
+        self.values.first().map_or(PoolId::NONE, |value| value.node().pool())
     }
 }
 

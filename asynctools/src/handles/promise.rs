@@ -10,8 +10,6 @@ use crate::call_site::Function;
 use crate::error::TaskError;
 use crate::graph::node::NoWork;
 use crate::graph::node::Node;
-use crate::graph::node::State;
-use crate::graph::traits::PoolId;
 use crate::handles::value::AsyncValue;
 
 /// Sets the value of a handle that no call computes, made by [`AsyncValue::promise`].
@@ -60,7 +58,7 @@ impl<T> AsyncValue<T> {
     where
         T: Send + 'static,
     {
-        let node = Node::new(State::Running, false, PoolId::NONE, site);
+        let node = Node::promised(site);
         (Promise { node: Some(node.clone()) }, Self::of(node))
     }
 }

@@ -15,16 +15,20 @@ use std::time::Duration;
 
 use crate::call_site::CallSite;
 use crate::error::TaskError;
-use crate::graph::agenda::Agenda;
-use crate::graph::traits::Call;
+use crate::graph::notify;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
-use crate::graph::traits::Observer;
+use crate::graph::traits::Helper;
+use crate::graph::traits::Job;
+use crate::graph::traits::Needs;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
 use crate::graph::wait::block;
 use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
+use crate::graph::waiters::address;
+use crate::graph::wake_later::WakeLater;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
 use crate::panics::lock;
@@ -67,12 +71,21 @@ pub struct Shared<T> {
 /// Keeps the outcome. Only handles own this, so that the last one can take the value out.
 struct Kept<T> {
     hub: Arc<Hub<T>>,
+    pool: PoolId,
     outcome: OnceLock<Result<T, TaskError>>,
 }
 
-/// The call, as those wait for it who have a [`Shared`].
+/// No handle is left, so nothing wants the result of a call that has not ended.
+impl<T> Drop for Kept<T> {
+    fn drop(&mut self) {
+        let open = lock(&self.hub.open).take();
+        drop(open);
+    }
+}
+
+/// The call, as its waiters see it that have a [`Shared`].
 struct Hub<T> {
-    call: Arc<dyn Call>,
+    call: Arc<dyn Awaited>,
     /// The one handle of the call, and where its outcome goes, until the call has ended.
     open: Mutex<Option<(AsyncValue<T>, Weak<Kept<T>>)>>,
     done: AtomicBool,
@@ -81,14 +94,14 @@ struct Hub<T> {
 
 impl<T: Send + Sync + 'static> Shared<T> {
     pub(crate) fn new(value: AsyncValue<T>) -> Self {
-        let call: Arc<dyn Call> = value.node().clone();
+        let (call, pool): (Arc<dyn Awaited>, _) = (value.node().clone(), value.node().pool());
         let hub =
             Hub { call: call.clone(), open: Mutex::default(), done: AtomicBool::new(false), waiters: Mutex::default() };
         let hub = Arc::new(hub);
-        let kept = Arc::new(Kept { hub: hub.clone(), outcome: OnceLock::new() });
+        let kept = Arc::new(Kept { hub: hub.clone(), pool, outcome: OnceLock::new() });
         *lock(&hub.open) = Some((value, Arc::downgrade(&kept)));
         if let Some(ended) = call.enlist(Waiter::Dependant(hub, 0)) {
-            ended.fire();
+            notify::tell_all([ended]);
         }
         Self { kept, polled: None }
     }
@@ -267,11 +280,10 @@ impl<T: Send + Sync + 'static> Shared<T> {
         if !self.is_finished() || self.is_error() {
             return Err(self);
         }
-        let alone = |kept| Self { kept, polled: None };
-        match Arc::try_unwrap(self.kept).map_err(alone)?.outcome.into_inner() {
-            Some(Ok(value)) => Ok(value),
-            _ => unreachable!("the call ended with a value"),
-        }
+        let shared = |kept| Self { kept, polled: None };
+        let mut kept = Arc::try_unwrap(self.kept).map_err(shared)?;
+        let Some(Ok(value)) = kept.outcome.take() else { unreachable!("the call ended with a value") };
+        Ok(value)
     }
 
     /// Returns whether the call has ended, with a value or without.
@@ -309,12 +321,12 @@ impl<T: Send + Sync + 'static> Shared<T> {
         self.is_finished() && self.ended().is_err()
     }
 
-    pub(crate) fn call(&self) -> Arc<dyn Call> {
+    pub(crate) fn call(&self) -> Arc<dyn Awaited> {
         self.kept.hub.clone()
     }
 
     pub(crate) fn followers_run_on(&self) -> PoolId {
-        self.kept.hub.call.pool_id()
+        self.kept.pool
     }
 
     /// Returns the outcome of a call that has ended.
@@ -359,14 +371,14 @@ impl<T: Clone + Send + Sync + 'static> Future for Shared<T> {
 
 /// The waker of one handle. Unlike that of an [`AsyncValue`], it stands among those of other handles.
 struct Polled {
-    call: Arc<dyn Call>,
+    call: Arc<dyn Awaited>,
     task: Arc<Task>,
 }
 
 struct Task(Mutex<Option<Waker>>);
 
 impl Polled {
-    fn new(call: Arc<dyn Call>, waker: &Waker) -> Self {
+    fn new(call: Arc<dyn Awaited>, waker: &Waker) -> Self {
         let task = Arc::new(Task(Mutex::new(Some(waker.clone()))));
         drop(call.enlist(Waiter::Dependant(task.clone(), 0)));
         Self { call, task }
@@ -381,17 +393,15 @@ impl Polled {
 
 impl Drop for Polled {
     fn drop(&mut self) {
-        let task: Arc<dyn Dependant> = self.task.clone();
-        self.call.delist(&|waiter| matches!(waiter, Waiter::Dependant(other, _) if Arc::ptr_eq(other, &task)));
+        self.call.forget(address(&self.task));
     }
 }
 
 impl Dependant for Task {
-    fn arrived(self: Arc<Self>, _index: u32) {
-        let waker = lock(&self.0).take();
-        if let Some(waker) = waker {
-            Waiter::Task(waker).fire();
-        }
+    fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
+        // The waker is the user's code, which may wait: a job of its own.
+        let waker = lock(&self.0).take()?;
+        Some(WakeLater::new(vec![waker]))
     }
 }
 
@@ -406,49 +416,31 @@ impl<T> fmt::Debug for Shared<T> {
 }
 
 impl<T: Send + Sync> Dependant for Hub<T> {
-    fn arrived(self: Arc<Self>, _index: u32) {
-        let Some((value, kept)) = lock(&self.open).take() else { return };
-        match kept.upgrade() {
-            Some(kept) => {
-                drop(kept.outcome.set(value.into_outcome()));
-                // The last handle may be gone by now: the result is dropped here.
-                discard(kept);
-            }
-            None => discard(value),
+    fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
+        let (value, kept) = lock(&self.open).take()?;
+        if let Some(kept) = kept.upgrade() {
+            drop(kept.outcome.set(value.into_outcome()));
+            // The last handle may be dropped by now: then the result is dropped here.
+            discard(kept);
         }
         // From here on only handles own the outcome.
         self.done.store(true, Ordering::Release);
         let waiters = std::mem::take(&mut *lock(&self.waiters));
-        waiters.into_iter().for_each(Waiter::fire);
+        notify::tell_all(waiters);
+        None
     }
 }
 
-impl<T: Send + Sync> Call for Hub<T> {
+impl<T: Send + Sync> Awaited for Hub<T> {
     fn is_done(&self) -> bool {
         self.done.load(Ordering::Acquire)
-    }
-
-    fn pool_id(&self) -> PoolId {
-        PoolId::NONE
     }
 
     fn site(&self) -> CallSite {
         self.call.site()
     }
 
-    fn is_queued(&self) -> bool {
-        false
-    }
-
-    fn run(self: Arc<Self>, _runner: &dyn Observer) -> bool {
-        false
-    }
-
-    fn lose(&self, _error: TaskError) -> bool {
-        false
-    }
-
-    fn survey(&self, _help: Option<&Arc<Agenda>>, needs: &mut Vec<Arc<dyn Call>>) -> Survey {
+    fn survey(self: Arc<Self>, _: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, needs: &mut Needs) -> Survey {
         needs.push(self.call.clone());
         Survey::Waiting
     }
@@ -465,5 +457,9 @@ impl<T: Send + Sync> Call for Hub<T> {
     fn delist(&self, which: &dyn Fn(&Waiter) -> bool) {
         let gone: Vec<_> = lock(&self.waiters).extract_if(.., |waiter| which(waiter)).collect();
         drop(gone);
+    }
+
+    fn forget(&self, dependant: usize) {
+        self.delist(&|waiter| matches!(waiter, Waiter::Dependant(other, _) if address(other) == dependant));
     }
 }

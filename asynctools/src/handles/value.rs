@@ -14,12 +14,12 @@ use crate::call_site::CallSite;
 use crate::call_site::Function;
 use crate::error::TaskError;
 use crate::graph::agenda::Agenda;
+use crate::graph::lose::lose_all;
 use crate::graph::node::NoWork;
 use crate::graph::node::Node;
 use crate::graph::node::Slot;
-use crate::graph::node::State;
-use crate::graph::traits::Call;
-use crate::graph::traits::PoolId;
+use crate::graph::traits::Awaited;
+use crate::graph::traits::Job;
 use crate::graph::wait::block;
 use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
@@ -71,7 +71,7 @@ impl<T> AsyncValue<T> {
         T: Send + 'static,
     {
         let site = CallSite::here(&READY);
-        Self::of(Node::<NoWork<T>>::new(State::Done(Ok(value)), true, PoolId::NONE, site))
+        Self::of(Node::<NoWork<T>>::ready(value, site))
     }
 
     pub(crate) fn of(node: Arc<dyn Slot<T>>) -> Self {
@@ -297,7 +297,7 @@ impl<T> AsyncValue<T> {
     /// ```
     #[expect(clippy::must_use_candidate, reason = "a caller that cancels a call may not care whether it had started")]
     pub fn cancel(&self) -> bool {
-        self.node().lose(TaskError::Cancelled)
+        self.node().clone().lose(TaskError::Cancelled)
     }
 
     /// Drops the handle: the call goes on, and drops its result when there is one.
@@ -319,7 +319,7 @@ impl<T> AsyncValue<T> {
         if self.is_finished() {
             return Ok(true);
         }
-        let call: Arc<dyn Call> = self.node().clone();
+        let call: Arc<dyn Awaited> = self.node().clone();
         block(&call, deadline, agenda)
     }
 
@@ -351,10 +351,11 @@ impl<T> AsyncValue<T> {
     }
 }
 
-/// Cancels each of these calls that has not started, and returns how many those were. The last one goes first: the calls
-/// at the front are the next to start.
+/// Cancels those of `calls` that have not started, and returns how many those were. The last call goes first, because the
+/// calls at the front are the next to start.
 pub(crate) fn cancel_all<'a, T: 'a>(calls: impl DoubleEndedIterator<Item = &'a AsyncValue<T>>) -> usize {
-    calls.rev().filter(|call| call.cancel()).count()
+    let jobs = calls.rev().map(|call| -> Arc<dyn Job> { call.node().clone() });
+    lose_all(jobs.collect(), |_| TaskError::Cancelled)
 }
 
 impl<T: Send + 'static> From<T> for AsyncValue<T> {

@@ -17,6 +17,7 @@ mod builder;
 mod function_pool;
 mod follow;
 mod call;
+mod per_worker;
 
 /// Runs each call of the function at once, on a thread of its own, however many calls run already.
 ///
@@ -134,6 +135,8 @@ pub use crate::handles::window::Buffered;
 pub use crate::handles::window::Calls;
 pub use crate::handles::window::Outcomes;
 pub use crate::handles::window::Pending;
+pub use crate::per_worker::PerWorker;
+pub use crate::per_worker::PerWorkerGuard;
 pub use crate::pool::Pool;
 pub use crate::pool::parallel;
 pub use crate::workers::config::OnFull;

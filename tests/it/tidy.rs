@@ -47,6 +47,7 @@ const RUNTIME: &[&str] = &[
     "function_pool",
     "follow",
     "call",
+    "per_worker",
 ];
 
 /// Those of the macros.

@@ -295,6 +295,12 @@ impl<W: Work> Node<W> {
         drop(running);
     }
 
+    /// Whether somebody has a handle.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let _core = self.lock();
+        self.wanted.load(Ordering::Relaxed)
+    }
+
     /// Stores the end and tells those who wait; what is a user's in that is left in `aftermath`.
     fn end(&self, core: MutexGuard<'_, Core<W>>, outcome: Result<W::Output, TaskError>, aftermath: &mut Aftermath) {
         let mut core = self.serve_lends(core, &outcome);

@@ -75,6 +75,12 @@ struct Kept<T> {
     outcome: OnceLock<Result<T, TaskError>>,
 }
 
+/// The one handle of a call that has not ended, and where its outcome goes.
+struct Open<T> {
+    value: AsyncValue<T>,
+    kept: Weak<Kept<T>>,
+}
+
 /// No handle is left, so nothing wants the result of a call that has not ended.
 impl<T> Drop for Kept<T> {
     fn drop(&mut self) {
@@ -86,8 +92,8 @@ impl<T> Drop for Kept<T> {
 /// The call, as its waiters see it that have a [`Shared`].
 struct Hub<T> {
     call: Arc<dyn Awaited>,
-    /// The one handle of the call, and where its outcome goes, until the call has ended.
-    open: Mutex<Option<(AsyncValue<T>, Weak<Kept<T>>)>>,
+    /// `None` after the call has ended.
+    open: Mutex<Option<Open<T>>>,
     done: AtomicBool,
     waiters: Mutex<Vec<Waiter>>,
 }
@@ -99,7 +105,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
             Hub { call: call.clone(), open: Mutex::default(), done: AtomicBool::new(false), waiters: Mutex::default() };
         let hub = Arc::new(hub);
         let kept = Arc::new(Kept { hub: hub.clone(), pool, outcome: OnceLock::new() });
-        *lock(&hub.open) = Some((value, Arc::downgrade(&kept)));
+        *lock(&hub.open) = Some(Open { value, kept: Arc::downgrade(&kept) });
         if let Some(ended) = call.enlist(Waiter::Dependant(hub, 0)) {
             notify::tell_all([ended]);
         }
@@ -411,13 +417,13 @@ impl<T> RefUnwindSafe for Shared<T> {}
 impl<T> fmt::Debug for Shared<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (call, done) = (self.kept.hub.call.site(), self.kept.outcome.get().is_some());
-        f.debug_struct("Shared").field("call", &call).field("is_finished", &done).finish()
+        f.debug_struct("Shared").field("call", &call).field("is_finished", &done).finish_non_exhaustive()
     }
 }
 
 impl<T: Send + Sync> Dependant for Hub<T> {
     fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
-        let (value, kept) = lock(&self.open).take()?;
+        let Open { value, kept } = lock(&self.open).take()?;
         if let Some(kept) = kept.upgrade() {
             drop(kept.outcome.set(value.into_outcome()));
             // The last handle may be dropped by now: then the result is dropped here.

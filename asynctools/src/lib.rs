@@ -7,6 +7,7 @@ mod sync;
 mod call_site;
 mod panics;
 mod error;
+mod call_error;
 mod graph;
 mod handles;
 mod workers;
@@ -16,6 +17,7 @@ mod builder;
 mod function_pool;
 mod follow;
 mod call;
+mod per_worker;
 
 /// Runs each call of the function at once, on a thread of its own, however many calls run already.
 ///
@@ -113,10 +115,12 @@ pub use asynctools_macros::pooled;
 
 pub use crate::arguments::arg::Arg;
 pub use crate::arguments::arg::ArgRef;
+pub use crate::builder::BuildError;
+pub use crate::builder::ParseOnFullError;
 pub use crate::builder::PoolBuilder;
+pub use crate::call_error::CallError;
+pub use crate::call_error::TimedOut;
 pub use crate::call_site::CallSite;
-pub use crate::error::BuildError;
-pub use crate::error::CallError;
 pub use crate::error::Panic;
 pub use crate::error::SpawnError;
 pub use crate::error::TaskError;
@@ -126,6 +130,13 @@ pub use crate::handles::list::AsyncList;
 pub use crate::handles::promise::Promise;
 pub use crate::handles::shared::Shared;
 pub use crate::handles::value::AsyncValue;
+pub use crate::handles::window::BufferUnordered;
+pub use crate::handles::window::Buffered;
+pub use crate::handles::window::Calls;
+pub use crate::handles::window::Outcomes;
+pub use crate::handles::window::Pending;
+pub use crate::per_worker::PerWorker;
+pub use crate::per_worker::PerWorkerGuard;
 pub use crate::pool::Pool;
 pub use crate::pool::parallel;
 pub use crate::workers::config::OnFull;

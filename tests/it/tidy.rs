@@ -11,6 +11,7 @@ const RUNTIME: &[&str] = &[
     "call_site",
     "panics",
     "error",
+    "call_error",
     "graph::traits",
     "graph::registry",
     "graph::notify",
@@ -22,10 +23,12 @@ const RUNTIME: &[&str] = &[
     "handles::value",
     "handles::promise",
     "handles::shared",
-    "handles::as_completed",
+    "handles::completions",
     "handles::list",
+    "handles::as_completed",
     "handles::results",
     "handles::first",
+    "handles::window",
     "workers::config",
     "workers::state",
     "workers::inner",
@@ -33,7 +36,7 @@ const RUNTIME: &[&str] = &[
     "workers::serve",
     "workers::blocking",
     "arguments::bounds",
-    "arguments::pending",
+    "arguments::incoming",
     "arguments::source",
     "arguments::cloned",
     "arguments::input",
@@ -44,6 +47,7 @@ const RUNTIME: &[&str] = &[
     "function_pool",
     "follow",
     "call",
+    "per_worker",
 ];
 
 /// Those of the macros.

@@ -73,6 +73,11 @@ pub(crate) trait Work: Send + 'static {
         true
     }
 
+    /// Whether the argument that was just taken in has brought another one, which the waiters do not know of.
+    fn needs_others(&self) -> bool {
+        false
+    }
+
     /// Whether an argument ended so that the call cannot run. All have ended. Runs no user code.
     fn is_stopped(&self) -> bool {
         false
@@ -210,6 +215,15 @@ impl<W: Work> Node<W> {
         let mut core = self.lock();
         let State::Waiting(work, _) = &mut core.state else { return None };
         if !work.arrived() {
+            if work.needs_others() {
+                let helpers = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Helper(_))));
+                drop(core);
+                for helper in helpers {
+                    if let WaiterKind::Plain(Waiter::Helper(helper)) = helper {
+                        helper.changed(self.clone());
+                    }
+                }
+            }
             return None;
         }
         let stopped = work.is_stopped();
@@ -279,6 +293,12 @@ impl<W: Work> Node<W> {
         self.done.store(true, Ordering::Release);
         drop(core);
         drop(running);
+    }
+
+    /// Whether somebody has a handle.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let _core = self.lock();
+        self.wanted.load(Ordering::Relaxed)
     }
 
     /// Stores the end and tells those who wait; what is a user's in that is left in `aftermath`.

@@ -15,6 +15,7 @@ mod locks;
 mod seeds;
 mod sizes;
 mod tidy;
+mod prose;
 mod millions;
 mod refused;
 mod alone;

@@ -11,7 +11,7 @@ fn sources() -> Vec<String> {
             let path = format!("{folder}/{name}");
             if root().join(&path).is_dir() {
                 collect(&path, found);
-            } else if path.ends_with(".rs") {
+            } else if name.strip_suffix(".rs").is_some() {
                 found.push(path);
             }
         }
@@ -78,11 +78,11 @@ struct Word {
 }
 
 /// The words of lines of prose; code between fences is left out, and a heading or a row begins no sentence.
-fn words<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> Vec<Word> {
+fn words(lines: &[String]) -> Vec<Word> {
     let mut words: Vec<Word> = Vec::new();
     let mut is_code = false;
     let mut begins = true;
-    for (line, text) in lines {
+    for (at, text) in lines.iter().enumerate() {
         let text = text.trim();
         if text.starts_with("```") {
             is_code = !is_code;
@@ -94,7 +94,7 @@ fn words<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> Vec<Word> {
         let is_heading = text.starts_with(['#', '|']);
         for word in text.split_whitespace().filter(|_| !is_code) {
             let is_word = word.contains(char::is_alphanumeric);
-            words.push(Word { line, text: word.to_owned(), begins: is_word && begins && !is_heading });
+            words.push(Word { line: at + 1, text: word.to_owned(), begins: is_word && begins && !is_heading });
             if is_word {
                 begins = word.trim_end_matches([')', '*', '"', '`']).ends_with(['.', '?', '!', ':']);
             }
@@ -115,11 +115,11 @@ fn prose() -> Vec<(String, Vec<Word>)> {
         let text = read(&path);
         // Code between two comments ends a sentence, as an empty line does.
         let lines: Vec<String> = text.lines().map(|line| comment(line).unwrap_or_default()).collect();
-        all.push((path, words(lines.iter().enumerate().map(|(at, line)| (at + 1, line.as_str())))));
+        all.push((path, words(&lines)));
     }
     for page in PAGES {
-        let text = read(page);
-        all.push(((*page).to_owned(), words(text.lines().enumerate().map(|(at, line)| (at + 1, line)))));
+        let lines: Vec<String> = read(page).lines().map(str::to_owned).collect();
+        all.push(((*page).to_owned(), words(&lines)));
     }
     all
 }

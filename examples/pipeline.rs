@@ -1,5 +1,5 @@
-//! Every source file below a folder is read, hashed and counted by three annotated functions, joined by their handles. A
-//! file that cannot be read fails its own branch only.
+//! Every source file below a folder is read, hashed and counted by three annotated functions, joined by their handles.
+//! A file that cannot be read fails its own branch only.
 //!
 //! `cargo run --example pipeline -- FOLDER`; without it, this repository.
 

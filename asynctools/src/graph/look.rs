@@ -82,12 +82,17 @@ impl Look {
                     Survey::Ended | Survey::Unseen => self.moves = true,
                     Survey::Running(thread) => self.thread(thread, at),
                     Survey::Promised => self.promised = true,
-                    // A call that a blocked call needs is served beyond the limit of its pool.
-                    Survey::Queued(job) => match registry::find(job.pool()).map(|pool| pool.outlook(&mut Vec::new())) {
-                        Some(Outlook::Paused) => self.promised = true,
-                        _ => self.moves = true,
+                    // A thread takes it, or one that took another call for the same waiter is blocked with that.
+                    Survey::Queued(job) => match registry::find(job.pool()) {
+                        Some(pool) => self.pool(pool, None, at),
+                        None => self.moves = true,
                     },
-                    Survey::Waiting => needs.into_iter().for_each(|need| self.call(need, at)),
+                    Survey::Waiting => {
+                        needs.retain(|need| !need.is_done());
+                        // The last one has just ended, and is passed on.
+                        self.moves |= needs.is_empty();
+                        needs.into_iter().for_each(|need| self.call(need, at));
+                    }
                 }
             }
             Some(Step::Pool(pool, _)) => {

@@ -114,7 +114,10 @@ fn then_gets_the_outcome() {
         drop(promise);
         assert_eq!(then.get().1, None);
         assert_eq!(ran.load(Ordering::SeqCst), 3);
-        assert_eq!(names(&boom().then(|_| panic_any("again")).map(|(): ()| ()).outcome().unwrap_err()), ["map", "then"]);
+        assert_eq!(
+            names(&boom().then(|_| panic_any("again")).map(|(): ()| ()).outcome().unwrap_err()),
+            ["map", "then"]
+        );
     });
 }
 

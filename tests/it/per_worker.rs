@@ -40,12 +40,14 @@ fn there_are_at_most_as_many_values_as_holders() {
         let made = MADE.load(Ordering::SeqCst);
         assert!(made <= gauge.most(), "{made} values for {} holders", gauge.most());
         assert_eq!(VALUES.len(), made);
-        let mut all: Vec<u32> = (0..made).flat_map(|_| {
-            let mut value = VALUES.get_or_init(Vec::new);
-            let numbers = std::mem::take(&mut *value);
-            value.discard();
-            numbers
-        }).collect();
+        let mut all: Vec<u32> = (0..made)
+            .flat_map(|_| {
+                let mut value = VALUES.get_or_init(Vec::new);
+                let numbers = std::mem::take(&mut *value);
+                value.discard();
+                numbers
+            })
+            .collect();
         all.sort_unstable();
         assert_eq!(all, (0..1000).collect::<Vec<_>>(), "a value had two holders");
     });

@@ -49,7 +49,10 @@ fn sites_are_compared_by_place() {
         assert!(left < right && loops[0] < left);
         let all = [loops[0], loops[1], left, right];
         assert_eq!(all.into_iter().collect::<HashSet<_>>().len(), 3);
-        assert_eq!(all.into_iter().rev().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>(), [all[0], left, right]);
+        assert_eq!(
+            all.into_iter().rev().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>(),
+            [all[0], left, right]
+        );
         // Passed as a value, the function's own line is the site, whoever calls it.
         let values: Vec<_> = ["a", "b"].into_iter().map(boom).map(site).collect();
         assert_eq!(values[0], values[1]);
@@ -101,7 +104,10 @@ fn a_loss_says_what_its_root_is() {
         assert_eq!(second.into_panic().downcast_ref(), Some(&"no luck".to_owned()), "another reader took the payload");
         let text = std::panic::catch_unwind(|| cancelled.into_panic()).unwrap_err();
         let text = text.downcast_ref::<String>().unwrap();
-        assert!(text.starts_with("`into_panic` of a loss that is no panic: map (") && text.ends_with("cancelled"), "{text}");
+        assert!(
+            text.starts_with("`into_panic` of a loss that is no panic: map (") && text.ends_with("cancelled"),
+            "{text}"
+        );
     });
 }
 
@@ -211,9 +217,7 @@ fn each_reader_of_a_shared_result_is_polled_for_itself() {
         let () = second;
         let (mut first, mut second) = (pin!(first.clone()), pin!(first));
         let wakers: Vec<_> = (0..3).map(|_| CountedWaker::new()).collect();
-        let poll = |future: std::pin::Pin<&mut Shared<u8>>, waker: &Waker| {
-            future.poll(&mut Context::from_waker(waker))
-        };
+        let poll = |future: std::pin::Pin<&mut Shared<u8>>, waker: &Waker| future.poll(&mut Context::from_waker(waker));
         assert!(poll(first.as_mut(), &wakers[0].1).is_pending());
         assert!(poll(second.as_mut(), &wakers[1].1).is_pending());
         // The last waker of a handle counts.

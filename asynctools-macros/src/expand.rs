@@ -182,7 +182,7 @@ impl Plan<'_> {
     fn capture_no_borrow(&self, sig: &mut Signature) {
         let ReturnType::Type(_, output) = &mut sig.output else { return };
         let nameless = || self.function.params.iter().any(|param| says_impl(&param.syntax.ty));
-        if self.refused || self.function.in_impl || !self.function.borrows() || !says_impl(output) || nameless() {
+        if self.refused || self.in_impl || !self.function.borrows() || !says_impl(output) || nameless() {
             return;
         }
         let generics = self.generics();

@@ -11,6 +11,7 @@ use syn::{
     ReturnType, Signature, Type, TypeParamBound, TypeTuple, Visibility, WherePredicate,
 };
 
+use crate::self_search::shows_impl;
 use crate::type_walk::TypePart;
 use crate::type_walk::walk_type;
 
@@ -44,7 +45,7 @@ pub(crate) struct AnnotatedFunction {
     pub(crate) body: Group,
     /// The parameters after the receiver.
     pub(crate) params: Vec<Param>,
-    /// Whether tokens show that the function is in an `impl` block: a receiver, or the word `Self`.
+    /// Whether tokens show that the function is in an `impl` block.
     pub(crate) in_impl: bool,
 }
 
@@ -166,9 +167,7 @@ impl AnnotatedFunction {
             syntax: param.clone(),
         });
         let params = params.collect();
-        let in_impl = sig.receiver().is_some()
-            || says_self(sig.to_token_stream(), SearchedPart::Signature)
-            || says_self(body.stream(), SearchedPart::Body);
+        let in_impl = shows_impl(&sig, &body.stream());
         Ok(AnnotatedFunction { attrs, vis, sig, body, params, in_impl })
     }
 
@@ -325,36 +324,4 @@ fn braces(token: TokenTree) -> Result<Group> {
         }
         other => Err(Error::new(other.span(), "expected the body of a function")),
     }
-}
-
-/// The part of a function that is searched for `Self`.
-#[derive(Clone, Copy, PartialEq)]
-enum SearchedPart {
-    Signature,
-    /// A body can contain items, and `Self` in such an item is another type.
-    Body,
-}
-
-/// Returns whether the tokens contain the `Self` of the function.
-fn says_self(tokens: TokenStream, part: SearchedPart) -> bool {
-    let mut in_item = false;
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(word) => match word.to_string().as_str() {
-            "impl" | "trait" | "struct" | "enum" if part == SearchedPart::Body => {
-                in_item = true;
-                false
-            }
-            word => word == "Self" && !in_item,
-        },
-        TokenTree::Punct(punct) => {
-            in_item &= punct.as_char() != ';';
-            false
-        }
-        TokenTree::Group(group) if in_item => {
-            in_item = group.delimiter() != Delimiter::Brace;
-            false
-        }
-        TokenTree::Group(group) => says_self(group.stream(), part),
-        TokenTree::Literal(_) => false,
-    })
 }

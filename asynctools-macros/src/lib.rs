@@ -8,6 +8,7 @@
 //! | `option_value` | the value of one option: how the macro reads it, what it says of a wrong one |
 //! | `options` | the options of an attribute, and which of them clash |
 //! | `type_walk` | the walk over a written type: its lifetimes, its `impl Trait`s |
+//! | `self_search` | the search for signs that a function is in an `impl` block |
 //! | `item` | the annotated item, and questions about it |
 //! | `kept_attributes` | which attributes stay on the rewritten function, and which go with the body |
 //! | `valid` | every refusal of a function |
@@ -21,6 +22,7 @@ mod error;
 mod option_value;
 mod options;
 mod type_walk;
+mod self_search;
 mod item;
 mod kept_attributes;
 mod valid;

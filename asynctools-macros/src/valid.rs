@@ -16,6 +16,7 @@ use crate::item::Passing;
 use crate::item::ReceiverKind;
 use crate::item::bare;
 use crate::kept_attributes::exports;
+use crate::option_value::SyncName;
 use crate::options::Options;
 use crate::options::RunsOn;
 use crate::type_walk::TypePart;
@@ -75,12 +76,12 @@ fn check_other(options: &Options, other: &OtherItem) -> Error {
 /// Checks the options against this function.
 fn check_options(options: &Options, function: &AnnotatedFunction) -> Option<Error> {
     let mut mistakes = Mistakes::default();
-    if let Some(sync) = &options.sync
-        && *sync == function.sig.ident
+    if let Some(SyncName { name, .. }) = &options.sync
+        && *name == function.sig.ident
     {
         mistakes.add(err!(
-            sync,
-            "`sync` keeps the blocking original beside the call, so it needs a name of its own; write `sync = {sync}_now`"
+            name,
+            "`sync` keeps the blocking original beside the call, so it needs a name of its own; write `sync = {name}_now`"
         ));
     }
     if let RunsOn::Own { workers, queue } = &options.runs_on {

@@ -20,6 +20,7 @@ mod references;
 mod as_they_are;
 mod generics;
 mod receivers;
+mod self_words;
 mod errors;
 mod options;
 mod shapes;

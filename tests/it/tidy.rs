@@ -35,6 +35,7 @@ const MACROS: &[&str] = &[
     "option_value",
     "options",
     "type_walk",
+    "self_search",
     "item",
     "kept_attributes",
     "valid",

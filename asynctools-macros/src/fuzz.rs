@@ -124,7 +124,7 @@ struct ReadFunction {
 impl ReadFunction {
     fn of(tokens: &TokenStream) -> Option<Self> {
         let read = |input: ParseStream<'_>| {
-            let (attrs, vis, sig) = (input.call(syn::Attribute::parse_outer)?, input.parse()?, input.parse()?);
+            let (mut attrs, vis, sig) = (input.call(syn::Attribute::parse_outer)?, input.parse()?, input.parse()?);
             let mut token = input.parse()?;
             // `$body:block` of a macro.
             while let TokenTree::Group(group) = &token
@@ -135,6 +135,11 @@ impl ReadFunction {
             }
             match token {
                 TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => {
+                    let split = |body: ParseStream<'_>| -> syn::Result<TokenStream> {
+                        attrs.extend(body.call(syn::Attribute::parse_inner)?);
+                        body.parse()
+                    };
+                    let body = Group::new(Delimiter::Brace, Parser::parse2(split, body.stream())?);
                     Ok(ReadFunction { attrs, vis, sig, body })
                 }
                 other => Err(syn::Error::new(other.span(), "no body")),

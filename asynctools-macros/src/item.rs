@@ -7,8 +7,8 @@ use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::token::Paren;
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, GenericParam, Ident, PatType, Path, PathArguments, Receiver, Result,
-    ReturnType, Signature, Type, TypeParamBound, TypeTuple, Visibility, WherePredicate,
+    AttrStyle, Attribute, Error, FnArg, GenericArgument, GenericParam, Ident, PatType, Path, PathArguments, Receiver,
+    Result, ReturnType, Signature, Type, TypeParamBound, TypeTuple, Visibility, WherePredicate,
 };
 
 use crate::self_search::shows_impl;
@@ -152,10 +152,10 @@ impl OtherItemKind {
 
 impl AnnotatedFunction {
     fn parse(input: ParseStream<'_>) -> Result<AnnotatedFunction> {
-        let attrs = input.call(Attribute::parse_outer)?;
+        let mut attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let sig: Signature = input.parse()?;
-        let body = braces(input.parse()?)?;
+        let body = without_inner_attributes(braces(input.parse()?)?, &mut attrs)?;
         let closures = closure_params(&sig);
         let typed = sig.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(param) => Some(param),
@@ -313,6 +313,23 @@ fn is_closure_trait(bound: &TypeParamBound) -> bool {
     let last = |path: &Path| path.segments.last().map(|segment| segment.ident.to_string());
     matches!(bound, TypeParamBound::Trait(bound)
         if matches!(last(&bound.path).as_deref(), Some("Fn" | "FnMut" | "FnOnce")))
+}
+
+/// Moves the inner attributes of a body to `attrs`: they belong to the function, as outer attributes do.
+fn without_inner_attributes(body: Group, attrs: &mut Vec<Attribute>) -> Result<Group> {
+    let mut start = body.stream().into_iter();
+    let is = |token: Option<TokenTree>, sign| matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
+    if !is(start.next(), '#') || !is(start.next(), '!') {
+        return Ok(body);
+    }
+    let split = |input: ParseStream<'_>| -> Result<TokenStream> {
+        let inner = input.call(Attribute::parse_inner)?.into_iter();
+        attrs.extend(inner.map(|attr| Attribute { style: AttrStyle::Outer, ..attr }));
+        input.parse()
+    };
+    let mut without = Group::new(Delimiter::Brace, split.parse2(body.stream())?);
+    without.set_span(body.span());
+    Ok(without)
 }
 
 /// Returns the braces of a body, out of the invisible groups that a macro puts around a fragment.

@@ -6,11 +6,12 @@ use quote::{quote, quote_spanned};
 use syn::{Error, parse_quote};
 
 use crate::expand::expand;
-use crate::expand::split;
+use crate::halves::halves;
 use crate::item::AnnotatedFunction;
 use crate::item::AnnotatedItem;
 use crate::item::Passing;
 use crate::item::says_impl;
+use crate::kept_attributes::in_their_places;
 use crate::options::Options;
 use crate::plan::Plan;
 use crate::valid::Verdict;
@@ -22,9 +23,8 @@ pub(crate) fn answer(options: Options, item: AnnotatedItem, verdict: Verdict) ->
     match item {
         AnnotatedItem::Other(other) => tokens.extend(other.tokens),
         AnnotatedItem::Function(function) => {
-            // rustc expands the attribute again on one of the two functions, whose parameter has no condition.
-            if let Some(input) = function.conditional_input() {
-                return split(&function, &options, input);
+            if let Some(halves) = halves(&function, &options) {
+                return halves;
             }
             let options = if in_options.is_some() { options.beside_error(&function.sig.ident) } else { options };
             tokens.extend(match in_item {
@@ -47,6 +47,7 @@ pub(crate) fn answer(options: Options, item: AnnotatedItem, verdict: Verdict) ->
 fn refused(mut function: AnnotatedFunction, options: &Options) -> TokenStream {
     if function.is_main() {
         let AnnotatedFunction { attrs, vis, sig, body, .. } = function;
+        let (attrs, body) = in_their_places(&attrs, &body);
         return quote!(#(#attrs)* #vis #sig #body);
     }
     if function.sig.variadic.take().is_some() {

@@ -7,10 +7,11 @@ use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::token::Paren;
 use syn::{
-    AttrStyle, Attribute, Error, FnArg, GenericArgument, GenericParam, Ident, PatType, Path, PathArguments, Receiver,
-    Result, ReturnType, Signature, Type, TypeParamBound, TypeTuple, Visibility, WherePredicate,
+    Attribute, Error, FnArg, GenericArgument, GenericParam, Ident, PatType, Path, PathArguments, Receiver, Result,
+    ReturnType, Signature, Type, TypeParamBound, TypeTuple, Visibility, WherePredicate,
 };
 
+use crate::conditional::one_by_one;
 use crate::self_search::shows_impl;
 use crate::type_walk::TypePart;
 use crate::type_walk::walk_type;
@@ -38,10 +39,11 @@ pub(crate) enum OtherItemKind {
 }
 
 pub(crate) struct AnnotatedFunction {
+    /// The outer attributes, and the inner ones of the body.
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
-    /// The braces with their tokens.
+    /// The braces with their tokens, without inner attributes.
     pub(crate) body: Group,
     /// The parameters after the receiver.
     pub(crate) params: Vec<Param>,
@@ -167,6 +169,7 @@ impl AnnotatedFunction {
             syntax: param.clone(),
         });
         let params = params.collect();
+        let attrs = one_by_one(attrs);
         let in_impl = shows_impl(&sig, &body.stream());
         Ok(AnnotatedFunction { attrs, vis, sig, body, params, in_impl })
     }
@@ -218,15 +221,6 @@ impl AnnotatedFunction {
             }
         });
         ErrorType::Projected(result)
-    }
-
-    /// Returns the position of the first input under a `#[cfg]`.
-    pub(crate) fn conditional_input(&self) -> Option<usize> {
-        let attrs = self.sig.inputs.iter().map(|input| match input {
-            FnArg::Receiver(receiver) => &receiver.attrs,
-            FnArg::Typed(param) => &param.attrs,
-        });
-        attrs.into_iter().position(|attrs| attrs.iter().any(|attr| attr.path().is_ident("cfg")))
     }
 }
 
@@ -315,7 +309,7 @@ fn is_closure_trait(bound: &TypeParamBound) -> bool {
         if matches!(last(&bound.path).as_deref(), Some("Fn" | "FnMut" | "FnOnce")))
 }
 
-/// Moves the inner attributes of a body to `attrs`: they belong to the function, as outer attributes do.
+/// Moves the inner attributes of a body to `attrs`: inner attributes belong to the function, as outer ones do.
 fn without_inner_attributes(body: Group, attrs: &mut Vec<Attribute>) -> Result<Group> {
     let mut start = body.stream().into_iter();
     let is = |token: Option<TokenTree>, sign| matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
@@ -323,8 +317,7 @@ fn without_inner_attributes(body: Group, attrs: &mut Vec<Attribute>) -> Result<G
         return Ok(body);
     }
     let split = |input: ParseStream<'_>| -> Result<TokenStream> {
-        let inner = input.call(Attribute::parse_inner)?.into_iter();
-        attrs.extend(inner.map(|attr| Attribute { style: AttrStyle::Outer, ..attr }));
+        attrs.extend(input.call(Attribute::parse_inner)?);
         input.parse()
     };
     let mut without = Group::new(Delimiter::Brace, split.parse2(body.stream())?);

@@ -4,6 +4,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Error, Expr, Pat, Receiver, Result, Type, WherePredicate};
 
+use crate::conditional::applied;
 use crate::error::Mistakes;
 use crate::error::bail;
 use crate::error::err;
@@ -198,7 +199,7 @@ fn check_kind(function: &AnnotatedFunction) -> Result<()> {
 
 fn check_attributes(function: &AnnotatedFunction) -> Result<()> {
     for attr in &function.attrs {
-        let found = attr.path().segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
+        let found = applied(attr).path().segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
         if exports(attr) {
             bail!(
                 attr,

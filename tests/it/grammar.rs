@@ -19,6 +19,7 @@ mod values;
 mod references;
 mod as_they_are;
 mod generics;
+mod conditional;
 mod receivers;
 mod self_words;
 mod errors;

@@ -172,9 +172,9 @@ impl Client {
     #[parallel]
     fn inner_attributes(self: Box<Self>) -> usize {
         #![doc = "Has the attributes in the braces."]
-        #![allow(clippy::boxed_local, reason = "to be allowed")]
+        #![expect(clippy::boxed_local, reason = "to be expected")]
         {
-            #![allow(clippy::identity_op, reason = "of the block")]
+            #![expect(clippy::identity_op, reason = "of the block")]
             self.depth + 0
         }
     }

@@ -1,7 +1,7 @@
 //! The answer of the attribute: the expansion, or an error beside the function that callers expect, so that one mistake
 //! gives one error.
 
-use proc_macro2::{Group, TokenStream};
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{Error, parse_quote};
 
@@ -19,7 +19,7 @@ use crate::valid::refuses;
 
 pub(crate) fn answer(options: Options, item: AnnotatedItem, verdict: Verdict) -> TokenStream {
     let Verdict { in_options, in_item } = verdict;
-    let mut tokens: TokenStream = [&in_options, &in_item].into_iter().flatten().map(Error::to_compile_error).collect();
+    let mut tokens: TokenStream = [&in_options, &in_item].into_iter().flatten().flat_map(compile_error).collect();
     match item {
         AnnotatedItem::Other(other) => tokens.extend(other.tokens),
         AnnotatedItem::Function(function) => {
@@ -34,6 +34,14 @@ pub(crate) fn answer(options: Options, item: AnnotatedItem, verdict: Verdict) ->
         }
     }
     tokens
+}
+
+/// Writes `::std::compile_error!(..)` at the span of the error: in a crate of edition 2015 there is no `::core`.
+fn compile_error(error: &Error) -> impl Iterator<Item = TokenTree> {
+    error.to_compile_error().into_iter().map(|token| match token {
+        TokenTree::Ident(word) if word == "core" => Ident::new("std", word.span()).into(),
+        token => token,
+    })
 }
 
 /// ```text

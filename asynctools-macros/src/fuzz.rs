@@ -275,8 +275,8 @@ fn items(input: ParseStream<'_>) -> syn::Result<Vec<ImplItemFn>> {
 fn without_errors(output: &TokenStream) -> (Vec<String>, TokenStream) {
     let mut texts = Vec::new();
     let mut tokens: Vec<_> = output.clone().into_iter().collect();
-    while let [_, _, core, _, _, name, _, TokenTree::Group(text), ..] = &tokens[..]
-        && core.to_string() == "core"
+    while let [_, _, std, _, _, name, _, TokenTree::Group(text), ..] = &tokens[..]
+        && std.to_string() == "std"
         && name.to_string() == "compile_error"
     {
         let text = syn::parse2::<syn::LitStr>(text.stream()).map(|text| text.value());

@@ -57,7 +57,12 @@ pub(crate) fn refuses(param: &Param) -> bool {
 fn check_other(options: &Options, other: &OtherItem) -> Error {
     let name = options.attribute.name();
     match &other.kind {
-        OtherItemKind::Unread(error) => error.clone(),
+        OtherItemKind::Unread(error) => Error::new(
+            error.span(),
+            format!(
+                "`{name}` cannot read this signature ({error}); write `dyn` before a trait object, as in `Box<dyn Fn(u8)>`"
+            ),
+        ),
         OtherItemKind::Bodiless => err!(
             other.tokens,
             "`{name}` needs a function with a body, and this one is only declared; put it on the function that does the work"

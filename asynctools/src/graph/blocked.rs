@@ -11,9 +11,9 @@ use std::sync::atomic::Ordering;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Scheduler;
 use crate::graph::traits::ThreadNumber;
-use crate::sync::AtomicUsize;
-use crate::sync::Mutex;
 use crate::sync::thread_local;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
 
 // Implementation
 //

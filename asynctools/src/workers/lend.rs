@@ -72,6 +72,9 @@ impl Inner {
                 worker.watches.store(false, Ordering::Relaxed);
                 state.watcher = None;
                 state.since = None;
+                // A submission that saw a watcher has come in before the look of this thread, or sees none.
+                self.publish(&state);
+                self.keep_watch(&mut state, Some(worker));
                 return None;
             }
             let now = Instant::now();

@@ -168,8 +168,10 @@ impl Inner {
         self.count(&mut state, &wanted);
         *lock(&worker.assignment) = Some(wanted);
         drop(state);
-        if let Some(search) = search.take() {
-            search.found();
+        drop(search.take());
+        // One ordinary worker less: a call of the queue may begin now.
+        if self.has(VACANT) {
+            self.ensure_worker(1);
         }
         true
     }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::hash::Hash;
 use std::hash::Hasher;
 use std::panic::Location;
+use std::sync::OnceLock;
 
-use crate::sync::OnceLock;
 
 /// A function that an expansion rewrote, or a method of this crate that takes a closure.
 #[derive(Debug)]

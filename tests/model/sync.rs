@@ -5,7 +5,6 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ops::Add;
 use std::sync::Arc;
-use std::sync::LockResult;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -38,13 +37,11 @@ pub(crate) mod hint {
 
 pub(crate) mod thread {
     use std::io;
-    use std::sync::Arc;
-    use std::sync::atomic::Ordering;
     use std::time::Duration;
 
-    use crate::sync::AtomicBool;
     use crate::sync::checker::thread as model;
 
+    pub(crate) use crate::sync::checker::thread::JoinHandle;
     pub(crate) use crate::sync::checker::thread::current;
     pub(crate) use crate::sync::checker::thread::park;
     pub(crate) use crate::sync::checker::thread::yield_now;
@@ -71,28 +68,7 @@ pub(crate) mod thread {
         }
 
         pub(crate) fn spawn(self, f: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-            let finished = Arc::new(AtomicBool::new(false));
-            let end = finished.clone();
-            let handle = self.0.spawn(move || {
-                f();
-                end.store(true, Ordering::Release);
-            })?;
-            Ok(JoinHandle { handle, finished })
-        }
-    }
-
-    pub(crate) struct JoinHandle<T> {
-        handle: model::JoinHandle<T>,
-        finished: Arc<AtomicBool>,
-    }
-
-    impl<T> JoinHandle<T> {
-        pub(crate) fn is_finished(&self) -> bool {
-            self.finished.load(Ordering::Acquire)
-        }
-
-        pub(crate) fn join(self) -> std::thread::Result<T> {
-            self.handle.join()
+            self.0.spawn(f)
         }
     }
 }
@@ -107,7 +83,7 @@ macro_rules! model_thread_local {
 pub(crate) use model_thread_local as thread_local;
 
 /// Made in a `const`, as the mutexes of `loom` cannot be.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct OnceLock<T> {
     writer: std::sync::OnceLock<Mutex<()>>,
     value: std::sync::OnceLock<T>,
@@ -148,48 +124,6 @@ impl<T> From<T> for OnceLock<T> {
     }
 }
 
-pub(crate) struct Condvar(Arc<checker::sync::Condvar>);
-
-impl Condvar {
-    pub(crate) fn new() -> Self {
-        Self(Arc::default())
-    }
-
-    pub(crate) fn notify_one(&self) {
-        self.0.notify_one();
-    }
-
-    pub(crate) fn notify_all(&self) {
-        self.0.notify_all();
-    }
-
-    pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
-        self.0.wait(guard)
-    }
-
-    pub(crate) fn wait_while<'a, T>(
-        &self,
-        mut guard: MutexGuard<'a, T>,
-        mut condition: impl FnMut(&mut T) -> bool,
-    ) -> LockResult<MutexGuard<'a, T>> {
-        while condition(&mut guard) {
-            guard = self.wait(guard)?;
-        }
-        Ok(guard)
-    }
-
-    /// The time is over when a thread of its own says so. That wakes others too: who waits here looks again.
-    pub(crate) fn wait_timeout<'a, T>(
-        &self,
-        guard: MutexGuard<'a, T>,
-        _time: Duration,
-    ) -> LockResult<(MutexGuard<'a, T>, ())> {
-        let clock = self.0.clone();
-        checker::thread::spawn(move || clock.notify_all());
-        self.wait(guard).map(|guard| (guard, ())).map_err(|error| PoisonError::new((error.into_inner(), ())))
-    }
-}
-
 /// A moment. Time passes only where somebody looks at the clock.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Instant(Duration);
@@ -207,7 +141,7 @@ impl Instant {
     }
 
     pub(crate) fn checked_add(self, time: Duration) -> Option<Self> {
-        (time < Duration::MAX).then(|| Self(self.0.add(time)))
+        (time < Duration::MAX).then(|| self + time)
     }
 
     pub(crate) fn saturating_duration_since(self, earlier: Self) -> Duration {
@@ -216,6 +150,14 @@ impl Instant {
 
     pub(crate) fn elapsed(self) -> Duration {
         Self::now().saturating_duration_since(self)
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, time: Duration) -> Self {
+        Self(self.0 + time)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::LazyLock;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::Weak;
@@ -11,7 +12,6 @@ use std::sync::atomic::Ordering;
 
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Scheduler;
-use crate::sync::OnceLock;
 
 static POOLS: LazyLock<RwLock<HashMap<PoolId, Weak<dyn Scheduler>>>> = LazyLock::new(RwLock::default);
 static NEXT: AtomicU64 = AtomicU64::new(1);

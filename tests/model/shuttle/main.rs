@@ -6,6 +6,7 @@ mod helpers;
 
 mod submit;
 mod waits;
+mod lending;
 mod resize;
 mod ends;
 mod full;
@@ -22,6 +23,7 @@ use shuttle::scheduler::RandomScheduler;
 const ROOMS: &[&str] = &[
     include_str!("submit.rs"),
     include_str!("waits.rs"),
+    include_str!("lending.rs"),
     include_str!("resize.rs"),
     include_str!("ends.rs"),
     include_str!("full.rs"),

@@ -75,7 +75,7 @@ impl Inner {
                 // A submission that saw a watcher has come in before the look of this thread, or sees none.
                 self.publish(&state);
                 self.keep_watch(&mut state, Some(worker));
-                return None;
+                return worker.watches.load(Ordering::Relaxed).then(|| Instant::now() + PROMISED);
             }
             let now = Instant::now();
             let progress = state.count_progress();

@@ -158,7 +158,7 @@ impl Inner {
     }
 
     /// Has a worker that looks for calls see to the agenda of a blocked one first: whether there was such an agenda.
-    fn turn_to_wanted(&self, worker: &Worker, search: &mut Option<Search<'_>>) -> bool {
+    fn turn_to_wanted(self: &Arc<Self>, worker: &Worker, search: &mut Option<Search<'_>>) -> bool {
         let mut state = self.lock();
         if state.is_over() {
             return false;

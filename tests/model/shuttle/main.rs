@@ -6,13 +6,13 @@ mod helpers;
 
 mod submit;
 mod waits;
+mod lending;
 mod resize;
 mod ends;
 mod full;
 mod cancel;
 mod lists;
 mod results;
-mod lending;
 mod closing;
 
 use shuttle::Config;
@@ -24,6 +24,7 @@ use shuttle::scheduler::RandomScheduler;
 const ROOMS: &[&str] = &[
     include_str!("submit.rs"),
     include_str!("waits.rs"),
+    include_str!("lending.rs"),
     include_str!("resize.rs"),
     include_str!("ends.rs"),
     include_str!("full.rs"),

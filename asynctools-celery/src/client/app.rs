@@ -1,0 +1,256 @@
+//! A client and what configures it.
+
+use std::fmt;
+use std::process;
+use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::Once;
+use std::sync::PoisonError;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::broker::address::Address;
+use crate::broker::connection::BrokerError;
+use crate::client::call::Call;
+use crate::client::listener;
+use crate::client::outbox::Outbox;
+use crate::client::outbox::Queued;
+use crate::client::pending::Ids;
+use crate::client::pending::Pending;
+use crate::client::pending::finish;
+use crate::client::sender;
+use crate::client::sweeper;
+use crate::error::RemoteError;
+use crate::error::RemoteErrorKind;
+use crate::error::WorkerError;
+use crate::store::Answer;
+
+/// How long the sender waits for the listener to listen.
+const LISTENED: Duration = Duration::from_secs(6);
+
+/// What the three threads of a client share.
+pub(crate) struct Client {
+    pub(crate) broker: Address,
+    pub(crate) backend: Address,
+    pub(crate) ids: Ids,
+    pub(crate) pending: Pending,
+    pub(crate) outbox: Outbox,
+    pub(crate) log_args: bool,
+    pub(crate) origin: String,
+    process: u32,
+    begun: Once,
+    /// Whether the listener has listened, or why not.
+    listening: Mutex<Option<Result<(), BrokerError>>>,
+    listened: Condvar,
+}
+
+impl Client {
+    /// Says how an attempt to listen went. One that went well counts for ever: what is missed later is looked up.
+    pub(crate) fn listening(&self, result: Result<(), BrokerError>) {
+        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*listening, Some(Ok(()))) {
+            *listening = Some(result);
+        }
+        self.listened.notify_all();
+    }
+
+    /// Blocks until results are heard, before the first call is sent.
+    pub(crate) fn heard(&self) -> Result<(), BrokerError> {
+        let end = Instant::now() + LISTENED;
+        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(result) = listening.clone() {
+                // An older failure says nothing about the next attempt.
+                if result.is_err() {
+                    *listening = None;
+                }
+                return result;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(BrokerError::Gone("the result backend does not answer".to_owned()));
+            }
+            listening = self.listened.wait_timeout(listening, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn begin(self: &Arc<Self>) {
+        self.begun.call_once(|| {
+            let threads: [(&str, fn(&Client)); 3] =
+                [("celery-send", sender::run), ("celery-listen", listener::run), ("celery-sweep", sweeper::run)];
+            for (name, run) in threads {
+                let client = self.clone();
+                let started = thread::Builder::new().name(name.to_owned()).spawn(move || run(&client));
+                if let Err(error) = started {
+                    self.listening(Err(BrokerError::Gone(format!("no thread for it: {error}"))));
+                }
+            }
+        });
+    }
+}
+
+/// A client of a broker and a result backend.
+///
+/// Its three threads begin with the first call and end when the last clone of the client is dropped and no call waits.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools_celery::App;
+///
+/// let app = App::builder().broker("redis://127.0.0.1:6379/0").build().unwrap();
+/// drop(app);
+/// ```
+#[derive(Clone)]
+pub struct App {
+    owner: Arc<Owner>,
+}
+
+/// Closes the client with its last owner.
+struct Owner(Arc<Client>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.outbox.close();
+        self.0.pending.close();
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Returns a client for `CELERY_BROKER_URL` and `CELERY_RESULT_BACKEND`, which is the broker where it is not set.
+    ///
+    /// # Errors
+    ///
+    /// `CELERY_BROKER_URL` is not set, or one of the two is no address of a Redis.
+    pub fn from_env() -> Result<Self, WorkerError> {
+        AppBuilder::from_env().build()
+    }
+
+    /// Returns a builder.
+    #[must_use]
+    pub fn builder() -> AppBuilder {
+        AppBuilder::default()
+    }
+
+    /// Sends a call and calls `done` with its end, on a thread of the client. Blocks while more calls wait to be sent than
+    /// [`AppBuilder::queue`] allows.
+    pub fn send(&self, call: Call, done: impl FnOnce(Answer) + Send + 'static) {
+        let client = &self.owner.0;
+        if process::id() != client.process {
+            let error = "the client was made before a fork, so its ids are another process's; make a client after it";
+            finish(Box::new(done), RemoteError::new(RemoteErrorKind::Broker, error).into());
+            return;
+        }
+        client.begin();
+        client.outbox.push(Queued { number: client.ids.next(), call, done: Box::new(done) });
+    }
+
+    /// Blocks until every call of this client is sent or has failed. A program that ends sooner loses calls that nobody waits
+    /// for.
+    pub fn flush(&self) {
+        self.owner.0.outbox.flush();
+    }
+}
+
+/// Configures a client.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools_celery::App;
+///
+/// let error = App::builder().broker("redis://127.0.0.1").queue(0).build().unwrap_err();
+/// assert!(error.to_string().contains("`queue`"));
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "nothing is configured until `.build()`"]
+pub struct AppBuilder {
+    broker: String,
+    backend: Option<String>,
+    queue: usize,
+    keep_results: bool,
+    log_args: bool,
+}
+
+impl Default for AppBuilder {
+    fn default() -> Self {
+        Self { broker: String::new(), backend: None, queue: 10_000, keep_results: false, log_args: false }
+    }
+}
+
+impl AppBuilder {
+    /// Returns a builder with the addresses that the environment names.
+    pub fn from_env() -> Self {
+        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let broker = set("CELERY_BROKER_URL").unwrap_or_default();
+        Self { broker, backend: set("CELERY_RESULT_BACKEND"), ..Self::default() }
+    }
+
+    /// Sets the URL of the broker: `redis://host:port/database`.
+    pub fn broker(self, url: impl Into<String>) -> Self {
+        Self { broker: url.into(), ..self }
+    }
+
+    /// Sets the URL of the result backend. Default: the broker.
+    pub fn backend(self, url: impl Into<String>) -> Self {
+        Self { backend: Some(url.into()), ..self }
+    }
+
+    /// Sets how many calls may wait to be sent, then callers wait. Default: 10,000.
+    pub fn queue(self, calls: usize) -> Self {
+        Self { queue: calls, ..self }
+    }
+
+    /// Sets whether results stay in the backend after they were delivered, until their time to live is over. Default: no.
+    pub fn keep_results(self, keep: bool) -> Self {
+        Self { keep_results: keep, ..self }
+    }
+
+    /// Sets whether the arguments of calls are readable in the headers of messages, where monitors show them. Default: no.
+    pub fn log_args(self, log: bool) -> Self {
+        Self { log_args: log, ..self }
+    }
+
+    /// Returns the client. Does not connect: a broker that cannot be reached ends calls as
+    /// [`Broker`](RemoteErrorKind::Broker).
+    ///
+    /// # Errors
+    ///
+    /// The broker or the backend is no address of a Redis, or the queue has no room.
+    pub fn build(self) -> Result<App, WorkerError> {
+        if self.queue == 0 {
+            return Err(WorkerError::new("`queue`: no call could be sent; give it room for at least 1"));
+        }
+        let broker = Address::parse(&self.broker)?;
+        let backend = self.backend.map_or_else(|| Ok(broker.clone()), |url| Address::parse(&url))?;
+        let client = Client {
+            broker,
+            backend,
+            ids: Ids::new(),
+            pending: Pending::new(self.keep_results),
+            outbox: Outbox::new(self.queue),
+            log_args: self.log_args,
+            origin: format!("gen{}@{}", process::id(), hostname()),
+            process: process::id(),
+            begun: Once::new(),
+            listening: Mutex::new(None),
+            listened: Condvar::new(),
+        };
+        Ok(App { owner: Arc::new(Owner(Arc::new(client))) })
+    }
+}
+
+/// Returns the name of this machine, as far as safe code can learn it.
+pub(crate) fn hostname() -> String {
+    let file = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = file.or_else(|| std::env::var("HOSTNAME").ok()).or_else(|| std::env::var("COMPUTERNAME").ok());
+    name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".to_owned())
+}

@@ -1,0 +1,229 @@
+//! The calls of a client that have not ended.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::hash::Hasher;
+use std::hash::RandomState;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::client::call::Done;
+use crate::error::RemoteError;
+use crate::error::RemoteErrorKind;
+use crate::store::Answer;
+
+/// A call that waits for longer than this is looked up, in case its message was not heard.
+pub(crate) const SWEEP: Duration = Duration::from_secs(5);
+
+/// How long the ids of delivered results are gathered before they are deleted together.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// The ids of a client: they have the shape of a random UUID, and differ in the last 48 bits.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    /// The first 24 characters of each id.
+    pub(crate) prefix: String,
+    next: AtomicU64,
+}
+
+impl Ids {
+    pub(crate) fn new() -> Self {
+        // The standard library's only source of random numbers: the keys of its hash maps.
+        let random = || RandomState::new().build_hasher().finish();
+        let (high, low) = (random(), random());
+        let variant = 0x8000 | (low & 0x3fff);
+        let prefix = format!("{:08x}-{:04x}-4{:03x}-{variant:04x}-", high >> 32, high >> 16 & 0xffff, high & 0xfff);
+        Self { prefix, next: AtomicU64::new(1) }
+    }
+
+    pub(crate) fn next(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn text(&self, number: u64) -> String {
+        format!("{}{number:012x}", self.prefix)
+    }
+
+    /// Returns the number of an id of this client.
+    pub(crate) fn number(&self, id: &str) -> Option<u64> {
+        u64::from_str_radix(id.strip_prefix(self.prefix.as_str())?, 16).ok()
+    }
+}
+
+struct Waiting {
+    done: Done,
+    since: Instant,
+    deadline: Option<Instant>,
+}
+
+#[derive(Default)]
+struct Table {
+    waiting: HashMap<u64, Waiting>,
+    /// The earliest deadline, or an earlier time.
+    deadline: Option<Instant>,
+    next_sweep: Option<Instant>,
+    delivered: Vec<u64>,
+    delete_at: Option<Instant>,
+    closed: bool,
+}
+
+/// The calls that wait for their results. Closures run outside of its lock.
+#[derive(Default)]
+pub(crate) struct Pending {
+    table: Mutex<Table>,
+    changed: Condvar,
+    keep_results: bool,
+}
+
+/// What the sweeper is to do.
+pub(crate) enum Errand {
+    /// Look these up.
+    Sweep(Vec<u64>),
+    /// Delete these results.
+    Delete(Vec<u64>),
+    /// The client is closed, and nothing waits.
+    End,
+}
+
+impl Pending {
+    pub(crate) fn new(keep_results: bool) -> Self {
+        Self { keep_results, ..Self::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn insert(&self, number: u64, done: Done, timeout: Option<Duration>) {
+        let since = Instant::now();
+        let deadline = timeout.and_then(|timeout| since.checked_add(timeout));
+        let mut table = self.lock();
+        table.waiting.insert(number, Waiting { done, since, deadline });
+        let sooner = match (table.deadline, deadline) {
+            (None, Some(_)) => true,
+            (Some(old), Some(new)) => new < old,
+            _ => false,
+        };
+        if sooner {
+            table.deadline = deadline;
+        }
+        if table.next_sweep.is_none() {
+            table.next_sweep = Some(since + SWEEP);
+        }
+        if sooner || table.waiting.len() == 1 {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Ends a call. Returns `false` for a call that has ended.
+    pub(crate) fn end(&self, number: u64, answer: Answer, stored: bool) -> bool {
+        let mut table = self.lock();
+        let Some(waiting) = table.waiting.remove(&number) else { return false };
+        if table.waiting.is_empty() {
+            table.next_sweep = None;
+        }
+        if stored && !self.keep_results {
+            table.delivered.push(number);
+            if table.delivered.len() == 1 {
+                table.delete_at = Some(Instant::now() + LINGER);
+                self.changed.notify_all();
+            }
+        }
+        drop(table);
+        finish(waiting.done, answer);
+        true
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().waiting.is_empty()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        let table = self.lock();
+        table.closed && table.waiting.is_empty()
+    }
+
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Makes the next sweep happen at once: messages may have been missed.
+    pub(crate) fn sweep_now(&self) {
+        let mut table = self.lock();
+        if table.next_sweep.is_some() {
+            let now = Instant::now();
+            table.waiting.values_mut().for_each(|waiting| waiting.since -= SWEEP.min(now - waiting.since + SWEEP));
+            table.next_sweep = Some(now);
+            self.changed.notify_all();
+        }
+    }
+
+    /// Blocks until the sweeper has something to do. Ends the calls whose time is over.
+    pub(crate) fn next_errand(&self, ids: &Ids) -> Errand {
+        let mut table = self.lock();
+        loop {
+            let now = Instant::now();
+            if table.delete_at.is_some_and(|at| at <= now) || (table.closed && !table.delivered.is_empty()) {
+                table.delete_at = None;
+                return Errand::Delete(std::mem::take(&mut table.delivered));
+            }
+            if table.closed && table.waiting.is_empty() {
+                return Errand::End;
+            }
+            if table.deadline.is_some_and(|at| at <= now) {
+                let late = late(&mut table, now);
+                drop(table);
+                for (number, done) in late {
+                    let error =
+                        RemoteError::new(RemoteErrorKind::Timeout, "no result came within the `result_timeout`");
+                    finish(done, error.with_task_id(ids.text(number)).into());
+                }
+                table = self.lock();
+                continue;
+            }
+            if table.next_sweep.is_some_and(|at| at <= now) {
+                table.next_sweep = Some(now + SWEEP);
+                let long = table.waiting.iter().filter(|(_, waiting)| waiting.since + SWEEP <= now);
+                let long: Vec<_> = long.map(|(number, _)| *number).collect();
+                if !long.is_empty() {
+                    return Errand::Sweep(long);
+                }
+                continue;
+            }
+            let next = [table.deadline, table.next_sweep, table.delete_at].into_iter().flatten().min();
+            table = match next {
+                None => self.changed.wait(table).unwrap_or_else(PoisonError::into_inner),
+                Some(at) => self.changed.wait_timeout(table, at - now).unwrap_or_else(PoisonError::into_inner).0,
+            };
+        }
+    }
+}
+
+/// Takes out the calls whose time is over.
+fn late(table: &mut Table, now: Instant) -> Vec<(u64, Done)> {
+    let late = |waiting: &Waiting| waiting.deadline.is_some_and(|at| at <= now);
+    let numbers: Vec<_> =
+        table.waiting.iter().filter(|(_, waiting)| late(waiting)).map(|(number, _)| *number).collect();
+    let ended = numbers.into_iter().filter_map(|number| Some((number, table.waiting.remove(&number)?.done))).collect();
+    table.deadline = table.waiting.values().filter_map(|waiting| waiting.deadline).min();
+    if table.waiting.is_empty() {
+        table.next_sweep = None;
+    }
+    ended
+}
+
+/// Runs the caller's closure, whose panic is none of the thread's.
+pub(crate) fn finish(done: Done, answer: Answer) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| done(answer))) {
+        std::mem::forget(payload);
+    }
+}

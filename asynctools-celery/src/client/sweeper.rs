@@ -1,0 +1,67 @@
+//! The thread that looks up what was not heard, deletes what was delivered, and ends calls whose time is over.
+
+use crate::broker::connection::BrokerError;
+use crate::broker::connection::Commands;
+use crate::broker::connection::Connection;
+use crate::broker::connection::bytes;
+use crate::broker::connection::list;
+use crate::broker::keys;
+use crate::client::app::Client;
+use crate::client::pending::Errand;
+use crate::store;
+
+/// How many keys go into one command at most.
+const KEYS: usize = 500;
+
+/// Sweeps until the client is closed and nothing waits.
+pub(crate) fn run(client: &Client) {
+    let mut connection = None;
+    loop {
+        match client.pending.next_errand(&client.ids) {
+            Errand::End => return,
+            Errand::Sweep(numbers) => {
+                // What a broken connection does not find is found by the next sweep.
+                let answers = numbers.chunks(KEYS).map(|numbers| ask(client, &mut connection, b"MGET", numbers));
+                for values in answers.collect::<Vec<_>>().into_iter().zip(numbers.chunks(KEYS)) {
+                    if let (Ok(values), numbers) = values {
+                        found(client, numbers, values);
+                    }
+                }
+            }
+            Errand::Delete(numbers) => {
+                for numbers in numbers.chunks(KEYS) {
+                    // What is not deleted goes when its time to live is over.
+                    let _ = ask(client, &mut connection, b"UNLINK", numbers);
+                }
+            }
+        }
+    }
+}
+
+fn ask(
+    client: &Client,
+    connection: &mut Option<Connection>,
+    command: &[u8],
+    numbers: &[u64],
+) -> Result<redis::Value, BrokerError> {
+    let mut commands = Commands::default();
+    commands.begin(numbers.len() + 1);
+    commands.part(command);
+    numbers.iter().for_each(|number| commands.part(keys::result(&client.ids.text(*number)).as_bytes()));
+    let mut open = match connection.take() {
+        Some(open) => open,
+        None => client.backend.open()?,
+    };
+    let reply = open.send(&commands)?.pop().expect("a command has an answer");
+    *connection = Some(open);
+    reply
+}
+
+fn found(client: &Client, numbers: &[u64], values: redis::Value) {
+    for (number, value) in numbers.iter().zip(list(values)) {
+        let id = client.ids.text(*number);
+        if let Some(answer) = bytes(value).and_then(|text| store::read(&id, &text)) {
+            client.pending.end(*number, answer, true);
+        }
+    }
+}

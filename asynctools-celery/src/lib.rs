@@ -1,0 +1,45 @@
+//! The engine behind `#[celery]` of the crate `asynctools`: a client and a worker of Celery on Redis.
+//!
+//! A program uses it through the feature `celery` of `asynctools`; `CELERY.md` in the repository says what it promises. On its
+//! own this crate knows no handles and no pools: a call ends in a closure, and a worker runs its calls on [`Threads`].
+
+// Ground floor first: each module imports only from those above it.
+mod error;
+mod wire;
+mod message;
+mod broker;
+mod store;
+mod registry;
+mod client;
+mod worker;
+mod control;
+mod serve;
+
+/// What expansions submit tasks with.
+#[doc(hidden)]
+pub use inventory;
+
+pub use crate::client::app::App;
+pub use crate::client::app::AppBuilder;
+pub use crate::client::call::Call;
+pub use crate::client::call::CallOptions;
+pub use crate::error::RemoteError;
+pub use crate::error::RemoteErrorKind;
+pub use crate::error::WorkerError;
+pub use crate::message::arguments::Arguments;
+pub use crate::message::arguments::BadArguments;
+pub use crate::registry::Entry;
+pub use crate::registry::Failure;
+pub use crate::registry::Task;
+pub use crate::registry::TaskOptions;
+pub use crate::registry::result;
+pub use crate::registry::value;
+pub use crate::serve::Worker;
+pub use crate::store::Answer;
+pub use crate::wire::values::Bytes;
+pub use crate::wire::values::Date;
+pub use crate::wire::values::DateTime;
+pub use crate::wire::values::Decimal;
+pub use crate::wire::values::Time;
+pub use crate::wire::values::Uuid;
+pub use crate::worker::shared::Threads;

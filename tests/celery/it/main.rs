@@ -1,0 +1,11 @@
+//! Tests with real servers, on loopback: each starts its own and ends them by their ids.
+
+mod runner;
+mod servers;
+mod interop;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runner::run(&[interop::TESTS])
+}

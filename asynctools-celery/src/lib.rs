@@ -14,6 +14,8 @@ mod client;
 mod worker;
 mod control;
 mod serve;
+#[cfg(test)]
+mod recorded;
 
 /// What expansions submit tasks with.
 #[doc(hidden)]

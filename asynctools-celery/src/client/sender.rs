@@ -80,11 +80,14 @@ fn prepare(client: &Client, queued: Queued, commands: &mut Commands) -> Option<(
     let id = client.ids.text(number);
     let options = call.options;
     let args = match catch_unwind(AssertUnwindSafe(call.args)) {
-        Ok(Ok(args)) => args,
+        // No arguments: the form of `()`.
+        Ok(Ok(args)) if args == "null" => "[]".to_owned(),
+        Ok(Ok(args)) if args.starts_with('[') => args,
         failed => {
             let why = match failed {
+                Ok(Ok(_)) => "they are neither a tuple nor a list".to_owned(),
                 Ok(Err(error)) => error.to_string(),
-                _ => "their `Serialize` panicked".to_owned(),
+                Err(_) => "their `Serialize` panicked".to_owned(),
             };
             let kind = RemoteErrorKind::BadArguments;
             let error = RemoteError::new(kind, format!("the arguments of `{}` have no form in JSON: {why}", call.task));

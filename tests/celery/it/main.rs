@@ -2,10 +2,12 @@
 
 mod runner;
 mod servers;
+mod proxy;
 mod interop;
+mod crash;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    runner::run(&[interop::TESTS])
+    runner::run(&[interop::TESTS, crash::TESTS])
 }

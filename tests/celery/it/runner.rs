@@ -19,6 +19,8 @@ pub(crate) enum Needs {
     Redis,
     /// Redis, and Python with Celery.
     Python,
+    /// Redis, and a clock that can be wrong.
+    Faketime,
 }
 
 pub(crate) struct Test {
@@ -63,6 +65,7 @@ pub(crate) fn run(groups: &[&'static [Test]]) -> ExitCode {
     let have = |needs| match needs {
         Needs::Redis => servers::redis_server().is_some(),
         Needs::Python => servers::redis_server().is_some() && servers::python().is_some(),
+        Needs::Faketime => servers::redis_server().is_some() && servers::program("faketime").is_some(),
     };
     let (here, missing): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|test| have(test.needs));
     let failed = run_on_threads(&here, threads);

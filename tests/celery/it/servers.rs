@@ -23,8 +23,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program `redis-server`.
 pub(crate) fn redis_server() -> Option<PathBuf> {
+    program("redis-server")
+}
+
+/// A program of this machine.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join("redis-server")).find(|file| file.is_file())
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 /// The Python that has Celery.
@@ -53,6 +58,10 @@ impl Process {
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([format!("-{signal}"), self.id().to_string()]).status();
         assert!(sent.expect("there is a `kill`").success(), "signal {signal}");
+    }
+
+    pub(crate) fn runs(&mut self) -> bool {
+        self.0.try_wait().expect("it is ours").is_none()
     }
 
     /// Kills the process, as a machine that loses its power does.

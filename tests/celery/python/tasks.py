@@ -62,3 +62,7 @@ def count(port, key, millis):
     n = redis.Redis(port=port).incr(key)
     time.sleep(millis / 1000)
     return n
+
+
+# The Rust worker has it too: who of the two runs it is open.
+app.task(name="rs.Count")(count.run)

@@ -47,7 +47,7 @@ struct ReplyTo {
 
 /// Answers until the worker stops.
 pub(crate) fn run(shared: &Arc<Shared>) {
-    while !shared.lock().stopping {
+    while !shared.lock().stopping() {
         if let Err(error) = listen(shared) {
             eprintln!("asynctools-celery: remote control: {error}");
             thread::sleep(Duration::from_secs(1));
@@ -62,7 +62,7 @@ fn listen(shared: &Shared) -> Result<(), BrokerError> {
         SILENCE,
         || {},
         |heard| {
-            if shared.lock().stopping {
+            if shared.lock().stopping() {
                 return Next::End;
             }
             let Heard::Message { payload, .. } = heard else { return Next::Ask };

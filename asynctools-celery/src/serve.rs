@@ -147,17 +147,17 @@ impl Worker {
             return Err(WorkerError::new(why));
         }
         let shared = Arc::new(self.shared()?);
-        let stop = signals::stop().map_err(|error| WorkerError::new(format!("signals cannot be handled: {error}")))?;
+        let told = shared.clone();
+        signals::watch(move || told.stop())
+            .map_err(|error| WorkerError::new(format!("signals cannot be handled: {error}")))?;
         panics::watch();
         spawn("celery-keep", &shared, keeper::run)?;
         spawn("celery-control", &shared, control::run)?;
         for list in shared.config.lists.clone() {
             spawn("celery-fetch", &shared, move |shared| fetch::run(shared, &list))?;
         }
-        // An error says that the thread behind it is gone: without it no signal would be heard.
-        let _ = stop.recv();
-        shared.stop();
-        if !shared.wait_until_idle(self.grace, || stop.try_recv().is_ok()) {
+        shared.wait_for_stop();
+        if !shared.wait_until_idle(self.grace) {
             eprintln!("asynctools-celery: calls still run; their messages go back");
         }
         give_back(&shared);

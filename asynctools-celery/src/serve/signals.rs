@@ -1,12 +1,10 @@
 //! The signals that stop a worker.
 
 use std::io;
-use std::sync::mpsc;
-use std::sync::mpsc::Receiver;
 
-/// Returns a channel that gets an item for each SIGTERM and SIGINT.
+/// Calls `stop` for each SIGTERM and SIGINT, on a thread of its own.
 #[cfg(unix)]
-pub(crate) fn stop() -> io::Result<Receiver<()>> {
+pub(crate) fn watch(stop: impl Fn() + Send + 'static) -> io::Result<()> {
     use std::io::Read;
     use std::os::unix::net::UnixStream;
     use std::thread;
@@ -14,18 +12,17 @@ pub(crate) fn stop() -> io::Result<Receiver<()>> {
     let (mut told, term) = UnixStream::pair()?;
     signal_hook::low_level::pipe::register(signal_hook::consts::SIGINT, term.try_clone()?)?;
     signal_hook::low_level::pipe::register(signal_hook::consts::SIGTERM, term)?;
-    let (stop, stopped) = mpsc::channel();
-    thread::Builder::new().name("celery-signals".to_owned()).spawn(move || {
+    let watch = move || {
         let mut byte = [0];
-        while told.read_exact(&mut byte).is_ok() && stop.send(()).is_ok() {}
-    })?;
-    Ok(stopped)
+        while told.read_exact(&mut byte).is_ok() {
+            stop();
+        }
+    };
+    thread::Builder::new().name("celery-signals".to_owned()).spawn(watch).map(drop)
 }
 
-/// Returns a channel that gets nothing: here the system ends the process, and messages come back after their timeout.
+/// Does nothing: here the system ends the process, and its messages come back after their timeout.
 #[cfg(not(unix))]
-pub(crate) fn stop() -> io::Result<Receiver<()>> {
-    let (stop, stopped) = mpsc::channel();
-    std::mem::forget(stop);
-    Ok(stopped)
+pub(crate) fn watch(_stop: impl Fn() + Send + 'static) -> io::Result<()> {
+    Ok(())
 }

@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub(crate) fn run(shared: &Arc<Shared>, list: &str) {
     let mut wait = Duration::from_millis(50);
     while let Err(error) = watch(shared, list, &mut wait) {
-        if shared.lock().stopping {
+        if shared.lock().stopping() {
             return;
         }
         eprintln!("asynctools-celery: waiting at `{list}`: {error}");

@@ -31,7 +31,7 @@ const MOST: usize = 100;
 
 /// Keeps until the worker stops.
 pub(crate) fn run(shared: &Arc<Shared>) {
-    while !shared.lock().stopping {
+    while !shared.lock().stopping() {
         if let Err(error) = keep(shared) {
             eprintln!("asynctools-celery: keeping messages: {error}");
             thread::sleep(Duration::from_millis(500));
@@ -45,7 +45,7 @@ fn keep(shared: &Arc<Shared>) -> Result<(), BrokerError> {
     let mut next_round = Instant::now();
     loop {
         let mut state = shared.lock();
-        if state.stopping {
+        if state.stopping() {
             return Ok(());
         }
         let now = Instant::now();

@@ -83,7 +83,8 @@ pub(crate) struct State {
     later: BinaryHeap<Reverse<(Timestamp, u64)>>,
     waiting: BTreeMap<u64, Delivery>,
     links: Vec<Link>,
-    pub(crate) stopping: bool,
+    /// How often the worker was told to stop.
+    stops: u32,
     next: u64,
 }
 
@@ -127,7 +128,7 @@ impl Shared {
     pub(crate) fn wait_for_room(&self) -> bool {
         let mut state = self.lock();
         loop {
-            if state.stopping {
+            if state.stopping() {
                 return false;
             }
             if state.active < self.threads.count() {
@@ -143,7 +144,7 @@ impl Shared {
     pub(crate) fn reserve(&self) -> Reserved {
         let mut state = self.lock();
         let free = self.threads.count().saturating_sub(state.active);
-        if state.stopping || free == 0 {
+        if state.stopping() || free == 0 {
             return Reserved::Nothing;
         }
         if let Some(delivery) = state.ready.pop_front() {
@@ -177,7 +178,7 @@ impl Shared {
     /// What the thread that has just ended a call does next.
     pub(crate) fn next(&self) -> Reserved {
         let mut state = self.lock();
-        if state.stopping || state.active > self.threads.count() {
+        if state.stopping() || state.active > self.threads.count() {
             return Reserved::Nothing;
         }
         match state.ready.pop_front() {
@@ -238,24 +239,33 @@ impl Shared {
         self.sooner.notify_all();
     }
 
+    /// Tells the worker to stop; a second time, not to wait for the calls that run.
     pub(crate) fn stop(&self) {
-        self.lock().stopping = true;
+        self.lock().stops += 1;
         self.freed.notify_all();
         self.sooner.notify_all();
     }
 
-    /// Blocks until no call runs, for at most so long, or until `enough` says so.
-    pub(crate) fn wait_until_idle(&self, longest: Duration, enough: impl Fn() -> bool) -> bool {
+    /// Blocks until the worker is told to stop.
+    pub(crate) fn wait_for_stop(&self) {
+        let mut state = self.lock();
+        while !state.stopping() {
+            state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Blocks until no call runs, for at most so long, or until the worker is told to stop again. Returns whether no call runs.
+    pub(crate) fn wait_until_idle(&self, longest: Duration) -> bool {
         let end = Instant::now() + longest;
         let mut state = self.lock();
-        while state.active > 0 {
+        while state.active > 0 && state.stops < 2 {
             let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || enough() {
-                return false;
+            if left.is_zero() {
+                break;
             }
             state = self.freed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        true
+        state.active == 0
     }
 }
 
@@ -268,6 +278,10 @@ pub(crate) enum Reserved {
 }
 
 impl State {
+    pub(crate) fn stopping(&self) -> bool {
+        self.stops > 0
+    }
+
     fn hold(&mut self) -> u64 {
         self.next += 1;
         self.held.insert(self.next);

@@ -76,9 +76,14 @@ fn rust(redis: &Redis) -> Process {
     redis.worker(1, &[SHORT])
 }
 
-/// A Python worker, of which the kill reaches the process that runs calls too.
-fn python(redis: &Redis) -> Process {
+/// A Python worker that runs calls in its one process, so that a kill reaches them.
+fn python_solo(redis: &Redis) -> Process {
     redis.python_worker(&["-Q", "rs", "-P", "solo"], &[("VISIBILITY", "3")])
+}
+
+/// A Python worker that looks every second for messages to bring back.
+fn python(redis: &Redis) -> Process {
+    redis.python_worker(&["-Q", "rs"], &[("VISIBILITY", "3")])
 }
 
 fn crash_worker_killed_rust_rust() {
@@ -90,11 +95,11 @@ fn crash_worker_killed_rust_python() {
 }
 
 fn crash_worker_killed_python_rust() {
-    worker_killed(python, rust);
+    worker_killed(python_solo, rust);
 }
 
 fn crash_worker_killed_python_python() {
-    worker_killed(python, python);
+    worker_killed(python_solo, python);
 }
 
 fn crash_worker_frozen() {

@@ -5,9 +5,10 @@ mod servers;
 mod proxy;
 mod interop;
 mod crash;
+mod load;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    runner::run(&[interop::TESTS, crash::TESTS])
+    runner::run(&[interop::TESTS, crash::TESTS, load::TESTS])
 }

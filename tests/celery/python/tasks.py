@@ -14,7 +14,11 @@ app.conf.task_default_queue = "py"
 app.conf.broker_connection_retry_on_startup = True
 app.conf.result_extended = bool(os.environ.get("EXTENDED"))
 # Long enough for a test, short enough to see what happens after it.
-app.conf.broker_transport_options = {"visibility_timeout": float(os.environ.get("VISIBILITY", "3600"))}
+app.conf.broker_transport_options = {
+    "visibility_timeout": float(os.environ.get("VISIBILITY", "3600")),
+    "unacked_restore_interval": 1,
+    "unacked_restore_throttle": 1,
+}
 app.conf.task_acks_late = True
 app.conf.worker_prefetch_multiplier = 1
 

@@ -24,15 +24,15 @@ fn sum_expanded(
     fn __asynctools_sum_expanded(text: &str, start: u64) -> Result<u64, ParseIntError> {
         text.split(' ').try_fold(start, |sum, word| Ok(sum + word.parse::<u64>()?))
     }
-    ::asynctools::__private::Call::<ParseIntError, ()>::new(
+    ::asynctools::__private::CallBuilder::<ParseIntError, ()>::new(
         {
             static FUNCTION: ::asynctools::__private::Function =
                 ::asynctools::__private::Name("sum_expanded").within(::core::module_path!());
             &FUNCTION
         },
         {
-            static POOL: ::asynctools::__private::OwnPool =
-                ::asynctools::__private::OwnPool::new("sum_expanded", || -> ::core::primitive::usize { 2 });
+            static POOL: ::asynctools::__private::FunctionPool =
+                ::asynctools::__private::FunctionPool::new("sum_expanded", || -> ::core::primitive::usize { 2 });
             POOL.get()
         },
     )

@@ -1,4 +1,4 @@
-//! How a mistake is told: one message at the narrowest span, and independent ones together.
+//! How the macro reports a mistake: one message at the narrowest span, and independent mistakes together.
 
 use syn::Error;
 
@@ -19,7 +19,7 @@ macro_rules! bail {
 pub(crate) use bail;
 pub(crate) use err;
 
-/// What was found wrong so far, in the order of finding.
+/// The mistakes found so far, in the order of finding.
 #[derive(Default)]
 pub(crate) struct Mistakes(Option<Error>);
 
@@ -31,7 +31,7 @@ impl Mistakes {
         }
     }
 
-    /// The value of `result`, or nothing and one mistake more.
+    /// Returns the value of `result`, or adds its mistake.
     pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|mistake| self.add(mistake)).ok()
     }

@@ -1,25 +1,25 @@
-//! The rewritten function, from the model.
+//! The expansion: the rewritten function and the function with the user's body.
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{FnArg, Ident, ReturnType, Signature, Type, TypeParamBound, Visibility};
 
-use crate::args::Args;
-use crate::args::Attribute;
-use crate::attrs::Home;
-use crate::attrs::is_deprecated;
-use crate::attrs::of_the_body;
-use crate::attrs::of_the_call;
-use crate::attrs::sets_level;
-use crate::model::Form;
-use crate::model::Function;
-use crate::model::Receives;
-use crate::model::bare;
-use crate::model::says_impl;
+use crate::item::AnnotatedFunction;
+use crate::item::Passing;
+use crate::item::ReceiverKind;
+use crate::item::bare;
+use crate::item::says_impl;
+use crate::kept_attributes::BodyPlace;
+use crate::kept_attributes::is_deprecated;
+use crate::kept_attributes::of_the_body;
+use crate::kept_attributes::of_the_call;
+use crate::kept_attributes::sets_level;
+use crate::options::AttributeMacro;
+use crate::options::Options;
 use crate::plan::Plan;
-use crate::plan::at;
-use crate::walk::Part;
-use crate::walk::walk_type;
+use crate::plan::hygienic;
+use crate::type_walk::TypePart;
+use crate::type_walk::walk_type;
 
 /// ```text
 /// #[pooled(workers = 5)]
@@ -32,8 +32,8 @@ use crate::walk::walk_type;
 /// }
 /// ```
 ///
-/// The body moves out of the function where only outside of it `self`, `Self` and the generics of the impl mean what they
-/// say, and where `sync` wants it:
+/// A method's body stands beside the rewritten function, because `self`, `Self` and the generics of the impl have no
+/// meaning in an inner function. With `sync`, the body stands beside too:
 ///
 /// ```text
 /// #[pooled]
@@ -45,9 +45,9 @@ use crate::walk::walk_type;
 /// }
 /// fn __asynctools_size(&self) -> usize { body }
 /// ```
-pub(crate) fn expand(function: &Function, args: &Args) -> TokenStream {
-    let plan = Plan::new(function, args);
-    plan.assemble(&plan.work())
+pub(crate) fn expand(function: &AnnotatedFunction, options: &Options) -> TokenStream {
+    let plan = Plan::new(function, options);
+    plan.assemble(&plan.body_call())
 }
 
 /// ```text
@@ -58,15 +58,15 @@ pub(crate) fn expand(function: &Function, args: &Args) -> TokenStream {
 /// #[cfg(not(all(p)))] #[pooled] fn f() { body }
 /// ```
 ///
-/// An argument of a call cannot be there on a condition, so the condition moves to the function.
-pub(crate) fn split(function: &Function, args: &Args, input: usize) -> TokenStream {
-    let Function { attrs, vis, sig, body, .. } = function;
-    let plan = Plan::new(function, args);
+/// An argument of a call cannot have a `#[cfg]`, so the condition moves to the function.
+pub(crate) fn split(function: &AnnotatedFunction, options: &Options, input: usize) -> TokenStream {
+    let AnnotatedFunction { attrs, vis, sig, body, .. } = function;
+    let plan = Plan::new(function, options);
     let runtime = plan.runtime(plan.name_span);
-    let options = &args.tokens;
-    let attribute = match args.attribute {
-        Attribute::Parallel => quote!(#runtime::parallel(#options)),
-        Attribute::Pooled => quote!(#runtime::pooled(#options)),
+    let written = &options.tokens;
+    let attribute = match options.attribute {
+        AttributeMacro::Parallel => quote!(#runtime::parallel(#written)),
+        AttributeMacro::Pooled => quote!(#runtime::pooled(#written)),
     };
     let mut with = sig.clone();
     let of_the_input = match &mut with.inputs[input] {
@@ -88,55 +88,55 @@ pub(crate) fn split(function: &Function, args: &Args, input: usize) -> TokenStre
     }
 }
 
-/// So many parameters are few to everybody.
-const FEW: usize = 2;
+/// No `clippy.toml` sets the limit of `too_many_arguments` below this number of parameters.
+const FEW_PARAMETERS: usize = 2;
 
 fn says_box(ty: &Type) -> bool {
     matches!(bare(ty), Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Box"))
 }
 
 impl Plan<'_> {
-    /// Puts the rewritten function around `work`, and the body where it belongs.
-    pub(crate) fn assemble(&self, work: &TokenStream) -> TokenStream {
+    /// Writes the rewritten function around `body_call`, and the original function in its place.
+    pub(crate) fn assemble(&self, body_call: &TokenStream) -> TokenStream {
         let original = self.original();
-        let (inside, beside) = match self.home {
-            Home::Inside => (Some(original), None),
-            Home::Hidden | Home::Kept => (None, Some(original)),
+        let (inside, beside) = match self.body_place {
+            BodyPlace::Inside => (Some(original), None),
+            BodyPlace::Hidden | BodyPlace::Kept => (None, Some(original)),
         };
-        let attrs = of_the_call(self.function, self.home);
+        let attrs = of_the_call(self.function, self.body_place);
         let vis = &self.function.vis;
-        let head = self.head();
+        let signature = self.signature();
         let span = self.name_span;
-        let calls_deprecated = self.home == Home::Kept && is_deprecated(self.function);
+        let calls_deprecated = self.body_place == BodyPlace::Kept && is_deprecated(self.function);
         let deprecated = calls_deprecated.then(|| {
             let reason = "the original is deprecated because this function is";
             quote_spanned!(span=> #[allow(deprecated, reason = #reason)])
         });
-        // rustc takes a function whose braces are not the user's for one that nobody wrote, and
-        // never calls it dead.
-        let mut block = Group::new(Delimiter::Brace, quote!(#inside #work));
+        // rustc never reports a function as dead whose braces come from a macro, so the braces have the span of the
+        // user's.
+        let mut block = Group::new(Delimiter::Brace, quote!(#inside #body_call));
         block.set_span(self.function.body.span());
         quote_spanned! {span=>
             #deprecated
             #(#attrs)*
             #[track_caller]
-            #vis #head #block
+            #vis #signature #block
             #beside
         }
     }
 
-    /// The function that has the body, token for token.
+    /// Writes the function with the user's body, token for token.
     fn original(&self) -> TokenStream {
-        let Function { vis, sig, body, .. } = self.function;
-        let attrs = of_the_body(self.function, self.home);
+        let AnnotatedFunction { vis, sig, body, .. } = self.function;
+        let attrs = of_the_body(self.function, self.body_place);
         let span = self.name_span;
-        let lints = self.not_of_the_body().filter(|lint| !sets_level(self.function, &format!("clippy::{lint}")));
+        let lints = self.clippy_lints_to_allow().filter(|lint| !sets_level(self.function, &format!("clippy::{lint}")));
         let lints = lints.map(|lint| Ident::new(lint, span));
-        let hidden = (self.home == Home::Hidden).then(|| {
+        let hidden = (self.body_place == BodyPlace::Hidden).then(|| {
             let reason = "the function that it is the body of is the one to be called dead";
             quote_spanned!(span=> #[doc(hidden)] #[allow(dead_code, reason = #reason)])
         });
-        let vis = if self.home == Home::Kept { vis } else { &Visibility::Inherited };
+        let vis = if self.body_place == BodyPlace::Kept { vis } else { &Visibility::Inherited };
         let mut sig = Signature { ident: self.body_name.clone(), ..sig.clone() };
         self.capture_no_borrow(&mut sig);
         quote_spanned! {span=>
@@ -147,23 +147,24 @@ impl Plan<'_> {
         }
     }
 
-    /// Lints of clippy that are not for the body's signature: it suits a call, whose arguments move to another thread, or the
-    /// rewritten function has the same fault and says so. Only those that could speak of this function: each costs the compiler
-    /// time.
-    fn not_of_the_body(&self) -> impl Iterator<Item = &'static str> {
-        let Function { sig, params, .. } = self.function;
-        let receives = self.function.receiver().map(Receives::of);
+    /// Returns the lints of clippy that do not apply to the body's signature: its arguments move to another thread, or
+    /// the lint fires for the rewritten function too. Lints that cannot fire for this function are left out, because
+    /// each costs the compiler time.
+    fn clippy_lints_to_allow(&self) -> impl Iterator<Item = &'static str> {
+        let AnnotatedFunction { sig, params, .. } = self.function;
+        let receives = self.function.receiver().map(ReceiverKind::of);
         let borrows = self.function.borrows();
-        let takes = params.iter().any(|param| !matches!(param.form, Form::Borrowed(_)));
-        let boxes = params.iter().any(|param| says_box(&param.syntax.ty)) || matches!(receives, Some(Receives::Box));
+        let takes = params.iter().any(|param| !matches!(param.passing, Passing::ByReference(_)));
+        let boxes =
+            params.iter().any(|param| says_box(&param.syntax.ty)) || matches!(receives, Some(ReceiverKind::Box));
         let lints = [
             ("boxed_local", boxes),
-            ("large_types_passed_by_value", takes || matches!(receives, Some(Receives::Value))),
+            ("large_types_passed_by_value", takes || matches!(receives, Some(ReceiverKind::Value))),
             ("missing_const_for_fn", true),
-            ("needless_pass_by_value", takes || matches!(receives, Some(Receives::Value | Receives::Arc))),
-            ("too_many_arguments", sig.inputs.len() > FEW),
+            ("needless_pass_by_value", takes || matches!(receives, Some(ReceiverKind::Value | ReceiverKind::Arc))),
+            ("too_many_arguments", sig.inputs.len() > FEW_PARAMETERS),
             ("too_many_lines", true),
-            ("trivially_copy_pass_by_ref", borrows || matches!(receives, Some(Receives::Reference))),
+            ("trivially_copy_pass_by_ref", borrows || matches!(receives, Some(ReceiverKind::Reference))),
             ("unnecessary_wraps", self.output_last.is_some()),
             ("unused_self", receives.is_some()),
         ];
@@ -175,8 +176,9 @@ impl Plan<'_> {
     /// fn f<T>(text: &str, t: T) -> impl Display + use<T>
     /// ```
     ///
-    /// Since the edition of 2024 an `impl Trait` borrows from every argument that is a borrow, unless it says this. In an impl
-    /// it would have to name generics that are not to be seen, and beside an `impl Trait` parameter it may not be said.
+    /// Since edition 2024 an `impl Trait` borrows from every reference among the arguments, unless `use<..>` says
+    /// otherwise. In an impl `use<..>` would have to name generics that the macro cannot see, and beside an `impl
+    /// Trait` parameter rustc refuses it.
     fn capture_no_borrow(&self, sig: &mut Signature) {
         let ReturnType::Type(_, output) = &mut sig.output else { return };
         let nameless = || self.function.params.iter().any(|param| says_impl(&param.syntax.ty));
@@ -186,10 +188,10 @@ impl Plan<'_> {
         let generics = self.generics();
         let says = |bound: &TypeParamBound| matches!(bound, TypeParamBound::PreciseCapture(_));
         walk_type(output, &mut |part| {
-            if let Part::Impl(Type::ImplTrait(opaque)) = part
+            if let TypePart::Impl(Type::ImplTrait(opaque)) = part
                 && !opaque.bounds.iter().any(says)
             {
-                let captures = quote_spanned!(at(opaque.impl_token.span)=> use<#(#generics),*>);
+                let captures = quote_spanned!(hygienic(opaque.impl_token.span)=> use<#(#generics),*>);
                 opaque.bounds.extend(syn::parse2::<TypeParamBound>(captures));
             }
         });

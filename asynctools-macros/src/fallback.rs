@@ -1,34 +1,35 @@
-//! What stands in place of the item: the expansion, or beside an error what callers expect, so that one mistake is one error.
+//! The answer of the attribute: the expansion, or an error beside the function that callers expect, so that one mistake
+//! gives one error.
 
 use proc_macro2::{Group, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Error, parse_quote};
 
-use crate::args::Args;
 use crate::expand::expand;
 use crate::expand::split;
-use crate::model::Form;
-use crate::model::Function;
-use crate::model::Item;
-use crate::model::says_impl;
+use crate::item::AnnotatedFunction;
+use crate::item::AnnotatedItem;
+use crate::item::Passing;
+use crate::item::says_impl;
+use crate::options::Options;
 use crate::plan::Plan;
 use crate::valid::Verdict;
 use crate::valid::refuses;
 
-pub(crate) fn answer(args: Args, item: Item, verdict: Verdict) -> TokenStream {
-    let Verdict { options, item: refusal } = verdict;
-    let mut tokens: TokenStream = [&options, &refusal].into_iter().flatten().map(Error::to_compile_error).collect();
+pub(crate) fn answer(options: Options, item: AnnotatedItem, verdict: Verdict) -> TokenStream {
+    let Verdict { in_options, in_item } = verdict;
+    let mut tokens: TokenStream = [&in_options, &in_item].into_iter().flatten().map(Error::to_compile_error).collect();
     match item {
-        Item::Other(other) => tokens.extend(other.tokens),
-        Item::Function(function) => {
-            // Each of the two functions is looked at again, without the condition.
+        AnnotatedItem::Other(other) => tokens.extend(other.tokens),
+        AnnotatedItem::Function(function) => {
+            // rustc expands the attribute again on one of the two functions, whose parameter has no condition.
             if let Some(input) = function.conditional_input() {
-                return split(&function, &args, input);
+                return split(&function, &options, input);
             }
-            let args = if options.is_some() { args.without_place(&function.sig.ident) } else { args };
-            tokens.extend(match refusal {
-                None => expand(&function, &args),
-                Some(_) => refused(*function, &args),
+            let options = if in_options.is_some() { options.beside_error(&function.sig.ident) } else { options };
+            tokens.extend(match in_item {
+                None => expand(&function, &options),
+                Some(_) => refused(*function, &options),
             });
         }
     }
@@ -42,32 +43,32 @@ pub(crate) fn answer(args: Args, item: Item, verdict: Verdict) -> TokenStream {
 /// }                                       }
 /// ```
 ///
-/// Callers find the function that they would have without the mistake, and what the body uses stays used.
-fn refused(mut function: Function, args: &Args) -> TokenStream {
+/// Callers see the function that they would see without the mistake, and the imports of the body stay used.
+fn refused(mut function: AnnotatedFunction, options: &Options) -> TokenStream {
     if function.is_main() {
-        let Function { attrs, vis, sig, body, .. } = function;
+        let AnnotatedFunction { attrs, vis, sig, body, .. } = function;
         return quote!(#(#attrs)* #vis #sig #body);
     }
     if function.sig.variadic.take().is_some() {
-        // rustc would refuse it once more, and a body without its variadic parameter.
+        // rustc would refuse the variadic parameter once more, and without it the body.
         function.body = Group::new(function.body.delimiter(), quote!(::core::unreachable!()));
         let reason = "the body is left out";
         function.attrs.push(parse_quote!(#[allow(unused_variables, reason = #reason)]));
     }
-    let plan = Plan { refused: true, ..Plan::new(&function, args) };
-    let work = match function.output().filter(|ty| says_impl(ty)) {
+    let plan = Plan { refused: true, ..Plan::new(&function, options) };
+    let body_call = match function.output().filter(|ty| says_impl(ty)) {
         None => quote!(::core::unreachable!()),
         Some(_) => opaque(&plan, &function),
     };
-    plan.assemble(&work)
+    plan.assemble(&body_call)
 }
 
-/// Only the body knows the type behind an `impl Trait`, so it is named as if it were called.
-fn opaque(plan: &Plan<'_>, function: &Function) -> TokenStream {
+/// Writes a call of the body that never happens: only the body determines the type behind an `impl Trait`.
+fn opaque(plan: &Plan<'_>, function: &AnnotatedFunction) -> TokenStream {
     let nothing = || quote!(::core::option::Option::unwrap(::core::option::Option::None));
     let receiver = function.receiver().map(|_| nothing());
-    let inputs = function.params.iter().zip(&plan.names).map(|(param, name)| match param.form {
-        Form::Plain if !refuses(param) => quote!(#name),
+    let inputs = function.params.iter().zip(&plan.names).map(|(param, name)| match param.passing {
+        Passing::Plain if !refuses(param) => quote!(#name),
         _ => nothing(),
     });
     let inputs = receiver.into_iter().chain(inputs);

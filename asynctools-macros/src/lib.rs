@@ -1,40 +1,62 @@
 //! The attributes of `asynctools`, `#[parallel]` and `#[pooled]`; they are documented there.
+//!
+//! The modules, each of which imports only from those above itself:
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `error` | `err!`, `bail!`, and several errors as one |
+//! | `option_value` | the value of one option: how the macro reads it, what it says of a wrong one |
+//! | `options` | the options of an attribute, and which of them clash |
+//! | `type_walk` | the walk over a written type: its lifetimes, its `impl Trait`s |
+//! | `item` | the annotated item, and questions about it |
+//! | `kept_attributes` | which attributes stay on the rewritten function, and which go with the body |
+//! | `valid` | every refusal of a function |
+//! | `plan` | names, spans and paths that all of an expansion shares |
+//! | `signature` | the signature of the rewritten function |
+//! | `body_call` | the body of the rewritten function: the call of the original |
+//! | `expand` | the two functions, put together |
+//! | `fallback` | the tokens that stand beside an error |
 
 mod error;
-mod values;
-mod args;
-mod walk;
-mod model;
-mod attrs;
+mod option_value;
+mod options;
+mod type_walk;
+mod item;
+mod kept_attributes;
 mod valid;
 mod plan;
-mod head;
-mod work;
+mod signature;
+mod body_call;
 mod expand;
 mod fallback;
+#[cfg(test)]
+mod random_tokens;
+#[cfg(test)]
+mod corpus;
 #[cfg(test)]
 mod fuzz;
 
 use proc_macro::TokenStream;
 
-use crate::args::Args;
-use crate::args::Attribute;
-use crate::model::Item;
+use crate::item::AnnotatedItem;
+use crate::options::AttributeMacro;
+use crate::options::Options;
 
 /// Makes the calls of a function run at once, each on a thread of its own.
 #[proc_macro_attribute]
-pub fn parallel(args: TokenStream, item: TokenStream) -> TokenStream {
-    let args = Args::parse(Attribute::Parallel, args.into());
-    let item = Item::parse(item.into());
-    let verdict = valid::check(&args, &item);
-    fallback::answer(args, item, verdict).into()
+pub fn parallel(options: TokenStream, item: TokenStream) -> TokenStream {
+    rewritten(AttributeMacro::Parallel, options, item)
 }
 
 /// Makes the calls of a function run on the workers of a pool.
 #[proc_macro_attribute]
-pub fn pooled(args: TokenStream, item: TokenStream) -> TokenStream {
-    let args = Args::parse(Attribute::Pooled, args.into());
-    let item = Item::parse(item.into());
-    let verdict = valid::check(&args, &item);
-    fallback::answer(args, item, verdict).into()
+pub fn pooled(options: TokenStream, item: TokenStream) -> TokenStream {
+    rewritten(AttributeMacro::Pooled, options, item)
+}
+
+fn rewritten(attribute: AttributeMacro, options: TokenStream, item: TokenStream) -> TokenStream {
+    let options = Options::parse(attribute, options.into());
+    let item = AnnotatedItem::parse(item.into());
+    let verdict = valid::check(&options, &item);
+    fallback::answer(options, item, verdict).into()
 }

@@ -1,5 +1,5 @@
-//! What both halves of an expansion share: where the body goes, names, spans, the path of the
-//! runtime and the error type.
+//! The plan of an expansion, which its parts share: the place of the body, names, spans, the path of the runtime, the
+//! error type.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
@@ -7,67 +7,68 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{GenericParam, Ident, Pat, ReturnType};
 
-use crate::args::Args;
-use crate::attrs::Home;
-use crate::model::Ends;
-use crate::model::Failure;
-use crate::model::Function;
-use crate::model::Param;
+use crate::item::AnnotatedFunction;
+use crate::item::Ends;
+use crate::item::ErrorType;
+use crate::item::Param;
+use crate::kept_attributes::BodyPlace;
+use crate::options::Options;
 
 pub(crate) struct Plan<'m> {
-    pub(crate) function: &'m Function,
-    pub(crate) args: &'m Args,
-    pub(crate) home: Home,
-    /// The name of the function that has the body.
+    pub(crate) function: &'m AnnotatedFunction,
+    pub(crate) options: &'m Options,
+    pub(crate) body_place: BodyPlace,
+    /// The name of the function with the body.
     pub(crate) body_name: Ident,
     /// The names of the parameters of the rewritten function.
     pub(crate) names: Vec<Ident>,
-    /// The name of a pool that is the user's.
+    /// The name of the variable with a pool of the user's.
     pub(crate) pool_name: Ident,
-    pub(crate) failure: Failure,
-    /// Of the function's name, with names that nobody else can say.
+    pub(crate) error_type: ErrorType,
+    /// The span of the function's name, with the hygiene of the macro.
     pub(crate) name_span: Span,
-    /// Of the written result, or of the name.
+    /// The span of the written result or else of the name, with the hygiene of the macro.
     pub(crate) output_span: Span,
-    /// The last token of the written result.
+    /// The span of the last token of the written result.
     pub(crate) output_last: Option<Span>,
-    /// Whether the function is only there for its callers, beside an error.
+    /// Whether the function stands beside an error, for its callers.
     pub(crate) refused: bool,
 }
 
-/// Where the user's token is, with names that nobody else can say.
-pub(crate) fn at(span: Span) -> Span {
+/// Returns the place of the user's token with the hygiene of the macro: no code of the user's sees a name with this
+/// span.
+pub(crate) fn hygienic(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }
 
 impl<'m> Plan<'m> {
-    pub(crate) fn new(function: &'m Function, args: &'m Args) -> Self {
+    pub(crate) fn new(function: &'m AnnotatedFunction, options: &'m Options) -> Self {
         let name = &function.sig.ident;
-        let home = match &args.sync {
-            Some(_) => Home::Kept,
-            None if function.in_impl => Home::Hidden,
-            None => Home::Inside,
+        let body_place = match &options.sync {
+            Some(_) => BodyPlace::Kept,
+            None if function.in_impl => BodyPlace::Hidden,
+            None => BodyPlace::Inside,
         };
-        let name_span = at(name.span());
-        let ours = |what: &str| Ident::new(&format!("__asynctools_{what}"), name_span);
-        let body_name = args.sync.clone().unwrap_or_else(|| ours(&name.unraw().to_string()));
-        let pool_name = ours("pool");
+        let name_span = hygienic(name.span());
+        let private_name = |what: &str| Ident::new(&format!("__asynctools_{what}"), name_span);
+        let body_name = options.sync.clone().unwrap_or_else(|| private_name(&name.unraw().to_string()));
+        let pool_name = private_name("pool");
         let names = names(function, &[&body_name, &pool_name]);
-        let failure = function.failure();
+        let error_type = function.error_type();
         let output = function.output().map(Ends::of);
-        let output_span = output.map_or(name_span, |ends| at(ends.whole));
+        let output_span = output.map_or(name_span, |ends| hygienic(ends.whole));
         let output_last = match &function.sig.output {
             ReturnType::Type(_, output) => Some(Ends::of(output).last),
             ReturnType::Default => None,
         };
         Plan {
             function,
-            args,
-            home,
+            options,
+            body_place,
             body_name,
             names,
             pool_name,
-            failure,
+            error_type,
             name_span,
             output_span,
             output_last,
@@ -75,14 +76,14 @@ impl<'m> Plan<'m> {
         }
     }
 
-    /// The path of the runtime crate. One that the user wrote keeps its span, so that a wrong one is
-    /// an error there.
+    /// Returns the path of the runtime crate. A path that the user wrote keeps its span, so that rustc reports a wrong
+    /// path there.
     pub(crate) fn runtime(&self, span: Span) -> TokenStream {
-        let written = self.args.krate.as_ref().map(ToTokens::to_token_stream);
+        let written = self.options.runtime_path.as_ref().map(ToTokens::to_token_stream);
         written.unwrap_or_else(|| quote_spanned!(span=> ::asynctools))
     }
 
-    /// `__asynctools_fetch::<T>`
+    /// Writes `__asynctools_fetch::<T>`.
     pub(crate) fn body_path(&self) -> TokenStream {
         let (span, name) = (self.name_span, &self.body_name);
         let within = self.function.in_impl.then(|| quote_spanned!(span=> Self::));
@@ -91,7 +92,7 @@ impl<'m> Plan<'m> {
         quote_spanned!(span=> #within #name #turbofish)
     }
 
-    /// The generics that have a name in an expression.
+    /// Returns the generics that an expression can name: types and constants.
     pub(crate) fn generics(&self) -> Vec<&'m Ident> {
         let params = self.function.sig.generics.params.iter();
         let named = params.filter_map(|param| match param {
@@ -102,13 +103,13 @@ impl<'m> Plan<'m> {
         named.collect()
     }
 
-    /// The error type of the call.
+    /// Writes the error type of the call.
     pub(crate) fn error_type(&self) -> TokenStream {
-        match &self.failure {
-            Failure::Never => quote_spanned!(self.name_span=> ::core::convert::Infallible),
-            Failure::Named(error) => error.to_token_stream(),
-            Failure::Projected(result) => {
-                let span = at(result.span());
+        match &self.error_type {
+            ErrorType::Never => quote_spanned!(self.name_span=> ::core::convert::Infallible),
+            ErrorType::Named(error) => error.to_token_stream(),
+            ErrorType::Projected(result) => {
+                let span = hygienic(result.span());
                 let runtime = self.runtime(span);
                 quote_spanned!(span=> <#result as #runtime::__private::Fallible>::Error)
             }
@@ -116,12 +117,12 @@ impl<'m> Plan<'m> {
     }
 }
 
-/// The names of the parameters as callers see them in the docs: the user's where there is one.
+/// Returns the names of the parameters as the docs show them: the user's name, or `arg0` for a pattern.
 ///
-/// By their spans they are ours, so that the options do not see them; by their text they must then
-/// differ from what the rewritten function calls, and from one another even where the user's
-/// differ only by the macro that they come from.
-fn names(function: &Function, taken: &[&Ident]) -> Vec<Ident> {
+/// The names have the hygiene of the macro, so that the options cannot see them. Their text must differ from each name
+/// that the rewritten function uses, and from one another even if two of the user's differ only by the macro that they
+/// come from.
+fn names(function: &AnnotatedFunction, taken: &[&Ident]) -> Vec<Ident> {
     let mut taken: Vec<String> = taken.iter().map(ToString::to_string).collect();
     let written = |param: &Param| match &*param.syntax.pat {
         Pat::Ident(pat) => Some(pat.ident.clone()),
@@ -136,7 +137,7 @@ fn names(function: &Function, taken: &[&Ident]) -> Vec<Ident> {
             let mut unused = numbered.filter(|n| !taken.contains(n) && !all_written.contains(n));
             Ident::new(&unused.next().unwrap_or_default(), param.syntax.pat.span())
         });
-        name.set_span(at(name.span()));
+        name.set_span(hygienic(name.span()));
         taken.push(name.to_string());
         names.push(name);
     }

@@ -4,58 +4,63 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Error, Expr, Pat, Receiver, Result, Type, WherePredicate};
 
-use crate::args::Args;
-use crate::args::On;
-use crate::attrs::exports;
 use crate::error::Mistakes;
 use crate::error::bail;
 use crate::error::err;
-use crate::model::Form;
-use crate::model::Function;
-use crate::model::Item;
-use crate::model::Kind;
-use crate::model::Other;
-use crate::model::Param;
-use crate::model::Receives;
-use crate::model::bare;
-use crate::walk::Part;
-use crate::walk::walk_bounds;
-use crate::walk::walk_predicate;
-use crate::walk::walk_type;
+use crate::item::AnnotatedFunction;
+use crate::item::AnnotatedItem;
+use crate::item::OtherItem;
+use crate::item::OtherItemKind;
+use crate::item::Param;
+use crate::item::Passing;
+use crate::item::ReceiverKind;
+use crate::item::bare;
+use crate::kept_attributes::exports;
+use crate::options::Options;
+use crate::options::RunsOn;
+use crate::type_walk::TypePart;
+use crate::type_walk::walk_bounds;
+use crate::type_walk::walk_predicate;
+use crate::type_walk::walk_type;
 
 const MOST_PARAMETERS: usize = 12;
 
-/// What is wrong with the options, and what with the item.
+/// The mistakes in the options, and those in the item.
 pub(crate) struct Verdict {
-    pub(crate) options: Option<Error>,
-    pub(crate) item: Option<Error>,
+    pub(crate) in_options: Option<Error>,
+    pub(crate) in_item: Option<Error>,
 }
 
-pub(crate) fn check(args: &Args, item: &Item) -> Verdict {
+pub(crate) fn check(options: &Options, item: &AnnotatedItem) -> Verdict {
     match item {
-        Item::Function(function) => {
-            Verdict { options: check_options(args, function).or(args.mistakes.clone()), item: check_function(function) }
+        AnnotatedItem::Function(function) => Verdict {
+            in_options: check_options(options, function).or(options.mistakes.clone()),
+            in_item: check_function(function),
+        },
+        // rustc reports its own error there, and a second one would repeat it.
+        AnnotatedItem::Other(OtherItem { kind: OtherItemKind::Code, .. }) => {
+            Verdict { in_options: None, in_item: None }
         }
-        // A second error beside rustc's own would only repeat it.
-        Item::Other(Other { kind: Kind::Code, .. }) => Verdict { options: None, item: None },
-        Item::Other(other) => Verdict { options: args.mistakes.clone(), item: Some(check_other(args, other)) },
+        AnnotatedItem::Other(other) => {
+            Verdict { in_options: options.mistakes.clone(), in_item: Some(check_other(options, other)) }
+        }
     }
 }
 
-/// Whether the type of this parameter is refused.
+/// Returns whether the macro refuses the type of this parameter.
 pub(crate) fn refuses(param: &Param) -> bool {
     check_param(param).is_err()
 }
 
-fn check_other(args: &Args, other: &Other) -> Error {
-    let name = args.attribute.name();
+fn check_other(options: &Options, other: &OtherItem) -> Error {
+    let name = options.attribute.name();
     match &other.kind {
-        Kind::Unread(error) => error.clone(),
-        Kind::Bodiless => err!(
+        OtherItemKind::Unread(error) => error.clone(),
+        OtherItemKind::Bodiless => err!(
             other.tokens,
             "`{name}` needs a function with a body, and this one is only declared; put it on the function that does the work"
         ),
-        Kind::Named(found) => {
+        OtherItemKind::Named(found) => {
             let way = match *found {
                 "an `impl` block" | "a trait" => "each method that is to run as a call",
                 "a module" => "each function in it that is to run as a call",
@@ -63,14 +68,14 @@ fn check_other(args: &Args, other: &Other) -> Error {
             };
             err!(other.tokens, "`{name}` goes on a function, found {found}; put it on {way}")
         }
-        Kind::Code => err!(other.tokens, "`{name}` goes on a function"),
+        OtherItemKind::Code => err!(other.tokens, "`{name}` goes on a function"),
     }
 }
 
-/// What the options ask of this very function.
-fn check_options(args: &Args, function: &Function) -> Option<Error> {
+/// Checks the options against this function.
+fn check_options(options: &Options, function: &AnnotatedFunction) -> Option<Error> {
     let mut mistakes = Mistakes::default();
-    if let Some(sync) = &args.sync
+    if let Some(sync) = &options.sync
         && *sync == function.sig.ident
     {
         mistakes.add(err!(
@@ -78,7 +83,7 @@ fn check_options(args: &Args, function: &Function) -> Option<Error> {
             "`sync` keeps the blocking original beside the call, so it needs a name of its own; write `sync = {sync}_now`"
         ));
     }
-    if let On::Own { workers, queue } = &args.on {
+    if let RunsOn::Own { workers, queue } = &options.runs_on {
         mistakes.keep(check_static("workers", workers, function));
         if let Some(queue) = queue {
             mistakes.keep(check_static("queue", &queue.limit, function));
@@ -87,8 +92,8 @@ fn check_options(args: &Args, function: &Function) -> Option<Error> {
     mistakes.into_error()
 }
 
-/// Refuses what is sure not to be there in a `static`; what only might be is for rustc to say.
-fn check_static(option: &str, value: &Expr, function: &Function) -> Result<()> {
+/// Refuses a name that a `static` surely cannot see. rustc refuses the names that tokens do not show.
+fn check_static(option: &str, value: &Expr, function: &AnnotatedFunction) -> Result<()> {
     if says_receiver(value.to_token_stream()) {
         bail!(
             value,
@@ -110,7 +115,7 @@ fn check_static(option: &str, value: &Expr, function: &Function) -> Result<()> {
     Ok(())
 }
 
-/// Whether `self` stands in the tokens as a value, not as the start of a path.
+/// Returns whether the tokens contain `self` as a value, not as the start of a path.
 fn says_receiver(tokens: TokenStream) -> bool {
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
@@ -128,8 +133,8 @@ fn says_receiver(tokens: TokenStream) -> bool {
     false
 }
 
-fn check_function(function: &Function) -> Option<Error> {
-    // A function of the wrong kind is one mistake, whatever else its kind brings along.
+fn check_function(function: &AnnotatedFunction) -> Option<Error> {
+    // A function of the wrong kind is one mistake. Refusals of its parts would repeat that.
     if let Err(mistake) = check_kind(function) {
         return Some(mistake);
     }
@@ -152,10 +157,10 @@ fn check_function(function: &Function) -> Option<Error> {
     mistakes.into_error()
 }
 
-fn check_kind(function: &Function) -> Result<()> {
+fn check_kind(function: &AnnotatedFunction) -> Result<()> {
     let sig = &function.sig;
     if let Some(word) = &sig.constness {
-        bail!(word, "a `const fn` may run at compile time, where no thread is; remove `const`");
+        bail!(word, "a `const fn` may run at compile time, when there are no threads; remove `const`");
     }
     if let Some(word) = &sig.asyncness {
         bail!(
@@ -166,7 +171,7 @@ fn check_kind(function: &Function) -> Result<()> {
     if let Some(word) = &sig.unsafety {
         bail!(
             word,
-            "an `unsafe fn` is called by a thread that cannot answer for it; annotate a safe function that calls it"
+            "an `unsafe fn` needs a caller who upholds its contract, and a pool thread cannot; annotate a safe function that calls it"
         );
     }
     if let Some(variadic) = &sig.variadic {
@@ -190,7 +195,7 @@ fn check_kind(function: &Function) -> Result<()> {
     Ok(())
 }
 
-fn check_attributes(function: &Function) -> Result<()> {
+fn check_attributes(function: &AnnotatedFunction) -> Result<()> {
     for attr in &function.attrs {
         let found = attr.path().segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
         if exports(attr) {
@@ -207,17 +212,17 @@ fn check_attributes(function: &Function) -> Result<()> {
 }
 
 fn check_receiver(receiver: &Receiver) -> Result<()> {
-    let written = described(receiver);
-    match Receives::of(receiver) {
-        Receives::Mutable => bail!(
+    let written = as_written(receiver);
+    match ReceiverKind::of(receiver) {
+        ReceiverKind::MutableReference => bail!(
             receiver,
             "`{written}` would borrow across threads; take `self` and give it back, or share it by `self: Arc<Self>` and a `Mutex`"
         ),
-        Receives::Other => bail!(
+        ReceiverKind::Other => bail!(
             receiver,
             "`{written}` cannot go to another thread with a call; write `self`, `&self`, `self: Box<Self>` or `self: Arc<Self>`"
         ),
-        Receives::Value | Receives::Reference | Receives::Box | Receives::Arc => Ok(()),
+        ReceiverKind::Value | ReceiverKind::Reference | ReceiverKind::Box | ReceiverKind::Arc => Ok(()),
     }
 }
 
@@ -231,7 +236,7 @@ fn check_param(param: &Param) -> Result<()> {
             "`&mut` would borrow across threads; take the value and give it back, or share it in an `Arc<Mutex<_>>`"
         );
     }
-    if let Form::Borrowed(borrowed) = &param.form {
+    if let Passing::ByReference(borrowed) = &param.passing {
         if let Type::ImplTrait(_) = &**borrowed {
             bail!(ty, "`&impl Trait` does not say what a call is to own; take `impl Trait` by value");
         }
@@ -250,7 +255,7 @@ fn check_param(param: &Param) -> Result<()> {
     Ok(())
 }
 
-fn check_output(function: &Function) -> Result<()> {
+fn check_output(function: &AnnotatedFunction) -> Result<()> {
     if let Some(found) = function.output().and_then(borrow_in) {
         bail!(
             found,
@@ -260,7 +265,7 @@ fn check_output(function: &Function) -> Result<()> {
     Ok(())
 }
 
-fn check_bounds(function: &Function, mistakes: &mut Mistakes) {
+fn check_bounds(function: &AnnotatedFunction, mistakes: &mut Mistakes) {
     let generics = &function.sig.generics;
     for param in generics.type_params() {
         mistakes.keep(check_bound(|visit| walk_bounds(&mut param.bounds.clone(), visit)));
@@ -272,10 +277,10 @@ fn check_bounds(function: &Function, mistakes: &mut Mistakes) {
     }
 }
 
-fn check_bound(walk: impl FnOnce(&mut dyn FnMut(Part<'_>))) -> Result<()> {
+fn check_bound(walk: impl FnOnce(&mut dyn FnMut(TypePart<'_>))) -> Result<()> {
     let mut found = None;
     walk(&mut |part| {
-        if let Part::Named(lifetime) = part {
+        if let TypePart::Named(lifetime) = part {
             found.get_or_insert(lifetime.clone());
         }
     });
@@ -286,21 +291,22 @@ fn check_bound(walk: impl FnOnce(&mut dyn FnMut(Part<'_>))) -> Result<()> {
     );
 }
 
-/// The first borrow that is written in the type: a reference, or the lifetime of something else.
+/// Returns the first borrow that the type shows: a reference, or a lifetime that is an argument.
 fn borrow_in(ty: &Type) -> Option<TokenStream> {
     let mut found = None;
     walk_type(&mut ty.clone(), &mut |part| {
         let borrow = match part {
-            Part::Elided(reference) => reference.to_token_stream(),
-            Part::Named(lifetime) => lifetime.to_token_stream(),
-            Part::Impl(_) => return,
+            TypePart::Elided(reference) => reference.to_token_stream(),
+            TypePart::Named(lifetime) => lifetime.to_token_stream(),
+            TypePart::Impl(_) => return,
         };
         found.get_or_insert(borrow);
     });
     found
 }
 
-fn described(tokens: &impl ToTokens) -> String {
+/// Returns the tokens with the blanks of rustfmt.
+fn as_written(tokens: &impl ToTokens) -> String {
     let text = tokens.to_token_stream().to_string();
     text.replace(" :", ":").replace("& ", "&").replace(" < ", "<").replace(" >", ">").replace(": :", "::")
 }

@@ -4,14 +4,13 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::panic::AssertUnwindSafe;
 use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
-use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::PoisonError;
 
-use crate::site::CallSite;
+use crate::call_site::CallSite;
+use crate::panics::discard;
 use crate::sync::Mutex;
 
 /// Why a call ended without a value.
@@ -97,7 +96,7 @@ impl TaskError {
     }
 
     /// This error as the end of a call that needed the lost call at `site`.
-    pub(crate) fn passed_on(self, site: CallSite, dependant: CallSite, others: usize) -> Self {
+    pub(crate) fn through(self, site: CallSite, dependant: CallSite, others: usize) -> Self {
         let mut upstream = match self {
             Self::Upstream(upstream) => upstream,
             root => {
@@ -110,12 +109,12 @@ impl TaskError {
     }
 
     /// The error with the call at `site` in front, as a panic of `get` says it.
-    pub(crate) fn told_by(&self, site: CallSite) -> String {
+    pub(crate) fn with_site(&self, site: CallSite) -> String {
         if self.path().next().is_some() { self.to_string() } else { format!("{site}: {self}") }
     }
 
     /// What happened, without the path.
-    fn what(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt_cause(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked(panic) => write!(f, "panicked: {}", panic.message()),
             Self::Cancelled => f.write_str("cancelled"),
@@ -124,7 +123,7 @@ impl TaskError {
             Self::Abandoned => f.write_str("abandoned: the promise was dropped unset"),
             Self::Spawn(refused) => write!(f, "no thread: {}", refused.0.error),
             Self::WouldDeadlock(refused) => write!(f, "waiting would deadlock: no thread for it: {}", refused.0.error),
-            Self::Upstream(upstream) => upstream.root.what(f),
+            Self::Upstream(upstream) => upstream.root.fmt_cause(f),
         }
     }
 }
@@ -143,7 +142,7 @@ impl fmt::Display for TaskError {
         if !before.is_empty() {
             f.write_str(": ")?;
         }
-        self.what(f)?;
+        self.fmt_cause(f)?;
         match self {
             Self::Upstream(upstream) if upstream.others == 1 => f.write_str(" (+1 other)"),
             Self::Upstream(upstream) if upstream.others > 1 => write!(f, " (+{} others)", upstream.others),
@@ -301,15 +300,6 @@ impl Drop for PanicParts {
     fn drop(&mut self) {
         let payload = self.payload.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         discard(payload);
-    }
-}
-
-/// Drops what is a user's, whatever its `Drop` does: a panic in there ends here, after the panic hook has shown it.
-pub(crate) fn discard<T>(value: T) {
-    let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(value))) else { return };
-    // A payload may panic in its own `Drop` too, with another such payload: the third is not given the chance.
-    if let Err(third) = catch_unwind(AssertUnwindSafe(|| drop(second))) {
-        std::mem::forget(third);
     }
 }
 

@@ -4,24 +4,17 @@
 // What a model checker puts in its place is no part of the crate.
 #[cfg_attr(asynctools_model, path = "../../tests/model/sync.rs")]
 mod sync;
-mod site;
+mod call_site;
+mod panics;
 mod error;
-mod context;
-mod node;
-mod value;
-mod shared;
-mod input;
-mod arg;
-mod task;
-mod completed;
-mod list;
-mod limits;
-mod places;
-mod crew;
-mod operate;
-mod worker;
+mod graph;
+mod handles;
+mod workers;
+mod arguments;
 mod pool;
-mod own;
+mod builder;
+mod function_pool;
+mod follow;
 mod call;
 
 /// Runs each call of the function at once, on a thread that does nothing else meanwhile, however many run already.
@@ -111,40 +104,40 @@ pub use asynctools_macros::parallel;
 /// ```
 pub use asynctools_macros::pooled;
 
-pub use crate::arg::Arg;
-pub use crate::arg::ArgRef;
-pub use crate::completed::AsCompleted;
+pub use crate::arguments::arg::Arg;
+pub use crate::arguments::arg::ArgRef;
+pub use crate::builder::PoolBuilder;
+pub use crate::call_site::CallSite;
 pub use crate::error::BuildError;
 pub use crate::error::CallError;
 pub use crate::error::Panic;
 pub use crate::error::SpawnError;
 pub use crate::error::TaskError;
 pub use crate::error::Upstream;
-pub use crate::limits::OnFull;
-pub use crate::limits::PoolStats;
-pub use crate::list::AsyncList;
+pub use crate::handles::as_completed::AsCompleted;
+pub use crate::handles::list::AsyncList;
+pub use crate::handles::promise::Promise;
+pub use crate::handles::shared::Shared;
+pub use crate::handles::value::AsyncValue;
 pub use crate::pool::Pool;
-pub use crate::pool::PoolBuilder;
 pub use crate::pool::parallel;
-pub use crate::shared::Shared;
-pub use crate::site::CallSite;
-pub use crate::value::AsyncValue;
-pub use crate::value::Promise;
+pub use crate::workers::config::OnFull;
+pub use crate::workers::config::PoolStats;
 
 /// What expansions call. Not for programs: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::call::Call;
-    pub use crate::call::CloneSelf;
-    pub use crate::call::Fallible;
+    pub use crate::arguments::bounds::CloneSelf;
+    pub use crate::arguments::bounds::Fallible;
+    pub use crate::arguments::input::Input;
+    pub use crate::arguments::input::Inputs;
+    pub use crate::call::CallBuilder;
     pub use crate::call::arg;
     pub use crate::call::arg_ref;
     pub use crate::call::plain;
-    pub use crate::input::Input;
-    pub use crate::input::Inputs;
-    pub use crate::own::OwnPool;
+    pub use crate::call_site::Function;
+    pub use crate::call_site::Name;
+    pub use crate::function_pool::FunctionPool;
     pub use crate::pool::alias;
     pub use crate::pool::threads;
-    pub use crate::site::Function;
-    pub use crate::site::Name;
 }

@@ -8,20 +8,18 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
-use crate::crew::Crew;
-use crate::error::BuildError;
-use crate::limits::How;
-use crate::limits::OnFull;
-use crate::limits::PoolStats;
-use crate::list::AsyncList;
-use crate::node::Node;
-use crate::node::deadline;
-use crate::site::CallSite;
-use crate::site::Function;
+use crate::arguments::task::ReadyWork;
+use crate::call_site::CallSite;
+use crate::call_site::Function;
+use crate::graph::node::Node;
+use crate::graph::wait::deadline;
+use crate::handles::list::AsyncList;
+use crate::handles::value::AsyncValue;
 use crate::sync::OnceLock;
-use crate::task::Plain;
-use crate::value::AsyncValue;
-use crate::worker;
+use crate::workers::blocking;
+use crate::workers::config::Config;
+use crate::workers::config::PoolStats;
+use crate::workers::inner::Inner;
 
 /// Workers that run calls, no more than so many at once.
 ///
@@ -50,45 +48,31 @@ use crate::worker;
 /// ```
 pub struct Pool {
     pub(crate) workers: usize,
-    pub(crate) how: Option<How>,
+    pub(crate) how: Option<Config>,
     /// Started with the first use, so that a pool can be a `const fn` in a `static`.
-    pub(crate) crew: OnceLock<Arc<Crew>>,
+    pub(crate) inner: OnceLock<Arc<Inner>>,
 }
 
-/// What the standard library gives a thread.
-const STACK_SIZE: usize = 2 * 1024 * 1024;
 /// How long the default pool keeps a worker with nothing to do.
 const GLOBAL_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a finished thread of `#[parallel]` waits for the next call.
 const PARALLEL_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The stack of a thread whose size nobody chose: `RUST_MIN_STACK` as for any thread of a program.
-fn default_stack_size() -> usize {
-    static SIZE: LazyLock<usize> = LazyLock::new(|| {
-        let chosen = std::env::var("RUST_MIN_STACK").ok();
-        chosen.and_then(|size| size.parse().ok()).unwrap_or(STACK_SIZE)
-    });
-    *SIZE
-}
-
-pub(crate) fn named(name: &str) -> How {
-    How { name: name.to_owned(), stack_size: default_stack_size(), idle_timeout: None, bound: None, own_threads: false }
-}
-
 static SPAWN: Function = Function::method("spawn");
 static MAP: Function = Function::method("map");
 static PARALLEL: Function = Function::method("parallel");
 
-static GLOBAL: LazyLock<Pool> = LazyLock::new(|| {
+pub(crate) static GLOBAL: LazyLock<Pool> = LazyLock::new(|| {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let how = How { idle_timeout: Some(GLOBAL_IDLE_TIMEOUT), ..named("asynctools") };
-    Pool { workers: 32.min(cores + 4), how: Some(how), crew: OnceLock::new() }
+    let how = Config { idle_timeout: Some(GLOBAL_IDLE_TIMEOUT), ..Config::named("asynctools") };
+    Pool { workers: 32.min(cores + 4), how: Some(how), inner: OnceLock::new() }
 });
 
 /// Where `#[parallel]` runs: as many workers as there are calls.
 static THREADS: LazyLock<Pool> = LazyLock::new(|| {
-    let how = How { idle_timeout: Some(PARALLEL_IDLE_TIMEOUT), own_threads: true, ..named("parallel") };
-    Pool { workers: usize::MAX, how: Some(how), crew: OnceLock::new() }
+    let how =
+        Config { idle_timeout: Some(PARALLEL_IDLE_TIMEOUT), dedicated_threads: true, ..Config::named("parallel") };
+    Pool { workers: usize::MAX, how: Some(how), inner: OnceLock::new() }
 });
 
 /// The pool of `#[parallel]`.
@@ -128,34 +112,10 @@ impl Pool {
     /// ```
     #[must_use]
     pub const fn new(workers: usize) -> Self {
-        Self { workers, how: None, crew: OnceLock::new() }
+        Self { workers, how: None, inner: OnceLock::new() }
     }
 
-    /// A pool with more to say about it.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::{OnFull, Pool};
-    /// use std::time::Duration;
-    ///
-    /// let pool = Pool::builder()
-    ///     .workers(2)
-    ///     .queue(100)
-    ///     .on_full(OnFull::RunHere)
-    ///     .name("db")
-    ///     .stack_size(512 * 1024)
-    ///     .idle_timeout(Duration::from_secs(5))
-    ///     .build()?;
-    /// let name = pool.spawn(|| std::thread::current().name().map(String::from)).get();
-    /// assert_eq!(name.as_deref(), Some("db-1"));
-    /// # Ok::<(), asynctools::BuildError>(())
-    /// ```
-    pub fn builder() -> PoolBuilder {
-        PoolBuilder { workers: None, queue: None, on_full: None, how: named("pool") }
-    }
-
-    /// The pool of the whole process, where `#[pooled]` runs: `min(32, cores + 4)` workers, which leave after ten idle
+    /// The pool of the whole process, where `#[pooled]` runs: `min(32, cores + 4)` workers, which release after ten idle
     /// seconds.
     ///
     /// When `main` returns, the process ends, and with it what still runs; `Pool::global().close_timeout(..)` waits for it.
@@ -172,10 +132,10 @@ impl Pool {
         &GLOBAL
     }
 
-    pub(crate) fn crew(&self) -> &Arc<Crew> {
-        self.crew.get_or_init(|| {
-            let how = self.how.clone().unwrap_or_else(|| named("pool"));
-            Crew::new(how, self.workers, worker::main)
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        self.inner.get_or_init(|| {
+            let how = self.how.clone().unwrap_or_else(|| Config::named("pool"));
+            Inner::new(how, self.workers, blocking::main)
         })
     }
 
@@ -186,9 +146,9 @@ impl Pool {
         G: FnOnce(V) -> R + Send + 'static,
         R: Send + 'static,
     {
-        let crew = self.crew();
-        let node = Node::queued(Plain { values, body }, crew.id(), site);
-        crew.submit(node.clone(), &*node);
+        let inner = self.inner();
+        let node = Node::queued(ReadyWork { values, body }, inner.id(), site);
+        inner.submit(node.clone(), &*node);
         AsyncValue::of(node)
     }
 
@@ -255,7 +215,7 @@ impl Pool {
     /// ```
     #[must_use]
     pub fn workers(&self) -> usize {
-        self.crew().target()
+        self.inner().target()
     }
 
     /// Lets `workers` calls run at once from now on. Without effect on a closed pool.
@@ -275,7 +235,7 @@ impl Pool {
     /// assert_eq!(waits.get(), 5);
     /// ```
     pub fn set_workers(&self, workers: usize) {
-        self.crew().set_target(workers);
+        self.inner().set_target(workers);
     }
 
     /// Takes no more calls but those that its own calls make, runs what is queued, and returns when the workers are gone. A
@@ -295,7 +255,7 @@ impl Pool {
     /// assert!(matches!(pool.spawn(|| 6).outcome(), Err(TaskError::Closed)));
     /// ```
     pub fn close(&self) {
-        self.crew().close(None);
+        self.inner().close(None);
     }
 
     /// As [`close`](Self::close), waiting no longer than `timeout`: whether the workers are gone. `false` in a call of the same
@@ -315,7 +275,7 @@ impl Pool {
     /// assert!(pool.close_timeout(Duration::MAX));
     /// ```
     pub fn close_timeout(&self, timeout: Duration) -> bool {
-        self.crew().close(deadline(timeout))
+        self.inner().close(deadline(timeout))
     }
 
     /// Cancels the calls that stand in the queue now: how many. Those that wait for arguments do not stand there.
@@ -331,7 +291,7 @@ impl Pool {
     /// assert!(list.is_error());
     /// ```
     pub fn cancel_queued(&self) -> usize {
-        self.crew().cancel_queued()
+        self.inner().cancel_queued()
     }
 
     /// Whether [`close`](Self::close) was called.
@@ -348,7 +308,7 @@ impl Pool {
     /// ```
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.crew().is_closed()
+        self.inner().is_closed()
     }
 
     /// What the pool is doing. Cheap, and exact while nothing changes.
@@ -365,14 +325,14 @@ impl Pool {
     /// ```
     #[must_use]
     pub fn stats(&self) -> PoolStats {
-        self.crew().stats()
+        self.inner().stats()
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        if let Some(crew) = self.crew.get() {
-            crew.close(None);
+        if let Some(inner) = self.inner.get() {
+            inner.close(None);
         }
     }
 }
@@ -380,8 +340,8 @@ impl Drop for Pool {
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut pool = f.debug_struct("Pool");
-        match self.crew.get() {
-            Some(crew) => pool.field("name", &crew.how().name).field("stats", &crew.stats()).finish(),
+        match self.inner.get() {
+            Some(inner) => pool.field("name", &inner.config().name).field("stats", &inner.stats()).finish(),
             None => pool.field("workers", &self.workers).finish_non_exhaustive(),
         }
     }
@@ -394,7 +354,7 @@ pub struct Alias(Pool);
 /// Another name of `pool`.
 #[must_use]
 pub fn alias(pool: &Pool) -> Alias {
-    Alias(Pool { workers: pool.workers, how: None, crew: OnceLock::from(pool.crew().clone()) })
+    Alias(Pool { workers: pool.workers, how: None, inner: OnceLock::from(pool.inner().clone()) })
 }
 
 impl Deref for Alias {
@@ -408,158 +368,6 @@ impl Deref for Alias {
 impl Drop for Alias {
     fn drop(&mut self) {
         // Not the owner: a pool without its inside has nothing to close.
-        self.0.crew = OnceLock::new();
-    }
-}
-
-/// Builds a [`Pool`], made by [`Pool::builder`].
-///
-/// # Examples
-///
-/// ```
-/// use asynctools::Pool;
-///
-/// let error = Pool::builder().workers(2).stack_size(0).build().unwrap_err();
-/// assert_eq!(error.field(), "stack_size");
-/// ```
-#[derive(Clone, Debug)]
-#[must_use = "a builder does nothing until `.build()`"]
-pub struct PoolBuilder {
-    workers: Option<usize>,
-    queue: Option<usize>,
-    on_full: Option<OnFull>,
-    how: How,
-}
-
-impl PoolBuilder {
-    /// How many calls may run at once; as many as of [`Pool::global`] when it is not said. 0 is a paused pool.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::Pool;
-    ///
-    /// assert_eq!(Pool::builder().workers(3).build()?.workers(), 3);
-    /// # Ok::<(), asynctools::BuildError>(())
-    /// ```
-    pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = Some(workers);
-        self
-    }
-
-    /// How many calls may wait for their turn; any number when it is not said. Calls that wait for arguments do not count,
-    /// nor those that the pool's own calls make.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::Pool;
-    ///
-    /// let pool = Pool::builder().workers(2).queue(100).build()?;
-    /// assert_eq!(pool.map(0..1000, |n| n).get().len(), 1000);
-    /// # Ok::<(), asynctools::BuildError>(())
-    /// ```
-    pub fn queue(mut self, queue: usize) -> Self {
-        self.queue = Some(queue);
-        self
-    }
-
-    /// What happens to one call more than the queue has room for.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::{OnFull, Pool};
-    ///
-    /// let pool = Pool::builder().workers(1).queue(1).on_full(OnFull::RunHere).build()?;
-    /// assert_eq!(pool.map(0..100, |n| n).get().len(), 100);
-    /// # Ok::<(), asynctools::BuildError>(())
-    /// ```
-    pub fn on_full(mut self, on_full: OnFull) -> Self {
-        self.on_full = Some(on_full);
-        self
-    }
-
-    /// The threads are named `name-1`, `name-2` and so on.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::Pool;
-    ///
-    /// let pool = Pool::builder().workers(1).name("disk").build()?;
-    /// let name = pool.spawn(|| std::thread::current().name().map(String::from));
-    /// assert_eq!(name.get().as_deref(), Some("disk-1"));
-    /// # Ok::<(), asynctools::BuildError>(())
-    /// ```
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.how.name = name.into();
-        self
-    }
-
-    /// The stack of each thread in bytes; 2 MiB, or `RUST_MIN_STACK`, when it is not said.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::Pool;
-    ///
-    /// let pool = Pool::builder().workers(1).stack_size(16 * 1024 * 1024).build()?;
-    /// assert_eq!(pool.spawn(|| [1_u8; 4 * 1024 * 1024].iter().filter(|byte| **byte == 1).count()).get(), 4 * 1024 * 1024);
-    /// # Ok::<(), asynctools::BuildError>(())
-    /// ```
-    pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.how.stack_size = bytes;
-        self
-    }
-
-    /// How long a worker with nothing to do stays; for ever when it is not said.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::Pool;
-    /// use std::time::Duration;
-    ///
-    /// let pool = Pool::builder().workers(1).idle_timeout(Duration::from_secs(10)).build()?;
-    /// assert_eq!(pool.spawn(|| 5).get(), 5);
-    /// # Ok::<(), asynctools::BuildError>(())
-    /// ```
-    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.how.idle_timeout = Some(timeout);
-        self
-    }
-
-    /// The pool. No thread is started yet.
-    ///
-    /// # Errors
-    ///
-    /// A queue of 0, `on_full` without a queue, a stack of 0, a name with a zero byte: what could never work.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::{OnFull, Pool};
-    ///
-    /// assert!(Pool::builder().workers(2).build().is_ok());
-    /// let error = Pool::builder().workers(2).on_full(OnFull::Reject).build().unwrap_err();
-    /// assert_eq!(error.to_string(), "`on_full`: needs a limit that can be full; add `queue`");
-    /// ```
-    pub fn build(self) -> Result<Pool, BuildError> {
-        if self.queue == Some(0) {
-            return Err(BuildError::new("queue", "no call could ever wait; give at least 1, or no limit at all"));
-        }
-        if self.on_full.is_some() && self.queue.is_none() {
-            return Err(BuildError::new("on_full", "needs a limit that can be full; add `queue`"));
-        }
-        if self.how.stack_size == 0 {
-            return Err(BuildError::new("stack_size", "a thread needs a stack; leave it out for 2 MiB"));
-        }
-        if self.how.name.contains('\0') {
-            return Err(BuildError::new("name", "the name of a thread cannot contain a zero byte"));
-        }
-        let bound = self.queue.map(|queue| (queue, self.on_full.unwrap_or_default()));
-        let workers = self.workers.unwrap_or(GLOBAL.workers);
-        Ok(Pool { workers, how: Some(How { bound, ..self.how }), crew: OnceLock::new() })
+        self.0.inner = OnceLock::new();
     }
 }

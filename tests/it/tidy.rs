@@ -8,30 +8,58 @@ use std::path::PathBuf;
 /// The modules of the runtime, ground floor first: each imports from the floors below it only.
 const RUNTIME: &[&str] = &[
     "sync",
-    "site",
+    "call_site",
+    "panics",
     "error",
-    "context",
-    "node",
-    "value",
-    "shared",
-    "input",
-    "arg",
-    "task",
-    "completed",
-    "list",
-    "limits",
-    "places",
-    "crew",
-    "operate",
-    "worker",
+    "graph::traits",
+    "graph::registry",
+    "graph::notify",
+    "graph::agenda",
+    "graph::current",
+    "graph::waiters",
+    "graph::node",
+    "graph::wait",
+    "handles::value",
+    "handles::promise",
+    "handles::shared",
+    "handles::as_completed",
+    "handles::list",
+    "workers::config",
+    "workers::state",
+    "workers::inner",
+    "workers::control",
+    "workers::serve",
+    "workers::blocking",
+    "arguments::bounds",
+    "arguments::input",
+    "arguments::task",
+    "arguments::cloned",
+    "arguments::source",
+    "arguments::arg",
     "pool",
-    "own",
+    "builder",
+    "function_pool",
+    "follow",
     "call",
 ];
 
 /// Those of the macros.
 const MACROS: &[&str] = &[
-    "error", "values", "args", "walk", "model", "attrs", "valid", "plan", "head", "work", "expand", "fallback", "fuzz",
+    "error",
+    "option_value",
+    "options",
+    "type_walk",
+    "item",
+    "kept_attributes",
+    "valid",
+    "plan",
+    "signature",
+    "body_call",
+    "expand",
+    "fallback",
+    "random_tokens",
+    "corpus",
+    "fuzz",
 ];
 
 const CRATES: [(&str, &[&str]); 2] = [("asynctools", RUNTIME), ("asynctools-macros", MACROS)];
@@ -55,11 +83,23 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).enumerate().map(|(at, line)| (at + 1, line))
 }
 
+/// The file of a module.
+fn file(package: &str, module: &str) -> String {
+    format!("{package}/src/{}.rs", module.replace("::", "/"))
+}
+
+/// The wings of a crate: the folders that its floors name.
+fn wings(floors: &[&'static str]) -> Vec<&'static str> {
+    let mut wings: Vec<_> = floors.iter().filter_map(|floor| Some(floor.split_once("::")?.0)).collect();
+    wings.dedup();
+    wings
+}
+
 #[test]
 fn imports_only_go_down() {
     for (package, floors) in CRATES {
         for (floor, module) in floors.iter().enumerate() {
-            let path = format!("{package}/src/{module}.rs");
+            let path = file(package, module);
             for (line, code) in code(&read(&path)) {
                 assert!(!code.contains("crate::{"), "{path}:{line}: one path per `use`");
                 assert!(!code.contains("super::"), "{path}:{line}: say `crate::`");
@@ -78,20 +118,55 @@ fn continues(rest: &str) -> bool {
 }
 
 #[test]
-fn every_module_has_a_floor() {
-    for (package, floors) in CRATES {
-        let files: Vec<_> = floors.iter().map(|module| format!("{module}.rs")).chain(["lib.rs".to_owned()]).collect();
-        let there: BTreeSet<_> = names(format!("{package}/src"));
-        assert_eq!(there, files.into_iter().collect(), "{package}: each file one floor");
+fn handles_and_workers_never_name_each_other() {
+    for (wing, other) in [("handles", "workers"), ("workers", "handles")] {
+        for module in RUNTIME.iter().filter(|module| module.starts_with(wing)) {
+            let path = file("asynctools", module);
+            for (line, code) in code(&read(&path)) {
+                assert!(!code.contains(&format!("crate::{other}")), "{path}:{line}: {wing} name {other}");
+            }
+        }
     }
 }
 
 #[test]
-fn the_map_lists_the_modules_from_the_ground_up() {
+fn every_module_has_a_floor() {
     for (package, floors) in CRATES {
-        let map = read(format!("{package}/src/lib.rs"));
-        let listed: Vec<_> = map.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).collect();
-        assert_eq!(listed, floors, "{package}/src/lib.rs");
+        let wings = wings(floors);
+        let rooms = floors.iter().filter(|floor| !floor.contains("::")).map(|floor| format!("{floor}.rs"));
+        let there = names(format!("{package}/src"));
+        let files = rooms.chain(wings.iter().map(|&wing| wing.to_owned())).chain(["lib.rs".to_owned()]);
+        assert_eq!(there, files.collect(), "{package}: each file one floor");
+        for wing in wings {
+            let rooms = floors.iter().filter_map(|floor| floor.strip_prefix(&format!("{wing}::")));
+            let files = rooms.map(|room| format!("{room}.rs")).chain(["mod.rs".to_owned()]);
+            assert_eq!(
+                names(format!("{package}/src/{wing}")),
+                files.collect(),
+                "{package}/{wing}: each file one floor"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_maps_list_the_modules_from_the_ground_up() {
+    let listed = |map: &str| -> Vec<String> {
+        let name = |line: &str| {
+            let line = line.strip_prefix("pub(crate) ").unwrap_or(line);
+            Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned())
+        };
+        map.lines().filter_map(name).collect()
+    };
+    for (package, floors) in CRATES {
+        let mut top: Vec<_> = floors.iter().map(|floor| floor.split("::").next().unwrap_or(floor)).collect();
+        top.dedup();
+        assert_eq!(listed(&read(format!("{package}/src/lib.rs"))), top, "{package}/src/lib.rs");
+        for wing in wings(floors) {
+            let rooms: Vec<_> = floors.iter().filter_map(|floor| floor.strip_prefix(&format!("{wing}::"))).collect();
+            let map = format!("{package}/src/{wing}/mod.rs");
+            assert_eq!(listed(&read(&map)), rooms, "{map}");
+        }
     }
 }
 

@@ -1,0 +1,197 @@
+//! The body of the rewritten function: it gives the arguments and the original function to the runtime.
+
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Expr, Ident, Receiver, Stmt, Type};
+
+use crate::item::Ends;
+use crate::item::ErrorType;
+use crate::item::Param;
+use crate::item::Passing;
+use crate::item::ReceiverKind;
+use crate::option_value::FullPolicy;
+use crate::options::Queue;
+use crate::options::RunsOn;
+use crate::plan::Plan;
+use crate::plan::hygienic;
+
+/// One argument of the call.
+struct CallArgument {
+    /// The name of the closure's parameter.
+    local: Ident,
+    /// The expression for the runtime: `arg_ref::<str, E, _>(url)`.
+    given: TokenStream,
+    /// The expression for the original function: `input0.borrow()`.
+    passed: TokenStream,
+}
+
+impl Plan<'_> {
+    /// ```text
+    /// Call::<E, ()>::new(&FUNCTION, POOL.get()).try_run2(
+    ///     arg_ref::<str, E, _>(url),
+    ///     arg::<T, E, _>(t),
+    ///     |input0, input1| __asynctools_fetch::<T>(input0.borrow(), input1),
+    /// )
+    /// ```
+    pub(crate) fn body_call(&self) -> TokenStream {
+        let span = self.name_span;
+        let (runtime, error) = (self.runtime(span), self.error_type());
+        let (function, pool) = (self.identity(), self.pool());
+        let borrowed_pool = self.borrowed_pool();
+        let receiver = self.function.receiver().map(|receiver| self.receiver(receiver));
+        let params = self.function.params.iter().zip(&self.names).enumerate();
+        let params = params.map(|(index, (param, name))| self.param(param, name, index));
+        let arguments: Vec<CallArgument> = receiver.into_iter().chain(params).collect();
+        let run = self.run(&arguments);
+        quote_spanned! {span=>
+            #borrowed_pool
+            #runtime::__private::CallBuilder::<#error, ()>::new(#function, #pool) #run
+        }
+    }
+
+    /// Writes the static that names the function in errors.
+    fn identity(&self) -> TokenStream {
+        let name = &self.function.sig.ident;
+        let text = name.unraw().to_string();
+        let span = self.name_span;
+        let runtime = self.runtime(span);
+        // `within` records its caller's line. With a span of the macro's, that would be the line of the attribute.
+        let within = quote_spanned!(name.span()=> .within(::core::module_path!()));
+        quote_spanned! {span=> {
+            static FUNCTION: #runtime::__private::Function = #runtime::__private::Name(#text) #within;
+            &FUNCTION
+        }}
+    }
+
+    fn pool(&self) -> TokenStream {
+        let span = self.name_span;
+        let runtime = self.runtime(span);
+        match &self.options.runs_on {
+            RunsOn::Thread => quote_spanned!(span=> #runtime::__private::threads()),
+            RunsOn::Global => quote_spanned!(span=> #runtime::Pool::global()),
+            RunsOn::Own { workers, queue } => self.own_pool(workers, queue.as_ref()),
+            RunsOn::Pool(_) => self.pool_name.to_token_stream(),
+        }
+    }
+
+    fn own_pool(&self, workers: &Expr, queue: Option<&Queue>) -> TokenStream {
+        let span = self.name_span;
+        let runtime = self.runtime(span);
+        let name = self.function.sig.ident.unraw().to_string();
+        let workers = lazy_usize(workers);
+        let limit = queue.map(|queue| {
+            let limit = lazy_usize(&queue.limit);
+            quote_spanned!(span=> .queue(#limit))
+        });
+        let on_full = queue.and_then(|queue| queue.on_full).map(|on_full| {
+            let way = match on_full {
+                FullPolicy::Block => quote_spanned!(span=> Block),
+                FullPolicy::RunHere => quote_spanned!(span=> RunHere),
+                FullPolicy::Reject => quote_spanned!(span=> Reject),
+            };
+            quote_spanned!(span=> .on_full(#runtime::OnFull::#way))
+        });
+        quote_spanned! {span=> {
+            static POOL: #runtime::__private::FunctionPool =
+                #runtime::__private::FunctionPool::new(#name, #workers) #limit #on_full;
+            POOL.get()
+        }}
+    }
+
+    /// Writes a statement with the user's pool, so that a temporary of the user's expression lives until the call has
+    /// started.
+    fn borrowed_pool(&self) -> Option<TokenStream> {
+        let RunsOn::Pool(expression) = &self.options.runs_on else { return None };
+        let (span, name) = (hygienic(expression.span()), &self.pool_name);
+        let runtime = self.runtime(span);
+        let receives = self.function.receiver().map(ReceiverKind::of);
+        // The pool may be a field of `self`, which moves into the call.
+        if matches!(receives, Some(ReceiverKind::Value | ReceiverKind::Box)) {
+            return Some(
+                quote_spanned!(span=> let #name: &#runtime::Pool = &#runtime::__private::alias(&#expression);),
+            );
+        }
+        Some(quote_spanned!(span=> let #name: &#runtime::Pool = &#expression;))
+    }
+
+    fn receiver(&self, receiver: &Receiver) -> CallArgument {
+        let word = &receiver.self_token;
+        let ends = Ends::of(receiver);
+        let span = hygienic(ends.whole);
+        let runtime = self.runtime(span);
+        let local = Ident::new("this", span);
+        let by_reference = matches!(ReceiverKind::of(receiver), ReceiverKind::Reference);
+        let value = match (ReceiverKind::of(receiver), &self.options.runs_on) {
+            (ReceiverKind::Reference, _) => {
+                quote_spanned!(span=> #runtime::__private::CloneSelf::clone_self(#word))
+            }
+            // The pool may be borrowed from `self`.
+            (ReceiverKind::Arc, RunsOn::Pool(_)) => quote_spanned!(span=> ::std::sync::Arc::clone(&#word)),
+            _ => word.to_token_stream(),
+        };
+        let value = parenthesized(&value, hygienic(ends.last));
+        CallArgument {
+            given: quote_spanned!(span=> #runtime::__private::plain #value),
+            passed: if by_reference { quote_spanned!(span=> &#local) } else { local.to_token_stream() },
+            local,
+        }
+    }
+
+    fn param(&self, param: &Param, name: &Ident, index: usize) -> CallArgument {
+        let ty = &*param.syntax.ty;
+        let span = hygienic(param.ends.whole);
+        let runtime = self.runtime(span);
+        let local = format_ident!("input{index}", span = span);
+        let make = match &param.passing {
+            Passing::Plain => quote_spanned!(span=> plain),
+            Passing::ByValue => quote_spanned!(span=> arg::<#ty, _, _>),
+            Passing::ByReference(borrowed) => quote_spanned!(span=> arg_ref::<#borrowed, _, _>),
+        };
+        // The expression has the span of the user's type, so that rustc underlines the type.
+        let value = parenthesized(name, hygienic(param.ends.last));
+        CallArgument {
+            given: quote_spanned!(span=> #runtime::__private::#make #value),
+            passed: match &param.passing {
+                Passing::Plain | Passing::ByValue => local.to_token_stream(),
+                Passing::ByReference(ty) => {
+                    quote_spanned!(span=> ::core::borrow::Borrow::<#ty>::borrow(&#local))
+                }
+            },
+            local,
+        }
+    }
+
+    fn run(&self, arguments: &[CallArgument]) -> TokenStream {
+        let output = self.function.output();
+        let span = self.output_span;
+        let given = arguments.iter().map(|argument| &argument.given);
+        let locals = arguments.iter().map(|argument| &argument.local);
+        let passed = arguments.iter().map(|argument| &argument.passed);
+        let body = self.body_path();
+        let method = match self.error_type {
+            ErrorType::Never => format_ident!("run{}", arguments.len(), span = span),
+            ErrorType::Named(_) | ErrorType::Projected(_) => format_ident!("try_run{}", arguments.len(), span = span),
+        };
+        // `!` is no stable type, so the handle holds an `Infallible`.
+        let result = match output {
+            Some(Type::Never(_)) => quote_spanned!(span=> -> ::core::convert::Infallible),
+            _ => TokenStream::new(),
+        };
+        quote_spanned!(span=> .#method(#(#given,)* |#(#locals),*| #result { #body(#(#passed),*) }))
+    }
+}
+
+/// Writes `|| -> usize { workers }`, which a static can hold until the first call.
+fn lazy_usize(expression: &Expr) -> TokenStream {
+    // As tokens of a block, `{ 1 } + 1` would be two statements. syn writes one statement, with parentheses.
+    let value = Stmt::Expr(expression.clone(), None);
+    quote_spanned!(hygienic(expression.span())=> || -> ::core::primitive::usize { #value })
+}
+
+fn parenthesized(value: &impl ToTokens, span: Span) -> Group {
+    let mut group = Group::new(Delimiter::Parenthesis, value.to_token_stream());
+    group.set_span(span);
+    group
+}

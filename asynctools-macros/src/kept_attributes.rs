@@ -1,0 +1,112 @@
+//! Which attributes of the function stay on the rewritten function, and which go with the body.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Ident, Meta, MetaList, Token};
+
+use crate::item::AnnotatedFunction;
+
+/// Lints about an item as its users see it. Users see the rewritten function, so these lints belong there.
+const LINTS_OF_THE_ITEM: [&str; 3] = ["dead_code", "missing_docs", "unreachable_pub"];
+
+/// The place of the function with the user's body.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum BodyPlace {
+    /// Inside of the rewritten function, whose lint levels apply to the body.
+    Inside,
+    /// Beside the rewritten function, under a name of the macro's.
+    Hidden,
+    /// Beside the rewritten function, under the name that `sync` gives.
+    Kept,
+}
+
+/// Returns the attributes of the rewritten function.
+pub(crate) fn of_the_call(function: &AnnotatedFunction, body_place: BodyPlace) -> Vec<Attribute> {
+    let stays = function.attrs.iter().filter(|attr| is_doc(attr) || is_of_both(attr) || is_level(attr));
+    let half = if body_place == BodyPlace::Inside { Half::Both } else { Half::Call };
+    stays.flat_map(|attr| halved(attr, half)).collect()
+}
+
+/// Returns the attributes of the function with the body.
+pub(crate) fn of_the_body(function: &AnnotatedFunction, body_place: BodyPlace) -> Vec<Attribute> {
+    let goes = function.attrs.iter().filter(|attr| match body_place {
+        BodyPlace::Inside => !is_doc(attr) && !is_of_both(attr) && !is_level(attr),
+        BodyPlace::Hidden => !is_doc(attr) && !attr.path().is_ident("deprecated"),
+        BodyPlace::Kept => true,
+    });
+    goes.filter(|attr| !exports(attr)).flat_map(|attr| halved(attr, Half::Body)).collect()
+}
+
+/// Returns whether an attribute of the function sets the level of this lint.
+pub(crate) fn sets_level(function: &AnnotatedFunction, lint: &str) -> bool {
+    let levels = function.attrs.iter().filter(|attr| is_level(attr));
+    levels.filter_map(lints).flatten().any(|named| spelled(&named) == lint)
+}
+
+/// Returns whether the attribute exports a symbol to other languages.
+pub(crate) fn exports(attr: &Attribute) -> bool {
+    let word = match &attr.meta {
+        Meta::List(list) if list.path.is_ident("unsafe") => {
+            list.tokens.clone().into_iter().next().map(|t| t.to_string())
+        }
+        meta => meta.path().get_ident().map(Ident::to_string),
+    };
+    matches!(word.as_deref(), Some("no_mangle" | "export_name"))
+}
+
+pub(crate) fn is_deprecated(function: &AnnotatedFunction) -> bool {
+    function.attrs.iter().any(|attr| attr.path().is_ident("deprecated"))
+}
+
+fn is_doc(attr: &Attribute) -> bool {
+    attr.path().is_ident("doc")
+}
+
+fn is_of_both(attr: &Attribute) -> bool {
+    attr.path().is_ident("cfg") || attr.path().is_ident("deprecated")
+}
+
+fn is_level(attr: &Attribute) -> bool {
+    ["allow", "warn", "deny", "forbid", "expect"].iter().any(|level| attr.path().is_ident(level))
+}
+
+/// The function of an expansion that carries an attribute.
+#[derive(Clone, Copy, PartialEq)]
+enum Half {
+    Call,
+    Body,
+    /// The call, with the body inside.
+    Both,
+}
+
+/// Returns the attribute for one half. An `expect` on two functions would be unfulfilled on one of them: each lint
+/// stays expected on the half that it is about, and is allowed on the other.
+fn halved(attr: &Attribute, half: Half) -> Vec<Attribute> {
+    let named = lints(attr).filter(|_| half != Half::Both && attr.path().is_ident("expect"));
+    let Some(named) = named else { return vec![attr.clone()] };
+    let (reason, named): (Vec<_>, Vec<_>) = named.into_iter().partition(|meta| meta.path().is_ident("reason"));
+    let (here, there): (Vec<_>, Vec<_>) =
+        named.into_iter().partition(|lint| LINTS_OF_THE_ITEM.contains(&spelled(lint).as_str()) == (half == Half::Call));
+    let level = |name: &str, lints: Vec<Meta>| {
+        let Meta::List(list) = &attr.meta else { return None };
+        let path = Ident::new(name, attr.path().get_ident()?.span()).into();
+        let tokens = lints.iter().chain(&reason).cloned().collect::<Punctuated<_, Token![,]>>().into_token_stream();
+        let meta = Meta::List(MetaList { path, tokens, ..list.clone() });
+        (!lints.is_empty()).then(|| Attribute { meta, ..attr.clone() })
+    };
+    level("expect", here).into_iter().chain(level("allow", there)).collect()
+}
+
+/// Returns the lints in the parentheses of a lint level.
+fn lints(attr: &Attribute) -> Option<Vec<Meta>> {
+    let Meta::List(list) = &attr.meta else { return None };
+    let named = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(list.tokens.clone());
+    named.ok().map(|named| named.into_iter().collect())
+}
+
+fn spelled(lint: &Meta) -> String {
+    let path: TokenStream = lint.path().to_token_stream();
+    path.to_string().replace(' ', "")
+}

@@ -1,0 +1,321 @@
+//! What may be passed to a call: plain values, handles, and what a fallible call makes of their errors.
+
+use std::borrow::Borrow;
+use std::convert::Infallible;
+use std::ffi::OsStr;
+use std::ffi::OsString;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::arguments::bounds::CloneOut;
+use crate::arguments::bounds::FailsFrom;
+use crate::arguments::cloned::Cloned;
+use crate::arguments::cloned::Relayed;
+use crate::arguments::cloned::TryCloned;
+use crate::arguments::input::Input;
+use crate::arguments::source::All;
+use crate::arguments::source::FromShared;
+use crate::arguments::source::OkOf;
+use crate::arguments::source::SharedRef;
+use crate::arguments::source::Try;
+use crate::arguments::source::TryAll;
+use crate::arguments::source::TryFromShared;
+use crate::handles::list::AsyncList;
+use crate::handles::shared::Shared;
+use crate::handles::value::AsyncValue;
+
+/// What fits a parameter of type `T`: a `T`, or a handle whose result is one.
+///
+/// | passed | the call gets |
+/// | --- | --- |
+/// | `T` | the value |
+/// | [`AsyncValue<T>`](AsyncValue) | its result, moved; the call starts when it is there |
+/// | `&AsyncValue<T>` where `T: Clone` | a clone of its result; the handle stays yours |
+/// | [`Shared<T>`](Shared), `&Shared<T>` where `T: Clone` | a clone of its result |
+/// | [`AsyncList<U>`](crate::AsyncList) where `T` is `Vec<U>` | all its results |
+/// | any of these with `Result<T, E>` for `T`, where `F: From<E>` | its `Ok`; an `Err` ends the call with that error, unrun |
+///
+/// `F` is the error that the called function can return; [`Infallible`] where it returns no `Result`. The attributes write
+/// the bound, programs pass the arguments; it cannot be implemented outside this crate.
+///
+/// Since an argument may be of several types, one whose type only the parameter would decide (`f(x.into())`,
+/// `f("7".parse().unwrap())`, `f(it.collect())`) needs a type at the call, and nothing is coerced on the way
+/// (`Box::new(x) as Box<dyn Trait>`).
+///
+/// # Examples
+///
+/// ```
+/// use asynctools::parallel;
+///
+/// #[parallel]
+/// fn add(a: u64, b: u64) -> u64 {
+///     a + b
+/// }
+///
+/// let three = add(1, 2);
+/// let five = add(&three, 2);
+/// assert_eq!(add(three, five).get(), 8);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be passed where a call takes `{T}`",
+    label = "neither a `{T}` nor a handle whose result is one",
+    note = "pass a `{T}`, an `AsyncValue<{T}>` (moved), or a `&AsyncValue<{T}>` or `Shared<{T}>` (cloned)"
+)]
+pub trait Arg<T, F = Infallible> {
+    #[doc(hidden)]
+    fn into_input(self) -> Input<T, F>;
+}
+
+/// What fits a parameter of type `&B`: anything that borrows as `B`, an owner of `B`, or a handle to one.
+///
+/// | passed | the call borrows from |
+/// | --- | --- |
+/// | `&B`, or a `&O` that borrows as `B` (`&String` for `&str`) | a copy ([`ToOwned`]), since the call outlives the caller's borrow |
+/// | `String`, `PathBuf`, `OsString`, `Vec<T>` for `&str`, `&Path`, `&OsStr`, `&[T]` | the value itself |
+/// | `Box<B>`, `Arc<B>` for any `&B` | the value itself |
+/// | [`AsyncValue`] or `&AsyncValue` of one of the owners, or of a `B` | its result |
+/// | [`Shared`] of one of the owners, or of a `B` | its result, shared and not copied |
+/// | [`AsyncList<T>`](crate::AsyncList) for `&[T]` | all its results |
+/// | any of these with a `Result` inside | its `Ok`, as for [`Arg`] |
+///
+/// # Examples
+///
+/// ```
+/// use asynctools::parallel;
+/// use std::sync::Arc;
+///
+/// #[parallel]
+/// fn shout(text: &str) -> String {
+///     text.to_uppercase()
+/// }
+///
+/// assert_eq!(shout("copied").get(), "COPIED");
+/// assert_eq!(shout(String::from("moved")).get(), "MOVED");
+/// assert_eq!(shout(Arc::<str>::from("shared")).get(), "SHARED");
+/// assert_eq!(shout(shout("result of another call")).get(), "RESULT OF ANOTHER CALL");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be passed where a call takes `&{B}`",
+    label = "does not borrow as `{B}`, or cannot be cloned for the call: pass an `Arc<{B}>`",
+    note = "pass a `&{B}` that can be copied (`ToOwned`), an `Arc<{B}>` or `Box<{B}>`, or a handle to an owned one"
+)]
+pub trait ArgRef<B: ?Sized, F = Infallible> {
+    /// What the call keeps until its body borrows from it.
+    type Owner: Borrow<B> + Send + 'static;
+
+    #[doc(hidden)]
+    fn into_owner(self) -> Input<Self::Owner, F>;
+}
+
+impl<T, F> Arg<T, F> for T {
+    fn into_input(self) -> Input<T, F> {
+        Input::ready(self)
+    }
+}
+
+impl<T, F> Arg<T, F> for AsyncValue<T> {
+    fn into_input(self) -> Input<T, F> {
+        Input::value(self)
+    }
+}
+
+impl<T: CloneOut + Send + 'static, F> Arg<T, F> for &AsyncValue<T> {
+    fn into_input(self) -> Input<T, F> {
+        match Cloned::of(self) {
+            Ok(clone) => Input::ready(clone),
+            Err(cloned) => Input::source(cloned),
+        }
+    }
+}
+
+impl<T: 'static, E: 'static, F: FailsFrom<E>> Arg<T, F> for AsyncValue<Result<T, E>> {
+    fn into_input(self) -> Input<T, F> {
+        Input::source(Try(self))
+    }
+}
+
+impl<T, E, F: FailsFrom<E>> Arg<T, F> for &AsyncValue<Result<T, E>>
+where
+    T: Clone + Send + 'static,
+    E: Clone + Send + 'static,
+{
+    fn into_input(self) -> Input<T, F> {
+        Input::source(TryCloned(match Cloned::of(self) {
+            Ok(Ok(clone)) => return Input::ready(clone),
+            Ok(Err(error)) => Cloned::new(self, Relayed::There(Ok(Ok(Err(error))))),
+            Err(cloned) => cloned,
+        }))
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static, F> Arg<T, F> for Shared<T> {
+    fn into_input(self) -> Input<T, F> {
+        Input::source(FromShared(self, |shared| shared.get().clone()))
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static, F> Arg<T, F> for &Shared<T> {
+    fn into_input(self) -> Input<T, F> {
+        self.clone().into_input()
+    }
+}
+
+impl<T, E, F: FailsFrom<E>> Arg<T, F> for Shared<Result<T, E>>
+where
+    T: Clone + Send + Sync + 'static,
+    E: Clone + Send + Sync + 'static,
+{
+    fn into_input(self) -> Input<T, F> {
+        Input::source(TryFromShared(self, |shared| match shared.get() {
+            Ok(value) => value.clone(),
+            Err(_) => unreachable!("a stopped call never runs"),
+        }))
+    }
+}
+
+impl<T, E, F: FailsFrom<E>> Arg<T, F> for &Shared<Result<T, E>>
+where
+    T: Clone + Send + Sync + 'static,
+    E: Clone + Send + Sync + 'static,
+{
+    fn into_input(self) -> Input<T, F> {
+        self.clone().into_input()
+    }
+}
+
+// Copied as `B::Owned` and not as `O::Owned`: a `&&str` out of a `Vec<&str>` would be kept borrowed. `O: ToOwned` keeps
+// `&AsyncValue<T>` out of this impl.
+impl<B, O, F> ArgRef<B, F> for &O
+where
+    B: ?Sized + ToOwned,
+    B::Owned: Send + 'static,
+    O: ?Sized + Borrow<B> + ToOwned,
+{
+    type Owner = B::Owned;
+
+    fn into_owner(self) -> Input<B::Owned, F> {
+        Input::ready(self.borrow().to_owned())
+    }
+}
+
+/// An owner that is passed by value, and kept as it is.
+macro_rules! owners {
+    ($([$($generics:tt)*] $owner:ty => $borrowed:ty;)+) => {$(
+        impl<$($generics)* F> ArgRef<$borrowed, F> for $owner {
+            type Owner = $owner;
+
+            fn into_owner(self) -> Input<$owner, F> {
+                Input::ready(self)
+            }
+        }
+    )+};
+}
+
+owners! {
+    [] String => str;
+    [] PathBuf => Path;
+    [] OsString => OsStr;
+    [T: Send + 'static,] Vec<T> => [T];
+    [B: ?Sized + Send + 'static,] Box<B> => B;
+    [B: ?Sized + Send + Sync + 'static,] Arc<B> => B;
+}
+
+impl<T: 'static, F> Arg<Vec<T>, F> for AsyncList<T> {
+    fn into_input(self) -> Input<Vec<T>, F> {
+        Input::source(All(self.values))
+    }
+}
+
+impl<T: 'static, E: 'static, F: FailsFrom<E>> Arg<Vec<T>, F> for AsyncList<Result<T, E>> {
+    fn into_input(self) -> Input<Vec<T>, F> {
+        Input::source(TryAll(self.values))
+    }
+}
+
+impl<T: Send + 'static, F> ArgRef<[T], F> for AsyncList<T> {
+    type Owner = Vec<T>;
+
+    fn into_owner(self) -> Input<Vec<T>, F> {
+        self.into_input()
+    }
+}
+
+impl<T: Send + 'static, E: 'static, F: FailsFrom<E>> ArgRef<[T], F> for AsyncList<Result<T, E>> {
+    type Owner = Vec<T>;
+
+    fn into_owner(self) -> Input<Vec<T>, F> {
+        self.into_input()
+    }
+}
+
+/// The handles to an owner of a borrowed form.
+macro_rules! handles {
+    ($([$($g:ident)?] $owner:ty => $borrowed:ty;)+) => {$(
+        impl<$($g: Send + 'static,)? F> ArgRef<$borrowed, F> for AsyncValue<$owner> {
+            type Owner = $owner;
+
+            fn into_owner(self) -> Input<$owner, F> {
+                self.into_input()
+            }
+        }
+
+        impl<$($g: Send + 'static,)? E: 'static, F: FailsFrom<E>> ArgRef<$borrowed, F> for AsyncValue<Result<$owner, E>> {
+            type Owner = $owner;
+
+            fn into_owner(self) -> Input<$owner, F> {
+                self.into_input()
+            }
+        }
+
+        impl<$($g: CloneOut + Clone + Send + 'static,)? F> ArgRef<$borrowed, F> for &AsyncValue<$owner> {
+            type Owner = $owner;
+
+            fn into_owner(self) -> Input<$owner, F> {
+                self.into_input()
+            }
+        }
+
+        impl<$($g: Clone + Send + 'static,)? E: Clone + Send + 'static, F: FailsFrom<E>> ArgRef<$borrowed, F>
+            for &AsyncValue<Result<$owner, E>>
+        {
+            type Owner = $owner;
+
+            fn into_owner(self) -> Input<$owner, F> {
+                self.into_input()
+            }
+        }
+
+        impl<$($g: Send + Sync + 'static,)? F> ArgRef<$borrowed, F> for Shared<$owner> {
+            type Owner = SharedRef<$owner>;
+
+            fn into_owner(self) -> Input<SharedRef<$owner>, F> {
+                Input::source(FromShared(self, |shared| SharedRef(Arc::new(shared))))
+            }
+        }
+
+        impl<$($g: Send + Sync + 'static,)? E: Clone + Send + Sync + 'static, F: FailsFrom<E>> ArgRef<$borrowed, F>
+            for Shared<Result<$owner, E>>
+        {
+            type Owner = SharedRef<$owner>;
+
+            fn into_owner(self) -> Input<SharedRef<$owner>, F> {
+                Input::source(TryFromShared(self, |shared| SharedRef(Arc::new(OkOf(shared)))))
+            }
+        }
+
+        impl<$($g: 'static)?> Borrow<$borrowed> for SharedRef<$owner> {
+            fn borrow(&self) -> &$borrowed {
+                self.0.lent()
+            }
+        }
+    )+};
+}
+
+handles! {
+    [T] T => T;
+    [] String => str;
+    [] PathBuf => Path;
+    [] OsString => OsStr;
+    [T] Vec<T> => [T];
+}

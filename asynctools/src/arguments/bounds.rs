@@ -1,0 +1,78 @@
+//! Bounds on arguments and results that speak for themselves where they are not met.
+
+/// `F: From<E>`, in words of its own where it is missing.
+#[diagnostic::on_unimplemented(
+    message = "an argument that may fail with `{E}` cannot feed a call that fails with `{Self}`",
+    label = "there is no `From<{E}>` for `{Self}`: return a `Result` that can take the error, or `.map` the handle first",
+    note = "a call passes on the errors of its arguments as `?` does: it has to return a `Result` whose error is `From<{E}>`",
+    note = "or deal with the error first: `.map(|result| ..)` or `.map_err(|error| ..)` on the handle"
+)]
+pub trait FailsFrom<E> {
+    #[doc(hidden)]
+    fn fails_from(error: E) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E, F: From<E>> FailsFrom<E> for F {
+    fn fails_from(error: E) -> Self {
+        Self::from(error)
+    }
+}
+
+/// `T: Clone`, in words of its own where it is missing.
+#[diagnostic::on_unimplemented(
+    message = "a borrowed handle leaves its result where it is, and `{Self}` is not `Clone`",
+    label = "cannot be cloned out of the handle: move the handle, or share it with `.shared()`",
+    note = "a moved handle needs no `Clone`, and neither does a `Shared<{Self}>` for a parameter `&{Self}`"
+)]
+pub trait CloneOut {
+    #[doc(hidden)]
+    fn clone_out(&self) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> CloneOut for T {
+    fn clone_out(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// The receiver of a method that takes `&self`.
+#[diagnostic::on_unimplemented(
+    message = "`&self` clones `{Self}` into the call, and `{Self}` is not `Clone`",
+    label = "`{Self}` is not `Clone`",
+    note = "derive `Clone`, or take `self: Arc<Self>`"
+)]
+pub trait CloneSelf {
+    /// The clone that goes with the call.
+    #[must_use]
+    fn clone_self(&self) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> CloneSelf for T {
+    fn clone_self(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// What a function returns that is written to return a `Result`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is named `Result` but is not a `Result<T, E>`",
+    label = "this is not `core::result::Result`",
+    note = "the name says that the call may fail; give the other type another name at the function"
+)]
+pub trait Fallible {
+    /// The error that the call can pass on.
+    type Error;
+    /// The result of a call that an argument ended with `error`.
+    fn fail(error: Self::Error) -> Self;
+}
+
+impl<T, E> Fallible for Result<T, E> {
+    type Error = E;
+
+    fn fail(error: E) -> Self {
+        Err(error)
+    }
+}

@@ -1,0 +1,93 @@
+//! The pool that belongs to one annotated function.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use crate::pool::Pool;
+use crate::sync::OnceLock;
+use crate::workers::config::Config;
+use crate::workers::config::OnFull;
+
+/// The pool of one annotated function, for expansions: made at the first call.
+pub struct FunctionPool {
+    name: &'static str,
+    workers: fn() -> usize,
+    queue: Option<fn() -> usize>,
+    on_full: OnFull,
+    pool: OnceLock<Pool>,
+}
+
+impl FunctionPool {
+    /// The pool of the function `name`.
+    #[must_use]
+    pub const fn new(name: &'static str, workers: fn() -> usize) -> Self {
+        Self { name, workers, queue: None, on_full: OnFull::Block, pool: OnceLock::new() }
+    }
+
+    /// With a limit on the calls that wait.
+    #[must_use]
+    pub const fn queue(mut self, queue: fn() -> usize) -> Self {
+        self.queue = Some(queue);
+        self
+    }
+
+    /// With what happens to one call more.
+    #[must_use]
+    pub const fn on_full(mut self, on_full: OnFull) -> Self {
+        self.on_full = on_full;
+        self
+    }
+
+    /// The pool, made if this is the first call.
+    ///
+    /// # Panics
+    ///
+    /// When an expression gives 0.
+    #[track_caller]
+    pub fn get(&'static self) -> &'static Pool {
+        if let Some(pool) = self.pool.get() {
+            return pool;
+        }
+        let name = self.name;
+        // The expressions are a user's code: evaluated before any lock is taken. Of two first calls at once one counts.
+        let (workers, queue) = Evaluation::of(self, || ((self.workers)(), self.queue.map(|queue| queue())));
+        assert!(workers > 0, "`{name}`: `workers` is 0, and a pool without workers never runs a call");
+        assert!(queue != Some(0), "`{name}`: `queue` is 0, and no call could ever wait");
+        self.pool.get_or_init(|| {
+            let bound = queue.map(|queue| (queue, self.on_full));
+            Pool { workers, how: Some(Config { bound, ..Config::named(name) }), inner: OnceLock::new() }
+        })
+    }
+}
+
+thread_local! {
+    /// The pools, by address, whose expressions this thread evaluates.
+    static EVALUATED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The expressions of a pool are being evaluated on this thread. They cannot call the function: it has no pool yet.
+struct Evaluation;
+
+impl Evaluation {
+    #[track_caller]
+    fn of<R>(pool: &'static FunctionPool, evaluate: impl FnOnce() -> R) -> R {
+        let address = std::ptr::from_ref(pool).addr();
+        let again = EVALUATED.with_borrow(|open| open.contains(&address));
+        assert!(!again, "`{}`: the expression for its workers calls the function itself", pool.name);
+        EVALUATED.with_borrow_mut(|open| open.push(address));
+        let _end = Self;
+        evaluate()
+    }
+}
+
+impl Drop for Evaluation {
+    fn drop(&mut self) {
+        EVALUATED.with_borrow_mut(Vec::pop);
+    }
+}
+
+impl fmt::Debug for FunctionPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FunctionPool").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,107 @@
+//! `Promise`: the end of a handle that the program sets itself.
+
+use std::fmt;
+use std::panic::Location;
+use std::panic::RefUnwindSafe;
+use std::panic::UnwindSafe;
+use std::sync::Arc;
+
+use crate::call_site::CallSite;
+use crate::call_site::Function;
+use crate::error::TaskError;
+use crate::graph::node::NoWork;
+use crate::graph::node::Node;
+use crate::graph::node::State;
+use crate::graph::traits::PoolId;
+use crate::handles::value::AsyncValue;
+
+/// The setting end of a value that no call computes, made by [`AsyncValue::promise`].
+///
+/// Dropped unset, it ends the value as [`TaskError::Abandoned`].
+///
+/// # Examples
+///
+/// ```
+/// use asynctools::AsyncValue;
+///
+/// let (promise, value) = AsyncValue::promise();
+/// std::thread::spawn(move || promise.set("from elsewhere"));
+/// assert_eq!(value.get(), "from elsewhere");
+/// ```
+#[must_use = "a promise that is dropped unset ends its value as `TaskError::Abandoned`"]
+pub struct Promise<T: Send + 'static> {
+    /// `None` only once it was set.
+    node: Option<Arc<Node<NoWork<T>>>>,
+}
+
+static PROMISE: Function = Function::method("promise");
+
+impl<T> AsyncValue<T> {
+    /// A value that the program sets itself, and the end that sets it. asynckit's `AsyncValue.set`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::AsyncValue;
+    ///
+    /// let (promise, value) = AsyncValue::promise();
+    /// promise.set(5);
+    /// assert_eq!(value.get(), 5);
+    /// ```
+    #[track_caller]
+    pub fn promise() -> (Promise<T>, Self)
+    where
+        T: Send + 'static,
+    {
+        Self::promise_at(CallSite::new(&PROMISE, Location::caller()))
+    }
+
+    /// A value that somebody of ours sets, in the name of the call at `site`.
+    pub(crate) fn promise_at(site: CallSite) -> (Promise<T>, Self)
+    where
+        T: Send + 'static,
+    {
+        let node = Node::new(State::Running, false, PoolId::NONE, site);
+        (Promise { node: Some(node.clone()) }, Self::of(node))
+    }
+}
+
+impl<T: Send + 'static> Promise<T> {
+    /// Sets the value. Setting twice does not compile.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::AsyncValue;
+    ///
+    /// let (promise, value) = AsyncValue::promise();
+    /// promise.set(5);
+    /// assert_eq!(value.get(), 5);
+    /// ```
+    pub fn set(self, value: T) {
+        self.end(Ok(value));
+    }
+
+    pub(crate) fn end(mut self, outcome: Result<T, TaskError>) {
+        if let Some(node) = self.node.take() {
+            node.complete(outcome);
+        }
+    }
+}
+
+impl<T: Send + 'static> Drop for Promise<T> {
+    fn drop(&mut self) {
+        if let Some(node) = self.node.take() {
+            node.complete(Err(TaskError::Abandoned));
+        }
+    }
+}
+
+impl<T: Send + 'static> UnwindSafe for Promise<T> {}
+impl<T: Send + 'static> RefUnwindSafe for Promise<T> {}
+
+impl<T: Send + 'static> fmt::Debug for Promise<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Promise").finish_non_exhaustive()
+    }
+}

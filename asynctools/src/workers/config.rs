@@ -1,0 +1,98 @@
+//! How a pool is built, and what it says of itself.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+/// What a pool with a full queue does with one more call.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools::{OnFull, Pool, TaskError};
+///
+/// let pool = Pool::builder().workers(0).queue(1).on_full(OnFull::Reject).build().unwrap();
+/// let waits = pool.spawn(|| 1);
+/// assert!(matches!(pool.spawn(|| 2).outcome(), Err(TaskError::Rejected)));
+/// # waits.detach();
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFull {
+    /// The caller blocks until there is room.
+    #[default]
+    Block,
+    /// The caller runs the call itself, over the ceiling of the pool.
+    RunHere,
+    /// The call ends at once as [`TaskError::Rejected`](crate::TaskError::Rejected).
+    Reject,
+}
+
+/// What a pool is doing; exact while nothing changes.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools::Pool;
+///
+/// let pool = Pool::new(2);
+/// pool.map(0..10, |n| n).wait();
+/// let stats = pool.stats();
+/// assert_eq!((stats.workers, stats.running, stats.queued, stats.finished), (2, 0, 0, 10));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolStats {
+    /// The target: how many calls may run at once.
+    pub workers: usize,
+    /// Threads within the target that have nothing to do.
+    pub idle: usize,
+    /// Calls that run, without those that are blocked in a wait for another.
+    pub running: usize,
+    /// Calls that are blocked in a wait for another.
+    pub blocked: usize,
+    /// Calls that wait for their turn.
+    pub queued: usize,
+    /// Calls that ran to their end, those that panicked among them.
+    pub finished: usize,
+    /// Calls that panicked.
+    pub panicked: usize,
+    /// Calls that were cancelled before they started.
+    pub cancelled: usize,
+    /// Threads over the target, which leave soon unless they are needed again.
+    pub spares: usize,
+}
+
+/// How a pool was built.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// Threads are named `name-1`, `name-2` ...
+    pub(crate) name: String,
+    pub(crate) stack_size: usize,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) bound: Option<(usize, OnFull)>,
+    /// A call has its thread for itself from the start, so nobody else may run it.
+    pub(crate) dedicated_threads: bool,
+}
+
+/// What the standard library gives a thread.
+const STACK_SIZE: usize = 2 * 1024 * 1024;
+/// The stack of a thread whose size nobody chose: `RUST_MIN_STACK` as for any thread of a program.
+fn default_stack_size() -> usize {
+    static SIZE: LazyLock<usize> = LazyLock::new(|| {
+        let chosen = std::env::var("RUST_MIN_STACK").ok();
+        chosen.and_then(|size| size.parse().ok()).unwrap_or(STACK_SIZE)
+    });
+    *SIZE
+}
+
+impl Config {
+    /// The configuration of a pool of that name, with nothing else said about it.
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            stack_size: default_stack_size(),
+            idle_timeout: None,
+            bound: None,
+            dedicated_threads: false,
+        }
+    }
+}

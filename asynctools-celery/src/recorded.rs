@@ -38,11 +38,11 @@ fn each(name: &str, look: impl Fn(&Envelope<'_>, &Request)) {
 }
 
 fn with_arguments(name: &str, look: impl Fn(Arguments<'_>)) {
-    each(name, |envelope, _| {
+    each(name, |envelope, request| {
         let text = envelope.body().unwrap();
         let body = Body::read(&text).unwrap();
         assert_eq!(body.2.asks_for(), None, "{name}");
-        look(body.arguments());
+        look(body.arguments(request, &envelope.headers));
     });
 }
 
@@ -207,13 +207,20 @@ fn read_all(text: &[u8]) {
         let _ = answer.into_result::<Value, String>();
     }
     let Ok(envelope) = Envelope::read(text) else { return };
-    let _ = (Request::read(&envelope), envelope.priority());
     assert!(Envelope::read(&envelope.write()).is_ok(), "what was read can be written");
+    let Ok(request) = Request::read(&envelope) else { return };
+    let _ = envelope.priority();
     let Ok(body) = envelope.body() else { return };
     let Ok(body) = Body::read(&body) else { return };
     let _ = (body.2.asks_for(), body.values());
-    let mut arguments = body.arguments();
-    let _ = (arguments.take::<Value>("width"), arguments.take::<Bytes>("text"), arguments.end());
+    let mut arguments = body.arguments(&request, &envelope.headers);
+    let _ = (
+        arguments.retries(),
+        arguments.header("x"),
+        arguments.take::<Value>("width"),
+        arguments.take::<Bytes>("text"),
+        arguments.end(),
+    );
 }
 
 #[test]

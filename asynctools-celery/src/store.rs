@@ -13,6 +13,9 @@ use crate::error::RemoteErrorKind;
 use crate::wire::json;
 use crate::wire::time::Timestamp;
 
+/// The type that the worker writes for arguments that do not fit.
+pub(crate) const BAD_ARGUMENTS: &str = "BadArguments";
+
 /// The state of a call, by the word that Celery has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -210,7 +213,9 @@ fn failed(id: &str, meta: Meta<'_>) -> Answer {
         _ if revoked => RemoteErrorKind::Revoked,
         "RustPanic" => RemoteErrorKind::Panicked,
         "NotRegistered" => RemoteErrorKind::NotRegistered,
-        "BadArguments" => RemoteErrorKind::BadArguments,
+        _ if thrown.rust.as_ref().is_some_and(|error| error.type_name == BAD_ARGUMENTS) => {
+            RemoteErrorKind::BadArguments
+        }
         "BadResult" => RemoteErrorKind::BadResult,
         "ContentDisallowed" => RemoteErrorKind::Content,
         "WorkerLost" | "WorkerLostError" => RemoteErrorKind::WorkerLost,

@@ -8,9 +8,11 @@ use serde::Deserializer;
 use serde::de::DeserializeOwned;
 use serde::de::Visitor;
 use serde::forward_to_deserialize_any;
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::message::request::Request;
 use crate::wire::json;
 
 /// The three parts of a body.
@@ -57,8 +59,8 @@ impl<'a> Body<'a> {
         (Value::Array(self.0.iter().map(value).collect()), Value::Object(kwargs))
     }
 
-    pub(crate) fn arguments(self) -> Arguments<'a> {
-        Arguments { args: self.0, taken: 0, kwargs: self.1 }
+    pub(crate) fn arguments(self, request: &'a Request, headers: &'a Map<String, Value>) -> Arguments<'a> {
+        Arguments { args: self.0, taken: 0, kwargs: self.1, request, headers }
     }
 }
 
@@ -71,6 +73,8 @@ pub struct Arguments<'a> {
     args: Vec<&'a RawValue>,
     taken: usize,
     kwargs: BTreeMap<String, &'a RawValue>,
+    request: &'a Request,
+    headers: &'a Map<String, Value>,
 }
 
 /// Arguments that do not fit the parameters; the message names the parameter.
@@ -86,6 +90,24 @@ impl fmt::Display for BadArguments {
 impl std::error::Error for BadArguments {}
 
 impl Arguments<'_> {
+    /// Returns the id of the call.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.request.id
+    }
+
+    /// Returns how often the call was run before and is to be run again.
+    #[must_use]
+    pub fn retries(&self) -> u32 {
+        self.request.retries
+    }
+
+    /// Returns a header of the message as JSON.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).map(Value::to_string)
+    }
+
     /// Returns the argument for the next parameter, which is called `name`.
     ///
     /// # Errors

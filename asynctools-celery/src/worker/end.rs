@@ -55,7 +55,12 @@ impl End {
     pub(crate) fn of_failure(failure: Failure) -> Self {
         let Failure { kind, message } = failure;
         match kind {
-            FailureKind::BadArguments => Self::Failed(exception("BadArguments", message, MODULE), None),
+            // What Python raises; the mark tells it from a `TypeError` of the function's own.
+            FailureKind::BadArguments => {
+                let value = RawValue::from_string("null".to_owned()).expect("null is JSON");
+                let rust = Some(Typed { type_name: store::BAD_ARGUMENTS, value });
+                Self::Failed(Exception { rust, ..exception("TypeError", message, "builtins") }, None)
+            }
             FailureKind::BadResult => Self::Failed(exception("BadResult", message, MODULE), None),
             FailureKind::Failed { type_name, json, .. } => {
                 let generic = type_name.split('<').next().unwrap_or(type_name);

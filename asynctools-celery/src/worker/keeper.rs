@@ -144,7 +144,7 @@ fn bring_back(
         format!("{count} workers took the message, and none finished it; it is in `{}`", keys::dead(keys::queue(list)));
     eprintln!("asynctools-celery: {why}");
     let result = Request::read(&envelope).ok().and_then(|request| {
-        let end = End::Failed(exception("WorkerLost", why, "rust"), None);
+        let end = End::Failed(exception("WorkerLostError", why, "billiard.exceptions"), None);
         end.result(&shared.config, &request, list, None)
     });
     let end = Finish { result, ..Finish::dead(tag.to_owned(), list, &envelope.write()) };

@@ -132,7 +132,7 @@ fn run(shared: &Shared, delivery: &Delivery) -> Outcome {
             deadline: limit.and_then(|limit| Instant::now().checked_add(limit)),
         },
     );
-    let (end, retry) = match panics::catch(|| (entry.run)(body.arguments())) {
+    let (end, retry) = match panics::catch(|| (entry.run)(body.arguments(&request, &envelope.headers))) {
         Ok(Ok(value)) => (End::Value(value), false),
         Ok(Err(failure)) => {
             let retry = matches!(failure.kind, FailureKind::Failed { retry: true, .. });

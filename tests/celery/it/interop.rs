@@ -325,12 +325,12 @@ failed('Add', 1, 2, y=3)",
     let expected = [
         "DivideError | 6 cannot be divided by nothing",
         "RustPanic | no luck",
-        "BadArguments | argument `y` is missing",
-        "BadArguments | argument `z` is not one of the task's",
-        "BadArguments | argument `y`: an integer has more than 64 bits; pass it as text",
+        "TypeError | argument `y` is missing",
+        "TypeError | argument `z` is not one of the task's",
+        "TypeError | argument `y`: an integer has more than 64 bits; pass it as text",
         "ContentDisallowed | the body is not `[args, kwargs, embed]`",
         "NotRegistered | 'rs.nothing'",
-        "BadArguments | argument `y` is there twice",
+        "TypeError | argument `y` is there twice",
     ];
     for (line, expected) in printed.lines().zip(expected) {
         assert!(line.starts_with(expected), "{line}");
@@ -409,7 +409,7 @@ fn inspect_of_celery() {
     let redis = Redis::start();
     let _worker = redis.worker(1, &["hostname=rust@here"]);
     let app = redis.app();
-    let running = send::<i64>(&app, Call::new(Count::NAME, Count::OPTIONS, (redis.port, "count", 3000)));
+    let running = send::<i64>(&app, Call::new(Count::NAME, Count::OPTIONS, (redis.port, "count", 60_000)));
     redis.wait_for(&["GET", "count"], 1);
     let printed = redis.run_python(
         "print(app.control.inspect(timeout=2).ping())
@@ -417,5 +417,5 @@ print([(task['name'], task['hostname']) for task in app.control.inspect(['rust@h
 print(app.control.inspect(['other@here'], timeout=0.3).ping())",
     );
     assert_eq!(printed, "{'rust@here': {'ok': 'pong'}}\n[('rs.Count', 'rust@here')]\nNone");
-    assert_eq!(running.get(), Ok(1));
+    assert!(!running.is_finished());
 }

@@ -1,4 +1,4 @@
 //! A message as the worker understands it.
 
-pub(crate) mod arguments;
 pub(crate) mod request;
+pub(crate) mod arguments;

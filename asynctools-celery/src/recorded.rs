@@ -42,7 +42,7 @@ fn with_arguments(name: &str, look: impl Fn(Arguments<'_>)) {
         let text = envelope.body().unwrap();
         let body = Body::read(&text).unwrap();
         assert_eq!(body.2.asks_for(), None, "{name}");
-        look(body.arguments(request, &envelope.headers));
+        look(body.arguments(request, envelope));
     });
 }
 
@@ -213,7 +213,7 @@ fn read_all(text: &[u8]) {
     let Ok(body) = envelope.body() else { return };
     let Ok(body) = Body::read(&body) else { return };
     let _ = (body.2.asks_for(), body.values());
-    let mut arguments = body.arguments(&request, &envelope.headers);
+    let mut arguments = body.arguments(&request, &envelope);
     let _ = (
         arguments.retries(),
         arguments.header("x"),

@@ -99,6 +99,21 @@ pub(crate) enum FailureKind {
     BadResult,
     /// The function returned an error: its type, the JSON of it, and whether it may be tried again.
     Failed { type_name: &'static str, json: String, retry: bool },
+    /// The function wants a client in Python to catch a class of its own, and whether it may be tried again.
+    Exception { module: &'static str, name: &'static str, retry: bool },
+}
+
+impl Failure {
+    /// Returns the failure of a task that a client in Python gets as an exception of this class. The class is found if the
+    /// client has imported its module. With `retry` the call is run again, as often as its task allows.
+    #[must_use]
+    pub fn exception(module: &'static str, name: &'static str, message: impl Into<String>, retry: bool) -> Self {
+        Self { kind: FailureKind::Exception { module, name, retry }, message: message.into() }
+    }
+
+    pub(crate) fn may_retry(&self) -> bool {
+        matches!(self.kind, FailureKind::Failed { retry: true, .. } | FailureKind::Exception { retry: true, .. })
+    }
 }
 
 impl From<BadArguments> for Failure {

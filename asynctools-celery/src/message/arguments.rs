@@ -8,11 +8,11 @@ use serde::Deserializer;
 use serde::de::DeserializeOwned;
 use serde::de::Visitor;
 use serde::forward_to_deserialize_any;
-use serde_json::Map;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::message::request::Request;
+use crate::wire::envelope::Envelope;
 use crate::wire::json;
 
 /// The three parts of a body.
@@ -59,8 +59,8 @@ impl<'a> Body<'a> {
         (Value::Array(self.0.iter().map(value).collect()), Value::Object(kwargs))
     }
 
-    pub(crate) fn arguments(self, request: &'a Request, headers: &'a Map<String, Value>) -> Arguments<'a> {
-        Arguments { args: self.0, taken: 0, kwargs: self.1, request, headers }
+    pub(crate) fn arguments(self, request: &'a Request, envelope: &'a Envelope<'a>) -> Arguments<'a> {
+        Arguments { args: self.0, taken: 0, kwargs: self.1, request, envelope }
     }
 }
 
@@ -74,7 +74,7 @@ pub struct Arguments<'a> {
     taken: usize,
     kwargs: BTreeMap<String, &'a RawValue>,
     request: &'a Request,
-    headers: &'a Map<String, Value>,
+    envelope: &'a Envelope<'a>,
 }
 
 /// Arguments that do not fit the parameters; the message names the parameter.
@@ -105,7 +105,13 @@ impl Arguments<'_> {
     /// Returns a header of the message as JSON.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
-        self.headers.get(name).map(Value::to_string)
+        self.envelope.headers.get(name).map(Value::to_string)
+    }
+
+    /// Returns a property of the message as JSON.
+    #[must_use]
+    pub fn property(&self, name: &str) -> Option<String> {
+        self.envelope.properties.get(name).map(Value::to_string)
     }
 
     /// Returns the argument for the next parameter, which is called `name`.

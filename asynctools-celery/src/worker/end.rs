@@ -61,6 +61,7 @@ impl End {
                 let rust = Some(Typed { type_name: store::BAD_ARGUMENTS, value });
                 Self::Failed(Exception { rust, ..exception("TypeError", message, "builtins") }, None)
             }
+            FailureKind::Exception { module, name, .. } => Self::Failed(exception(name, message, module), None),
             FailureKind::BadResult => Self::Failed(exception("BadResult", message, MODULE), None),
             FailureKind::Failed { type_name, json, .. } => {
                 let generic = type_name.split('<').next().unwrap_or(type_name);

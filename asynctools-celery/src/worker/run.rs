@@ -16,7 +16,6 @@ use crate::message::arguments::Body;
 use crate::message::request::DELIVERIES;
 use crate::message::request::Request;
 use crate::registry::Entry;
-use crate::registry::FailureKind;
 use crate::wire::envelope::Envelope;
 use crate::wire::time::Timestamp;
 use crate::worker::end::End;
@@ -132,10 +131,10 @@ fn run(shared: &Shared, delivery: &Delivery) -> Outcome {
             deadline: limit.and_then(|limit| Instant::now().checked_add(limit)),
         },
     );
-    let (end, retry) = match panics::catch(|| (entry.run)(body.arguments(&request, &envelope.headers))) {
+    let (end, retry) = match panics::catch(|| (entry.run)(body.arguments(&request, &envelope))) {
         Ok(Ok(value)) => (End::Value(value), false),
         Ok(Err(failure)) => {
-            let retry = matches!(failure.kind, FailureKind::Failed { retry: true, .. });
+            let retry = failure.may_retry();
             (End::of_failure(failure), retry)
         }
         Err(panicked) => (End::of_panic(panicked), true),

@@ -188,6 +188,15 @@ impl Redis {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
+    /// Waits until a worker of Rust waits for messages.
+    pub(crate) fn wait_for_worker(&self) {
+        let end = Instant::now() + PATIENCE;
+        while !self.call(&["CLIENT", "LIST"]).to_string().contains("cmd=blmove") {
+            assert!(Instant::now() < end, "no worker waits");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits until a key has this number.
     pub(crate) fn wait_for(&self, parts: &[&str], number: i64) {
         let end = Instant::now() + PATIENCE;

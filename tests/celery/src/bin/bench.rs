@@ -43,7 +43,14 @@ struct System {
 
 impl System {
     fn start(port: u16, workers: impl FnOnce(&str) -> Vec<Command>) -> Self {
-        let server = start(Command::new("redis-server").args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]));
+        let server = start(Command::new("redis-server").args([
+            "--port",
+            &port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+        ]));
         while Client::open(port).is_err() {
             thread::sleep(Duration::from_millis(10));
         }
@@ -65,7 +72,8 @@ impl System {
 }
 
 fn python(url: &str) -> Command {
-    let target = std::env::current_exe().expect("this program").parent().and_then(|path| path.parent()).map(ToOwned::to_owned);
+    let target =
+        std::env::current_exe().expect("this program").parent().and_then(|path| path.parent()).map(ToOwned::to_owned);
     let mut command = Command::new(target.expect("target/release").join("celery-venv/bin/python"));
     command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/python")).env("CELERY_BROKER_URL", url);
     command
@@ -106,7 +114,8 @@ fn delays(app: &App) -> f64 {
 
 fn batch(app: &App) -> f64 {
     let start = Instant::now();
-    let calls: AsyncList<_> = (0..BATCH).map(|n| send::<i64>(app, Call::new(Add::NAME, Add::OPTIONS, (n, 1)))).collect();
+    let calls: AsyncList<_> =
+        (0..BATCH).map(|n| send::<i64>(app, Call::new(Add::NAME, Add::OPTIONS, (n, 1)))).collect();
     assert!(calls.get().iter().all(Result::is_ok));
     start.elapsed().as_secs_f64()
 }

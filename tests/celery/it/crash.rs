@@ -25,9 +25,9 @@ use crate::proxy::Break;
 use crate::proxy::Proxy;
 use crate::runner::Test;
 use crate::runner::tests;
-use crate::servers::PATIENCE;
 use crate::servers::Process;
 use crate::servers::Redis;
+use crate::servers::patience;
 
 pub(crate) const TESTS: &[Test] = tests! {
     Redis: crash_worker_killed_rust_rust, crash_worker_frozen, crash_long_task_runs_once, crash_held_eta_runs_once,
@@ -48,7 +48,7 @@ fn count(redis: &Redis, app: &App, key: &str, millis: u64) -> AsyncValue<Result<
 }
 
 fn get(call: AsyncValue<Result<i64, RemoteError>>) -> Result<i64, RemoteError> {
-    call.get_timeout(PATIENCE).unwrap_or_else(|_| panic!("the handle does not end"))
+    call.get_timeout(patience()).unwrap_or_else(|_| panic!("the handle does not end"))
 }
 
 /// Nothing is left of calls that have ended.
@@ -164,7 +164,7 @@ fn crash_task_that_kills_workers() {
         assert!(!redis.worker(1, &options).wait(), "it is aborted");
     }
     let _last = redis.worker(1, &options);
-    let error = call.get_timeout(PATIENCE).unwrap_or_else(|_| panic!("the handle does not end")).unwrap_err();
+    let error = call.get_timeout(patience()).unwrap_or_else(|_| panic!("the handle does not end")).unwrap_err();
     assert_eq!(error.kind, RemoteErrorKind::WorkerLost);
     assert_eq!((redis.number(&["GET", "runs"]), redis.number(&["LLEN", "rs.dead"])), (3, 1));
     nothing_is_left(&redis);
@@ -242,7 +242,7 @@ fn crash_worker_cut_in_each_state() {
         let app = redis.app();
         let key = format!("{at:?}");
         let mut call = count(redis, &app, &key, 0);
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         let value = loop {
             match call.get_timeout(Duration::from_millis(20)) {
                 Ok(value) => break value,
@@ -393,7 +393,7 @@ fn signalled_at_each_step(signal: &'static str, may_repeat: i64) {
         // Whatever it had is another's.
         thread::sleep(Duration::from_millis(30));
         let _second = redis.worker(1, &["visibility=1500"]);
-        let values = calls.get_timeout(PATIENCE).unwrap_or_else(|_| panic!("{at:?}: a handle does not end"));
+        let values = calls.get_timeout(patience()).unwrap_or_else(|_| panic!("{at:?}: a handle does not end"));
         let runs = redis.number(&["GET", &key]);
         assert!(values.iter().all(Result::is_ok), "{at:?}: {values:?}");
         assert!((3..=3 + may_repeat).contains(&runs), "{at:?}: {runs} runs of 3 calls");

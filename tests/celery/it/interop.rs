@@ -37,8 +37,8 @@ use serde_json::json;
 
 use crate::runner::Test;
 use crate::runner::tests;
-use crate::servers::PATIENCE;
 use crate::servers::Redis;
+use crate::servers::patience;
 
 pub(crate) const TESTS: &[Test] = tests! {
     Redis: rust_to_rust, errors_of_rust, bad_arguments_are_named, an_unknown_task_is_told, priorities_go_in_order,
@@ -68,7 +68,7 @@ fn python<T: DeserializeOwned + Send + 'static>(
 }
 
 fn get<T: DeserializeOwned + Send + 'static>(app: &App, call: Call) -> Result<T, RemoteError> {
-    send(app, call).get_timeout(PATIENCE).unwrap_or_else(|_| panic!("no result came"))
+    send(app, call).get_timeout(patience()).unwrap_or_else(|_| panic!("no result came"))
 }
 
 fn rust_to_rust() {
@@ -90,7 +90,7 @@ fn errors_of_rust() {
     let app = redis.app();
     let divide = |x: i64, y: i64| {
         let call = Call::new(Divide::NAME, Divide::OPTIONS, (x, y));
-        let answer = answer(&app, call).get_timeout(PATIENCE).unwrap_or_else(|_| panic!("no result came"));
+        let answer = answer(&app, call).get_timeout(patience()).unwrap_or_else(|_| panic!("no result came"));
         answer.into_result::<i64, DivideError>()
     };
     assert_eq!(divide(6, 3), Ok(Ok(2)));

@@ -16,8 +16,8 @@ use celery_tests::tasks::Count;
 
 use crate::runner::Test;
 use crate::runner::tests;
-use crate::servers::PATIENCE;
 use crate::servers::Redis;
+use crate::servers::patience;
 
 pub(crate) const TESTS: &[Test] = tests! {
     Redis: load_two_clients_eight_workers, load_random_kills;
@@ -92,7 +92,7 @@ fn load_random_kills() {
         }
         thread::sleep(Duration::from_millis(random(100)));
     }
-    let values = calls.get_timeout(PATIENCE).unwrap_or_else(|calls| {
+    let values = calls.get_timeout(patience()).unwrap_or_else(|calls| {
         let left = calls.into_iter().filter(|call| !call.is_finished()).count();
         panic!("seed {seed}: {left} handles of {made} do not end")
     });

@@ -18,8 +18,11 @@ use asynctools_celery::App;
 use celery_tests::redis::Client;
 use celery_tests::redis::Reply;
 
-/// How long anything in these tests may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Returns how long anything in these tests may take: a minute, or the seconds in `CELERY_PATIENCE`.
+pub(crate) fn patience() -> Duration {
+    let seconds = env::var("CELERY_PATIENCE").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(60))
+}
 
 /// The program `redis-server`.
 pub(crate) fn redis_server() -> Option<PathBuf> {
@@ -72,7 +75,7 @@ impl Process {
 
     /// Waits for the end of the process: whether it went well.
     pub(crate) fn wait(&mut self) -> bool {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         loop {
             if let Some(status) = self.0.try_wait().expect("it is ours") {
                 return status.success();
@@ -123,7 +126,7 @@ impl Redis {
         let mut command = Command::new(redis_server().expect("the runner has looked for it"));
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"]).arg(&self.folder);
         self.server = Some(Process::start(command.args(&self.options)));
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         while !matches!(self.try_call(&["PING"]), Some(Reply::Text(_))) {
             assert!(Instant::now() < end, "redis-server does not answer");
             thread::sleep(Duration::from_millis(10));
@@ -190,7 +193,7 @@ impl Redis {
 
     /// Waits until a worker of Rust waits for messages.
     pub(crate) fn wait_for_worker(&self) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         while !self.call(&["CLIENT", "LIST"]).to_string().contains("cmd=blmove") {
             assert!(Instant::now() < end, "no worker waits");
             thread::sleep(Duration::from_millis(5));
@@ -199,7 +202,7 @@ impl Redis {
 
     /// Waits until a key has this number.
     pub(crate) fn wait_for(&self, parts: &[&str], number: i64) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         while self.number(parts) != number {
             assert!(Instant::now() < end, "{parts:?} is {}, not {number}", self.number(parts));
             thread::sleep(Duration::from_millis(5));

@@ -62,6 +62,8 @@ pub enum RemoteErrorKind {
     Broker,
     /// The worker does not read messages of this content type.
     Content,
+    /// The caller cancelled the call before it was sent.
+    Cancelled,
 }
 
 impl RemoteError {

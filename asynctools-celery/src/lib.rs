@@ -14,6 +14,7 @@ mod client;
 mod worker;
 mod control;
 mod serve;
+mod local;
 #[cfg(test)]
 mod recorded;
 
@@ -23,6 +24,7 @@ pub use inventory;
 
 pub use crate::client::app::App;
 pub use crate::client::app::AppBuilder;
+pub use crate::client::app::Ticket;
 pub use crate::client::call::Call;
 pub use crate::client::call::CallOptions;
 pub use crate::error::RemoteError;

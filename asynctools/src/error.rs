@@ -47,6 +47,9 @@ pub enum TaskError {
     WouldDeadlock(SpawnError),
     /// A call that this one needed ended without a value, so this one never ran.
     Upstream(Box<Upstream>),
+    /// The call failed on another machine, or did not reach it.
+    #[cfg(feature = "celery")]
+    Remote(Box<asynctools_celery::RemoteError>),
 }
 
 impl TaskError {
@@ -91,6 +94,8 @@ impl TaskError {
             Self::Spawn(refused) | Self::WouldDeadlock(refused) => (Some(refused.0.site), None),
             Self::Upstream(upstream) => (None, Some(upstream.near.iter().rev().chain(upstream.far.iter().rev()))),
             Self::Cancelled | Self::Closed | Self::Rejected | Self::Abandoned => (None, None),
+            #[cfg(feature = "celery")]
+            Self::Remote(_) => (None, None),
         };
         own.into_iter().chain(way.into_iter().flatten().copied())
     }
@@ -124,6 +129,8 @@ impl TaskError {
             Self::Spawn(refused) => write!(f, "no thread: {}", refused.0.error),
             Self::WouldDeadlock(refused) => write!(f, "waiting would deadlock: no thread for it: {}", refused.0.error),
             Self::Upstream(upstream) => upstream.root.fmt_cause(f),
+            #[cfg(feature = "celery")]
+            Self::Remote(error) => write!(f, "{error}"),
         }
     }
 }
@@ -156,6 +163,8 @@ impl Error for TaskError {
         match self {
             Self::Upstream(upstream) => Some(&upstream.root),
             Self::Spawn(refused) | Self::WouldDeadlock(refused) => Some(&refused.0.error),
+            #[cfg(feature = "celery")]
+            Self::Remote(error) => Some(&**error),
             _ => None,
         }
     }

@@ -14,6 +14,7 @@ use std::time::Instant;
 use crate::broker::address::Address;
 use crate::broker::connection::BrokerError;
 use crate::client::call::Call;
+use crate::client::call::Done;
 use crate::client::listener;
 use crate::client::outbox::Outbox;
 use crate::client::outbox::Queued;
@@ -104,8 +105,13 @@ impl Client {
 /// drop(app);
 /// ```
 #[derive(Clone)]
-pub struct App {
-    owner: Arc<Owner>,
+pub struct App(Engine);
+
+#[derive(Clone)]
+enum Engine {
+    Remote(Arc<Owner>),
+    /// An engine of this process.
+    Local(Arc<dyn Fn(Call, Done) + Send + Sync>),
 }
 
 /// Closes the client with its last owner.
@@ -140,23 +146,75 @@ impl App {
         AppBuilder::default()
     }
 
+    /// Returns a client of an engine of this process.
+    pub(crate) fn of(engine: impl Fn(Call, Done) + Send + Sync + 'static) -> Self {
+        Self(Engine::Local(Arc::new(engine)))
+    }
+
     /// Sends a call and calls `done` with its end, on a thread of the client. Blocks while more calls wait to be sent than
     /// [`AppBuilder::queue`] allows.
     pub fn send(&self, call: Call, done: impl FnOnce(Answer) + Send + 'static) {
-        let client = &self.owner.0;
-        if process::id() != client.process {
-            let error = "the client was made before a fork, so its ids are another process's; make a client after it";
-            finish(Box::new(done), RemoteError::new(RemoteErrorKind::Broker, error).into());
-            return;
-        }
-        client.begin();
-        client.outbox.push(Queued { number: client.ids.next(), call, done: Box::new(done) });
+        self.ticket().send(call, done);
+    }
+
+    /// Returns the place of a call that is to be sent.
+    #[must_use]
+    pub fn ticket(&self) -> Ticket {
+        let number = match &self.0 {
+            Engine::Remote(owner) => owner.0.ids.next(),
+            Engine::Local(_) => 0,
+        };
+        Ticket { engine: self.0.clone(), number }
     }
 
     /// Blocks until every call of this client is sent or has failed. A program that ends sooner loses calls that nobody waits
     /// for.
     pub fn flush(&self) {
-        self.owner.0.outbox.flush();
+        if let Engine::Remote(owner) = &self.0 {
+            owner.0.outbox.flush();
+        }
+    }
+}
+
+/// The place of one call, by which it can be cancelled.
+#[derive(Clone)]
+pub struct Ticket {
+    engine: Engine,
+    number: u64,
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+impl Ticket {
+    /// Sends the call of this place, as [`App::send`] does.
+    pub fn send(self, call: Call, done: impl FnOnce(Answer) + Send + 'static) {
+        let done = Box::new(done);
+        let owner = match &self.engine {
+            Engine::Remote(owner) => owner,
+            Engine::Local(engine) => return engine(call, done),
+        };
+        let client = &owner.0;
+        if process::id() != client.process {
+            let error = "the client was made before a fork, so its ids are another process's; make a client after it";
+            return finish(done, RemoteError::new(RemoteErrorKind::Broker, error).into());
+        }
+        client.begin();
+        client.outbox.push(Queued { number: self.number, call, done });
+    }
+
+    /// Ends the call as [`Cancelled`](RemoteErrorKind::Cancelled) if it waits to be sent. Returns `false` for a call that was
+    /// sent, or that an engine of this process has.
+    #[expect(clippy::must_use_candidate, reason = "one cancels what one no longer cares about")]
+    pub fn cancel(&self) -> bool {
+        let Engine::Remote(owner) = &self.engine else { return false };
+        let Some(queued) = owner.0.outbox.take_back(self.number) else { return false };
+        let error = RemoteError::new(RemoteErrorKind::Cancelled, "cancelled before it was sent");
+        finish(queued.done, error.into());
+        true
     }
 }
 
@@ -244,7 +302,7 @@ impl AppBuilder {
             listening: Mutex::new(None),
             listened: Condvar::new(),
         };
-        Ok(App { owner: Arc::new(Owner(Arc::new(client))) })
+        Ok(App(Engine::Remote(Arc::new(Owner(Arc::new(client))))))
     }
 }
 

@@ -55,11 +55,16 @@ impl Call {
         options: TaskOptions,
         args: impl Serialize + Send + 'static,
     ) -> Self {
-        Self {
-            task: task.into(),
-            options: CallOptions::of(options),
-            args: Box::new(move || serde_json::to_string(&args)),
-        }
+        Self::with_options(task, CallOptions::of(options), args)
+    }
+
+    /// Returns a call with options of its own.
+    pub fn with_options(
+        task: impl Into<Cow<'static, str>>,
+        options: CallOptions,
+        args: impl Serialize + Send + 'static,
+    ) -> Self {
+        Self { task: task.into(), options, args: Box::new(move || serde_json::to_string(&args)) }
     }
 
     /// Returns the call with other options.

@@ -55,6 +55,15 @@ impl Outbox {
         }
     }
 
+    /// Takes a call out again. `None` where the sender has it.
+    pub(crate) fn take_back(&self, number: u64) -> Option<Queued> {
+        let mut calls = self.lock();
+        let at = calls.queued.iter().rposition(|queued| queued.number == number)?;
+        let queued = calls.queued.remove(at);
+        self.emptied.notify_all();
+        queued
+    }
+
     /// Blocks until there are calls, and takes them. `None` when the client is closed and all calls are sent.
     pub(crate) fn take(&self) -> Option<VecDeque<Queued>> {
         let mut calls = self.lock();

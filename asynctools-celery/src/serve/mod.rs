@@ -34,6 +34,7 @@ pub struct Worker {
     all: bool,
     name: Option<String>,
     threads: Arc<dyn Threads>,
+    make: fn(usize) -> Arc<dyn Threads>,
     grace: Duration,
     visibility_timeout: Duration,
     max_deliveries: u32,
@@ -48,9 +49,10 @@ impl fmt::Debug for Worker {
 }
 
 impl Worker {
-    /// Returns a worker that runs its calls on these threads.
-    pub fn new(threads: Arc<dyn Threads>) -> Self {
+    /// Returns a worker that runs its calls on these threads; `make` makes others for [`threads`](Self::threads).
+    pub fn new(threads: Arc<dyn Threads>, make: fn(usize) -> Arc<dyn Threads>) -> Self {
         Self {
+            make,
             broker: None,
             backend: None,
             queues: Vec::new(),
@@ -64,6 +66,11 @@ impl Worker {
             result_expires: None,
             result_extended: false,
         }
+    }
+
+    /// Sets on how many threads calls run. Default: as many as the default pool has.
+    pub fn threads(self, count: usize) -> Self {
+        Self { threads: (self.make)(count), ..self }
     }
 
     /// Sets the threads that calls run on.

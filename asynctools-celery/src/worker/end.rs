@@ -73,6 +73,18 @@ impl End {
         }
     }
 
+    /// Returns the text to store.
+    pub(crate) fn text(&self, about: &About<'_>) -> Vec<u8> {
+        let json = |exception| serde_json::to_string(exception).expect("text always has a form in JSON");
+        let (state, result, traceback) = match self {
+            Self::Value(value) => (State::Success, value.clone(), None),
+            Self::Failed(exception, traceback) => (State::Failure, json(exception), traceback.as_deref()),
+            Self::Retry(exception, traceback) => (State::Retry, json(exception), traceback.as_deref()),
+            Self::Revoked(exception) => (State::Revoked, json(exception), None),
+        };
+        store::write(state, &result, traceback, about)
+    }
+
     /// Returns the id of the call with the text to store, if anybody is to read it.
     pub(crate) fn result(
         &self,
@@ -84,13 +96,6 @@ impl End {
         if request.ignore_result {
             return None;
         }
-        let json = |exception| serde_json::to_string(exception).expect("text always has a form in JSON");
-        let (state, result, traceback) = match self {
-            Self::Value(value) => (State::Success, value.clone(), None),
-            Self::Failed(exception, traceback) => (State::Failure, json(exception), traceback.as_deref()),
-            Self::Retry(exception, traceback) => (State::Retry, json(exception), traceback.as_deref()),
-            Self::Revoked(exception) => (State::Revoked, json(exception), None),
-        };
         let (args, kwargs) = given.unwrap_or_default();
         let extended = config.result_extended.then_some(Extended {
             name: &request.task,
@@ -108,7 +113,7 @@ impl End {
         };
         let default = if request.from_rust { RUST_EXPIRES } else { PYTHON_EXPIRES };
         let seconds = config.result_expires.map_or(default, |expires| expires.as_secs());
-        Some((request.id.clone(), store::write(state, &result, traceback, &about), seconds))
+        Some((request.id.clone(), self.text(&about), seconds))
     }
 }
 

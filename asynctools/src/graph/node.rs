@@ -19,6 +19,7 @@ use crate::graph::traits::PoolId;
 use crate::graph::traits::Scheduler;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
+use crate::graph::waiters::CancelHook;
 use crate::graph::waiters::Lend;
 use crate::graph::waiters::Look;
 use crate::graph::waiters::WaiterKind;
@@ -61,6 +62,14 @@ pub(crate) trait Work: Send + 'static {
     /// Where a call that had to wait for arguments runs; `None`: where its last argument arrives, since no user code is in it.
     fn route(&self) -> Option<Route> {
         None
+    }
+
+    /// Runs a call without a route, and ends it, or hands it over to somebody who will.
+    fn run_here(self, node: &Arc<Node<Self>>)
+    where
+        Self: Sized,
+    {
+        node.complete(node.caught(|| Ok(self.run())));
     }
 }
 
@@ -164,8 +173,11 @@ impl<B: Work> Node<B> {
         let Some(route) = route else {
             // Never seen as queued: whoever took it, or took it out, would count a call that no pool has.
             drop(core);
-            let end = catch_unwind(AssertUnwindSafe(|| if stopped { body.stop(self.site) } else { Ok(body.run()) }));
-            self.complete(end.unwrap_or_else(|payload| Err(TaskError::Panicked(Panic::new(self.site, payload)))));
+            if stopped {
+                self.complete(self.caught(|| body.stop(self.site)));
+            } else {
+                body.run_here(self);
+            }
             return;
         };
         core.state = State::Queued(body);
@@ -179,6 +191,12 @@ impl<B: Work> Node<B> {
             }
         }
         route.home.schedule(call, route.inside, route.bounded && at_call);
+    }
+
+    /// The outcome of `end`, a panic of it included.
+    fn caught(&self, end: impl FnOnce() -> Result<B::Output, TaskError>) -> Result<B::Output, TaskError> {
+        let end = catch_unwind(AssertUnwindSafe(end));
+        end.unwrap_or_else(|payload| Err(TaskError::Panicked(Panic::new(self.site, payload))))
     }
 
     /// The end of the call, by the one who took its body or holds its promise.
@@ -208,6 +226,7 @@ impl<B: Work> Node<B> {
                 WaiterKind::Plain(Waiter::Task(_)) => tasks.push(waiter),
                 WaiterKind::Plain(waiter) => waiter.fire(),
                 WaiterKind::Lend(_) => {}
+                WaiterKind::Cancel(hook) => discard(hook),
             }
         }
         if lent {
@@ -299,7 +318,15 @@ impl<B: Work> Call for Node<B> {
     fn lose(&self, error: TaskError) -> bool {
         let mut core = self.lock();
         if !matches!(core.state, State::Waiting(_) | State::Queued(_)) {
-            return false;
+            let hooks = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Cancel(_)));
+            drop(core);
+            let mut cancelled = false;
+            for hook in hooks {
+                if let WaiterKind::Cancel(hook) = hook {
+                    cancelled |= hook();
+                }
+            }
+            return cancelled;
         }
         let unrun = std::mem::replace(&mut core.state, State::Running);
         drop(core);
@@ -347,6 +374,25 @@ impl<B: Work> Call for Node<B> {
 impl<B: Work> Dependant for Node<B> {
     fn arrived(self: Arc<Self>, _index: u32) {
         self.advance(false);
+    }
+}
+
+/// A call, as the one who holds its promise sees it.
+pub(crate) trait Promised<T>: Send + Sync {
+    /// Ends the call.
+    fn end(&self, outcome: Result<T, TaskError>);
+
+    /// Has `hook` called if the owner of the handle cancels the call.
+    fn on_cancel(&self, hook: CancelHook);
+}
+
+impl<B: Work> Promised<B::Output> for Node<B> {
+    fn end(&self, outcome: Result<B::Output, TaskError>) {
+        self.complete(outcome);
+    }
+
+    fn on_cancel(&self, hook: CancelHook) {
+        self.lock().waiters.push(WaiterKind::Cancel(hook));
     }
 }
 

@@ -11,6 +11,7 @@ use crate::call_site::Function;
 use crate::error::TaskError;
 use crate::graph::node::NoWork;
 use crate::graph::node::Node;
+use crate::graph::node::Promised;
 use crate::graph::node::State;
 use crate::graph::traits::PoolId;
 use crate::handles::value::AsyncValue;
@@ -31,7 +32,7 @@ use crate::handles::value::AsyncValue;
 #[must_use = "a promise that is dropped unset ends its value as `TaskError::Abandoned`"]
 pub struct Promise<T: Send + 'static> {
     /// `None` only once it was set.
-    node: Option<Arc<Node<NoWork<T>>>>,
+    node: Option<Arc<dyn Promised<T>>>,
 }
 
 static PROMISE: Function = Function::method("promise");
@@ -61,12 +62,18 @@ impl<T> AsyncValue<T> {
     where
         T: Send + 'static,
     {
-        let node = Node::new(State::Running, false, PoolId::NONE, site);
+        let node: Arc<Node<NoWork<T>>> = Node::new(State::Running, false, PoolId::NONE, site);
         (Promise { node: Some(node.clone()) }, Self::of(node))
     }
 }
 
 impl<T: Send + 'static> Promise<T> {
+    /// Makes the promise of a call that was handed over.
+    #[cfg(feature = "celery")]
+    pub(crate) fn of(node: Arc<dyn Promised<T>>) -> Self {
+        Self { node: Some(node) }
+    }
+
     /// Sets the value. Setting twice does not compile.
     ///
     /// # Examples
@@ -82,9 +89,46 @@ impl<T: Send + 'static> Promise<T> {
         self.end(Ok(value));
     }
 
+    /// Ends the handle without a value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncValue, TaskError};
+    ///
+    /// let (promise, value) = AsyncValue::<u8>::promise();
+    /// promise.end_with(TaskError::Rejected);
+    /// assert!(matches!(value.outcome(), Err(TaskError::Rejected)));
+    /// ```
+    pub fn end_with(self, error: TaskError) {
+        self.end(Err(error));
+    }
+
+    /// Sets what is called if the owner of the handle cancels it before it has ended. The hook returns `true` if the work never
+    /// began and never will; whoever holds the promise still has to end it. The hook runs on the thread of the owner.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncValue, TaskError};
+    /// use std::sync::mpsc::channel;
+    ///
+    /// let (tell, told) = channel();
+    /// let (promise, value) = AsyncValue::<u8>::promise();
+    /// promise.on_cancel(move || tell.send("not wanted").is_ok());
+    /// assert!(value.cancel());
+    /// assert_eq!(told.recv(), Ok("not wanted"));
+    /// promise.end_with(TaskError::Cancelled);
+    /// ```
+    pub fn on_cancel(&self, hook: impl FnOnce() -> bool + Send + 'static) {
+        if let Some(node) = &self.node {
+            node.on_cancel(Box::new(hook));
+        }
+    }
+
     pub(crate) fn end(mut self, outcome: Result<T, TaskError>) {
         if let Some(node) = self.node.take() {
-            node.complete(outcome);
+            node.end(outcome);
         }
     }
 }
@@ -92,7 +136,7 @@ impl<T: Send + 'static> Promise<T> {
 impl<T: Send + 'static> Drop for Promise<T> {
     fn drop(&mut self) {
         if let Some(node) = self.node.take() {
-            node.complete(Err(TaskError::Abandoned));
+            node.end(Err(TaskError::Abandoned));
         }
     }
 }

@@ -1,0 +1,367 @@
+//! The expansion of `#[celery]`: the function, the type beside it, and the task.
+
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::{Error, GenericArgument, PathArguments, Signature, Type};
+
+use crate::body_call::CallArgument;
+use crate::celery_options::CeleryOptions;
+use crate::celery_options::TaskOption;
+use crate::celery_valid;
+use crate::celery_valid::Written;
+use crate::error::err;
+use crate::item::AnnotatedFunction;
+use crate::item::AnnotatedItem;
+use crate::item::ErrorType;
+use crate::item::Param;
+use crate::item::Passing;
+use crate::kept_attributes::BodyPlace;
+use crate::kept_attributes::of_the_body;
+use crate::kept_attributes::of_the_call;
+use crate::plan::Plan;
+use crate::plan::hygienic;
+
+pub(crate) fn answer(options: TokenStream, item: TokenStream) -> TokenStream {
+    let mut options = CeleryOptions::parse(options);
+    let (item, written) = with_body(item);
+    let AnnotatedItem::Function(function) = AnnotatedItem::parse(item.clone()) else {
+        let mistake = err!(item, "`#[celery]` goes on a function; put it on each function that is to run on a fleet");
+        let mistake = mistake.to_compile_error();
+        return quote!(#mistake #item);
+    };
+    let in_options = celery_valid::check_options(&mut options, &function);
+    let in_item = celery_valid::check(&options, &function, written);
+    let errors: TokenStream = [&in_options, &in_item].into_iter().flatten().map(Error::to_compile_error).collect();
+    if in_options.is_some() {
+        options = options.beside_error();
+    }
+    let shared = options.shared();
+    let plan = Plan { refused: in_item.is_some(), ..Plan::new(&function, &shared) };
+    let expansion = match in_item {
+        None => Expansion { plan: &plan, options: &options }.write(),
+        Some(_) => refused(&plan),
+    };
+    quote!(#errors #expansion)
+}
+
+/// Gives a function that is only declared an empty body, so that it can be read as one.
+fn with_body(item: TokenStream) -> (TokenStream, Written) {
+    let mut tokens: Vec<TokenTree> = item.into_iter().collect();
+    match tokens.last() {
+        Some(TokenTree::Punct(end)) if end.as_char() == ';' => {
+            let mut body = Group::new(Delimiter::Brace, TokenStream::new());
+            body.set_span(end.span());
+            tokens.pop();
+            tokens.push(body.into());
+            (tokens.into_iter().collect(), Written::WithoutBody)
+        }
+        _ => (tokens.into_iter().collect(), Written::WithBody),
+    }
+}
+
+/// Writes the function that callers would see without the mistake.
+fn refused(plan: &Plan<'_>) -> TokenStream {
+    let attrs = of_the_call(plan.function, BodyPlace::Hidden);
+    let (vis, signature) = (&plan.function.vis, plan.signature());
+    quote!(#(#attrs)* #[allow(unused_variables, reason = "the body is left out")] #vis #signature { ::core::unreachable!() })
+}
+
+struct Expansion<'m> {
+    plan: &'m Plan<'m>,
+    options: &'m CeleryOptions,
+}
+
+impl Expansion<'_> {
+    /// ```text
+    /// #[celery(queue = "images")]
+    /// pub fn thumb(path: &str, width: u32) -> Result<T, E> { body }
+    ///
+    /// pub fn thumb(path: impl ArgRef<str, E>, width: impl Arg<u32, E>) -> AsyncValue<Result<T, E>> {
+    ///     thumb::with().call(path, width)
+    /// }
+    /// pub struct thumb { options: CallOptions }
+    /// impl thumb {
+    ///     pub const NAME: &str = ..; pub const OPTIONS: TaskOptions = ..;
+    ///     pub fn call(self, path: .., width: ..) -> AsyncValue<Result<T, E>> { HandOver::new(..).try_start2(.., send) }
+    ///     pub fn sync(path: &str, width: u32) -> Result<T, E> { body }
+    /// }
+    /// impl Task for thumb { .. }
+    /// inventory::submit! { Entry::of::<thumb>() }
+    /// ```
+    ///
+    /// The type and the function have one name in two namespaces, so one `use` brings both.
+    fn write(&self) -> TokenStream {
+        let plan = self.plan;
+        let function = plan.function;
+        let (span, vis, name) = (plan.name_span, &function.vis, &function.sig.ident);
+        let (celery, names, signature) = (self.celery(), &plan.names, plan.signature());
+        let attrs = of_the_call(function, BodyPlace::Hidden);
+        let conditions: Vec<_> = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
+        let doc = format!("What a program says of [`{name}`](fn@{name}) besides its arguments.");
+        let mut block = Group::new(Delimiter::Brace, quote_spanned!(span=> #name::with().call(#(#names),*)));
+        block.set_span(function.body.span());
+        let (constants, call) = (self.constants(), self.call());
+        let (sync, task, checks) = match &self.options.is_extern {
+            Some(_) => (None, None, self.checks()),
+            None => (Some(self.sync()), Some(self.task()), self.checks()),
+        };
+        let kept = self.kept();
+        quote_spanned! {span=>
+            #(#attrs)*
+            #[track_caller]
+            #vis #signature #block
+            #(#conditions)*
+            #[doc = #doc]
+            #[allow(non_camel_case_types, dead_code, reason = "it has the name of the function")]
+            #[derive(Clone, Debug)]
+            #vis struct #name {
+                options: #celery::__private::CallOptions,
+            }
+            #(#conditions)*
+            #celery::__private::with!(#name);
+            #(#conditions)*
+            #[allow(dead_code, reason = "a program uses what it needs")]
+            impl #name {
+                #constants
+                #call
+                #sync
+            }
+            #kept
+            #(#conditions)*
+            const _: () = {
+                #checks
+                #task
+            };
+        }
+    }
+
+    /// Writes the path of the module that has the rest.
+    fn celery(&self) -> TokenStream {
+        let runtime = self.plan.runtime(self.plan.name_span);
+        quote_spanned!(self.plan.name_span=> #runtime::celery)
+    }
+
+    fn output(&self) -> TokenStream {
+        self.plan.function.output().map_or_else(|| quote!(()), ToTokens::to_token_stream)
+    }
+
+    fn is_fallible(&self) -> bool {
+        !matches!(self.plan.error_type, ErrorType::Never)
+    }
+
+    fn constants(&self) -> TokenStream {
+        let (plan, celery) = (self.plan, self.celery());
+        let (span, vis) = (plan.name_span, &plan.function.vis);
+        let text = plan.function.sig.ident.unraw().to_string();
+        let name = match &self.options.name {
+            Some(name) => name.to_token_stream(),
+            None => quote_spanned!(span=> ::core::concat!(::core::module_path!(), "::", #text)),
+        };
+        let fields = self.options.task.iter().map(TaskOption::field);
+        quote_spanned! {span=>
+            /// The name of the task on the wire.
+            #vis const NAME: &'static str = #name;
+            /// The options of the task.
+            #vis const OPTIONS: #celery::TaskOptions =
+                #celery::TaskOptions { #(#fields,)* ..#celery::TaskOptions::DEFAULT };
+        }
+    }
+
+    /// Writes the method that sends the call.
+    fn call(&self) -> TokenStream {
+        let (plan, celery) = (self.plan, self.celery());
+        let (span, vis) = (plan.name_span, &plan.function.vis);
+        let runtime = plan.runtime(span);
+        let params = &plan.function.params;
+        let inputs = params.iter().zip(&plan.names).map(|(param, name)| {
+            let ty = plan.input_type(param);
+            quote_spanned!(name.span()=> #name: #ty)
+        });
+        let arguments: Vec<CallArgument> = params
+            .iter()
+            .zip(&plan.names)
+            .enumerate()
+            .map(|(index, (param, name))| plan.param(param, name, index))
+            .collect();
+        let given = arguments.iter().map(|argument| &argument.given);
+        let locals: Vec<_> = arguments.iter().map(|argument| &argument.local).collect();
+        let sent = params.iter().zip(&locals).map(|(param, local)| match &param.passing {
+            Passing::ByReference(ty) if is_bytes(ty) => {
+                quote_spanned!(span=> #celery::__private::BytesByReference(#local))
+            }
+            Passing::ByReference(ty) => quote_spanned!(span=> #celery::__private::ByReference::<#ty, _>::new(#local)),
+            Passing::ByValue | Passing::Plain => local.to_token_stream(),
+        });
+        let (handle, error, identity, output) = (plan.handle(), plan.error_type(), plan.identity(), self.output());
+        let prefix = if self.is_fallible() { "try_start" } else { "start" };
+        let method = format_ident!("{prefix}{}", params.len(), span = span);
+        let read = if self.is_fallible() {
+            quote_spanned! {span=>
+                |answer| answer.into_result().or_else(|error| {
+                    #[allow(unused_imports, reason = "one of the two has the method")]
+                    use #celery::__private::{ViaFrom as _, ViaLoss as _};
+                    (&#celery::__private::Remote::<#error>::new()).convert(error).map(::core::result::Result::Err)
+                })
+            }
+        } else {
+            quote_spanned!(span=> |answer| answer.into_value())
+        };
+        quote_spanned! {span=>
+            /// Makes the call with these options.
+            #[track_caller]
+            #vis fn call(self, #(#inputs),*) -> #handle {
+                let options = self.options;
+                #runtime::__private::HandOver::<#error, ()>::new(#identity).#method(
+                    #(#given,)*
+                    move |#(#locals,)* promise| {
+                        #celery::__private::send::<#output>(Self::NAME, options, (#(#sent,)*), promise, #read);
+                    },
+                )
+            }
+        }
+    }
+
+    /// Writes the function itself, or with `sync = name` what calls it.
+    fn sync(&self) -> TokenStream {
+        let function = self.plan.function;
+        let AnnotatedFunction { vis, sig, body, .. } = function;
+        let span = self.plan.name_span;
+        let sync = Ident::new("sync", span);
+        let mut sig = Signature { ident: sync, ..sig.clone() };
+        if self.plan.body_place != BodyPlace::Kept {
+            let attrs = of_the_body(function, BodyPlace::Inside);
+            return quote! {
+                /// Runs the function here and now.
+                #(#attrs)* #[allow(clippy::needless_pass_by_value, reason = "a call has its arguments from a message")] #vis #sig #body
+            };
+        }
+        let (body, names) = (&self.plan.body_name, &self.plan.names);
+        for (input, name) in sig.inputs.iter_mut().zip(names) {
+            if let syn::FnArg::Typed(param) = input {
+                *param.pat = syn::parse_quote!(#name);
+            }
+        }
+        quote_spanned!(span=> /** Runs the function here and now. */ #vis #sig { #body(#(#names),*) })
+    }
+
+    /// Writes the original under the name that `sync` gives.
+    fn kept(&self) -> Option<TokenStream> {
+        let function = self.plan.function;
+        if self.plan.body_place != BodyPlace::Kept || self.options.is_extern.is_some() {
+            return None;
+        }
+        let AnnotatedFunction { vis, sig, body, .. } = function;
+        let attrs = of_the_body(function, BodyPlace::Kept);
+        let sig = Signature { ident: self.plan.body_name.clone(), ..sig.clone() };
+        Some(quote!(#(#attrs)* #vis #sig #body))
+    }
+
+    /// Writes what a worker needs.
+    fn task(&self) -> TokenStream {
+        let (plan, celery) = (self.plan, self.celery());
+        let (span, name, output) = (plan.name_span, &plan.function.sig.ident, self.output());
+        let arguments = plan.function.params.iter().enumerate().map(|(index, param)| {
+            let (local, text) = (local(index, param), written_name(param));
+            let ty = owned(&celery, param);
+            let span = hygienic(param.ends.whole);
+            quote_spanned!(span=> let #local: #ty = arguments.take(#text)?;)
+        });
+        let passed = plan.function.params.iter().enumerate().map(|(index, param)| {
+            let local = local(index, param);
+            match &param.passing {
+                Passing::ByReference(ty) if is_bytes(ty) => quote_spanned!(span=> &#local.0),
+                Passing::ByReference(ty) => quote_spanned!(span=> ::core::borrow::Borrow::<#ty>::borrow(&#local)),
+                Passing::ByValue | Passing::Plain => local.to_token_stream(),
+            }
+        });
+        let end = match &self.options.retry_on {
+            _ if !self.is_fallible() => quote_spanned!(span=> #celery::__private::value(&result)),
+            None => quote_spanned!(span=> #celery::__private::result(&result, |_| true)),
+            Some(retry_on) => quote_spanned!(span=> #celery::__private::result(&result, #retry_on)),
+        };
+        quote_spanned! {span=>
+            impl #celery::Task for #name {
+                const NAME: &'static str = #name::NAME;
+                const OPTIONS: #celery::TaskOptions = #name::OPTIONS;
+
+                fn run(mut arguments: #celery::Arguments<'_>)
+                    -> ::core::result::Result<::std::string::String, #celery::Failure>
+                {
+                    #(#arguments)*
+                    arguments.end()?;
+                    let result: #output = #name::sync(#(#passed),*);
+                    #end
+                }
+            }
+
+            #celery::__private::inventory::submit! { #celery::__private::Entry::of::<#name>() }
+        }
+    }
+
+    /// Writes the questions whether everything can travel, each at the type that it is about.
+    fn checks(&self) -> TokenStream {
+        let celery = self.celery();
+        let function = self.plan.function;
+        let mut checks = TokenStream::new();
+        for param in &function.params {
+            let (ty, span) = (owned(&celery, param), hygienic(param.ends.whole));
+            checks.extend(quote_spanned!(span=> #celery::__private::travels::<#ty>();));
+        }
+        let span = self.plan.output_span;
+        match (&self.plan.error_type, function.output()) {
+            (_, None) => {}
+            (ErrorType::Never, Some(output)) => {
+                checks.extend(quote_spanned!(span=> #celery::__private::travels::<#output>();));
+            }
+            (ErrorType::Named(error), Some(output)) => {
+                let value = first_argument(output);
+                checks.extend(value.map(|value| quote_spanned!(span=> #celery::__private::travels::<#value>();)));
+                checks.extend(quote_spanned!(span=> #celery::__private::travels::<#error>();));
+                checks.extend(quote_spanned!(span=> #celery::__private::ends::<#error>();));
+            }
+            (ErrorType::Projected(_), Some(_)) => {
+                let error = self.plan.error_type();
+                checks.extend(quote_spanned!(span=> #celery::__private::travels::<#error>();));
+                checks.extend(quote_spanned!(span=> #celery::__private::ends::<#error>();));
+            }
+        }
+        checks
+    }
+}
+
+fn local(index: usize, param: &Param) -> Ident {
+    format_ident!("input{index}", span = hygienic(param.ends.whole))
+}
+
+/// Returns the name of the argument on the wire.
+fn written_name(param: &Param) -> String {
+    match &*param.syntax.pat {
+        syn::Pat::Ident(pat) => pat.ident.unraw().to_string(),
+        _ => unreachable!("another pattern is refused"),
+    }
+}
+
+/// Writes the type that a worker reads from a message.
+fn owned(celery: &TokenStream, param: &Param) -> TokenStream {
+    let span = hygienic(param.ends.whole);
+    match &param.passing {
+        Passing::ByReference(ty) if is_bytes(ty) => quote_spanned!(span=> #celery::Bytes),
+        Passing::ByReference(ty) => quote_spanned!(span=> <#ty as ::std::borrow::ToOwned>::Owned),
+        Passing::ByValue | Passing::Plain => param.syntax.ty.to_token_stream(),
+    }
+}
+
+fn is_bytes(ty: &Type) -> bool {
+    matches!(ty, Type::Slice(slice) if slice.elem.to_token_stream().to_string() == "u8")
+}
+
+/// Returns the `T` of a `Result<T, E>`.
+fn first_argument(output: &Type) -> Option<&Type> {
+    let Type::Path(path) = output else { return None };
+    let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
+}

@@ -20,7 +20,7 @@ static PAUSED: Pool = Pool::new(0);
 static ALONE: Mutex<()> = Mutex::new(());
 
 const CALLS: usize = 31_000;
-/// The queue takes its memory in blocks of 31 places, of 24 bytes each.
+/// The queue takes its memory in blocks of 31 entries, of 24 bytes each.
 const BLOCKS: usize = CALLS / 31;
 
 #[pooled(pool = PAUSED)]
@@ -67,7 +67,7 @@ fn assert_each(what: &str, info: AllocationInfo, allocations: usize, queued: boo
     let total = usize::try_from(info.count_total).unwrap();
     let blocks = if queued { BLOCKS } else { 0 };
     let bytes = info.bytes_current / i64::try_from(CALLS).unwrap();
-    println!("{what}: {total} allocations for {CALLS} calls, {bytes} bytes each with their place in the queue");
+    println!("{what}: {total} allocations for {CALLS} calls, {bytes} bytes each with their entry in the queue");
     // What was freed once before may come in a block or two more.
     assert!(total.abs_diff(CALLS * allocations + blocks) <= 3, "{what}: {total} allocations for {CALLS} calls");
 }

@@ -109,9 +109,7 @@ impl Plan<'_> {
         let receives = self.function.receiver().map(ReceiverKind::of);
         // The pool may be a field of `self`, which moves into the call.
         if matches!(receives, Some(ReceiverKind::Value | ReceiverKind::Box)) {
-            return Some(
-                quote_spanned!(span=> let #name: &#runtime::Pool = &#runtime::__private::alias(&#expression);),
-            );
+            return Some(quote_spanned!(span=> let #name = &#runtime::__private::pool_of(&#expression);));
         }
         Some(quote_spanned!(span=> let #name: &#runtime::Pool = &#expression;))
     }

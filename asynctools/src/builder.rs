@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use crate::error::BuildError;
-use crate::pool::GLOBAL;
 use crate::pool::Pool;
-use crate::sync::OnceLock;
+use crate::pool::default_workers;
 use crate::workers::config::Config;
 use crate::workers::config::OnFull;
 
@@ -25,11 +24,11 @@ pub struct PoolBuilder {
     workers: Option<usize>,
     queue: Option<usize>,
     on_full: Option<OnFull>,
-    how: Config,
+    config: Config,
 }
 
 impl Pool {
-    /// A pool with more to say about it.
+    /// Configures a pool: workers, queue bound, name, stack size, idle timeout.
     ///
     /// # Examples
     ///
@@ -50,12 +49,12 @@ impl Pool {
     /// # Ok::<(), asynctools::BuildError>(())
     /// ```
     pub fn builder() -> PoolBuilder {
-        PoolBuilder { workers: None, queue: None, on_full: None, how: Config::named("pool") }
+        PoolBuilder { workers: None, queue: None, on_full: None, config: Config::named("pool") }
     }
 }
 
 impl PoolBuilder {
-    /// How many calls may run at once; as many as of [`Pool::global`] when it is not said. 0 is a paused pool.
+    /// Sets how many calls may run at once; 0 makes a paused pool. Default: as for [`Pool::global`].
     ///
     /// # Examples
     ///
@@ -70,8 +69,8 @@ impl PoolBuilder {
         self
     }
 
-    /// How many calls may wait for their turn; any number when it is not said. Calls that wait for arguments do not count,
-    /// nor those that the pool's own calls make.
+    /// Sets how many calls may wait in the queue. Default: no bound. A call that waits for arguments does not count,
+    /// and neither does a call that the pool's own calls make.
     ///
     /// # Examples
     ///
@@ -87,7 +86,7 @@ impl PoolBuilder {
         self
     }
 
-    /// What happens to one call more than the queue has room for.
+    /// Sets what happens to a call that finds the queue full. Default: [`OnFull::Block`].
     ///
     /// # Examples
     ///
@@ -103,7 +102,7 @@ impl PoolBuilder {
         self
     }
 
-    /// The threads are named `name-1`, `name-2` and so on.
+    /// Names the threads `name-1`, `name-2` and so on. Default: `pool`.
     ///
     /// # Examples
     ///
@@ -116,11 +115,11 @@ impl PoolBuilder {
     /// # Ok::<(), asynctools::BuildError>(())
     /// ```
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.how.name = name.into();
+        self.config.name = name.into();
         self
     }
 
-    /// The stack of each thread in bytes; 2 MiB, or `RUST_MIN_STACK`, when it is not said.
+    /// Sets the stack size of each thread, in bytes. Default: `RUST_MIN_STACK` if that is set, else 2 MiB.
     ///
     /// # Examples
     ///
@@ -132,11 +131,38 @@ impl PoolBuilder {
     /// # Ok::<(), asynctools::BuildError>(())
     /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.how.stack_size = bytes;
+        self.config.stack_size = bytes;
         self
     }
 
-    /// How long a worker with nothing to do stays; for ever when it is not said.
+    /// Sets how many permits of blocked calls the pool lends to calls that no blocked call needs. Default: as many as there are
+    /// workers.
+    ///
+    /// A call that waits for another, for room in a queue, or for the end of a pool is blocked, and another call of the queue
+    /// may begin in its stead. So at most `workers + n` calls have begun and not ended, besides those that blocked calls need,
+    /// which always begin. The pool starts more threads only where a wait would go on for ever otherwise.
+    ///
+    /// A larger limit pays where a small pool waits for a large one. Often there is a better way: a call that takes the handle
+    /// as an argument (`page(fetch(url))`) waits nowhere, and keeps no thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    ///
+    /// // Two pages are put together at once, while up to 16 others wait for what they fetch.
+    /// let pages = Pool::builder().workers(2).max_blocked(16).build()?;
+    /// let fetches = std::sync::Arc::new(Pool::new(16));
+    /// let lengths = pages.map(0..100, move |n: u32| fetches.spawn(move || n.to_string()).get().len());
+    /// assert_eq!(lengths.get().iter().sum::<usize>(), 190);
+    /// # Ok::<(), asynctools::BuildError>(())
+    /// ```
+    pub fn max_blocked(mut self, n: usize) -> Self {
+        self.config.max_blocked = Some(n);
+        self
+    }
+
+    /// Sets how long an idle worker keeps its thread. Default: without end.
     ///
     /// # Examples
     ///
@@ -149,15 +175,16 @@ impl PoolBuilder {
     /// # Ok::<(), asynctools::BuildError>(())
     /// ```
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.how.idle_timeout = Some(timeout);
+        self.config.idle_timeout = Some(timeout);
         self
     }
 
-    /// The pool. No thread is started yet.
+    /// Makes the pool, and starts no thread yet.
     ///
     /// # Errors
     ///
-    /// A queue of 0, `on_full` without a queue, a stack of 0, a name with a zero byte: what could never work.
+    /// If the configuration can never work: a queue of 0, `on_full` without a queue, a stack of 0, a name with a zero
+    /// byte.
     ///
     /// # Examples
     ///
@@ -175,14 +202,13 @@ impl PoolBuilder {
         if self.on_full.is_some() && self.queue.is_none() {
             return Err(BuildError::new("on_full", "needs a limit that can be full; add `queue`"));
         }
-        if self.how.stack_size == 0 {
-            return Err(BuildError::new("stack_size", "a thread needs a stack; release it out for 2 MiB"));
+        if self.config.stack_size == 0 {
+            return Err(BuildError::new("stack_size", "a thread needs a stack; leave it out for 2 MiB"));
         }
-        if self.how.name.contains('\0') {
+        if self.config.name.contains('\0') {
             return Err(BuildError::new("name", "the name of a thread cannot contain a zero byte"));
         }
         let bound = self.queue.map(|queue| (queue, self.on_full.unwrap_or_default()));
-        let workers = self.workers.unwrap_or(GLOBAL.workers);
-        Ok(Pool { workers, how: Some(Config { bound, ..self.how }), inner: OnceLock::new() })
+        Ok(Pool::with(self.workers.unwrap_or_else(default_workers), Config { bound, ..self.config }))
     }
 }

@@ -1,29 +1,27 @@
-//! `CallBuilder`: what expansions call.
+//! `CallBuilder`: the functions that expansions call.
 
 #![expect(clippy::too_many_arguments, reason = "a call has as many as the writer of its function gave it")]
 
 use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::Location;
 
 use crate::arguments::arg::Arg;
 use crate::arguments::arg::ArgRef;
 use crate::arguments::bounds::Fallible;
 use crate::arguments::input::Input;
 use crate::arguments::input::Inputs;
-use crate::arguments::task::flow;
+use crate::arguments::work::flow;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
-use crate::graph::current;
 use crate::graph::node::Route;
 use crate::handles::value::AsyncValue;
-use crate::pool::Pool;
+use crate::pool::PoolRef;
 
 /// A call of an annotated function, argument by argument.
 #[must_use = "nothing is called until `.run(..)`"]
 pub struct CallBuilder<'p, F, A> {
-    pool: &'p Pool,
+    pool: PoolRef<'p>,
     site: CallSite,
     inputs: A,
     fails: PhantomData<fn() -> F>,
@@ -36,11 +34,10 @@ impl<F, A> fmt::Debug for CallBuilder<'_, F, A> {
 }
 
 impl<'p, F: 'static> CallBuilder<'p, F, ()> {
-    /// A call of `function` by the caller of our caller, to run on `pool`.
+    /// Begins a call of `function`, by the caller of our caller, that runs on `pool`.
     #[track_caller]
-    pub fn new(function: &'static Function, pool: &'p Pool) -> Self {
-        let site = CallSite::new(function, Location::caller());
-        Self { pool, site, inputs: (), fails: PhantomData }
+    pub fn new(function: &'static Function, pool: impl Into<PoolRef<'p>>) -> Self {
+        Self { pool: pool.into(), site: CallSite::here(function), inputs: (), fails: PhantomData }
     }
 }
 
@@ -55,18 +52,19 @@ impl<'p, F: 'static, A: Inputs<F>> CallBuilder<'p, F, A> {
         body: impl FnOnce(A::Values) -> R + Send + 'static,
     ) -> AsyncValue<R> {
         if self.inputs.are_ready() {
-            // Taken now: a node that holds values is smaller than one that holds what may be a handle.
-            return self.pool.start(self.inputs.take(), body, self.site);
+            // A node with values is smaller than one with arguments that may be handles.
+            let Ok(values) = self.inputs.end() else { unreachable!("all arguments are there") };
+            return self.pool.start(values, body, self.site);
         }
-        let inner = self.pool.inner();
-        let route = Route { home: inner.clone(), inside: current::is_inside(inner.id()), bounded: true };
-        flow(inner.id(), Some(route), self.site, self.inputs, fail, body)
+        let inner = self.pool.0;
+        let route = Route { pool: Some(inner.clone()), maker: inner.maker(), bounded: true };
+        flow(inner.id, Some(route), self.site, self.inputs, fail, body)
     }
 }
 
-/// The two methods that run a call with so many arguments. The type of each argument is a parameter of its own that occurs in
-/// that argument alone: rustc then blames it, and nothing else, for what it cannot do. Each number of arguments is a line of
-/// its own because rustc shows that line.
+/// Writes the two methods that run a call with a given number of arguments. The type of each argument is a parameter of
+/// its own, which occurs in that argument alone: so rustc blames the argument, and nothing else, for a missing bound.
+/// Each number of arguments has a line of its own because rustc shows the line.
 macro_rules! run {
     ($run:ident $try_run:ident ($($input:ident: $T:ident),*) $values:pat) => {
         impl<F: 'static> CallBuilder<'_, F, ()> {
@@ -117,17 +115,17 @@ run! { run11 try_run11(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: 
 run! { run12 try_run12(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M) (((((((((((((), a), b), c), d), e), g), h), i), j), k), l), m) }
 run! { run13 try_run13(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M, n: N) ((((((((((((((), a), b), c), d), e), g), h), i), j), k), l), m), n) }
 
-/// An argument for a parameter `T`.
+/// Takes an argument for a parameter `T`.
 pub fn arg<T, F, A: Arg<T, F>>(argument: A) -> Input<T, F> {
     argument.into_input()
 }
 
-/// An argument for a parameter `&B`.
+/// Takes an argument for a parameter `&B`.
 pub fn arg_ref<B: ?Sized + Send + 'static, F, A: ArgRef<B, F>>(argument: A) -> Input<A::Owner, F> {
     argument.into_owner()
 }
 
-/// An argument that is a plain value.
+/// Takes an argument that is a plain value.
 pub fn plain<T, F>(value: T) -> Input<T, F> {
     Input::ready(value)
 }

@@ -1,17 +1,18 @@
-//! Who was called, and where.
+//! `CallSite`: which function was called, and where.
 
 use std::fmt;
 use std::panic::Location;
 
 use crate::sync::OnceLock;
 
-/// What an expansion says of the function that it rewrote.
+/// A function that an expansion rewrote, or a method of this crate that takes a closure.
 #[derive(Debug)]
 pub struct Function {
     module: &'static str,
     name: &'static str,
     location: Option<&'static Location<'static>>,
-    /// Made when somebody asks: at compile time it would cost every function, and few are ever asked for.
+    /// `module::name`, made at the first use: few functions are ever asked, and at compile time every function would
+    /// pay.
     path: OnceLock<String>,
 }
 
@@ -20,7 +21,7 @@ pub struct Function {
 pub struct Name(pub &'static str);
 
 impl Name {
-    /// The function of that name in `module`, defined where this is called.
+    /// Describes the function of that name in `module`. The caller's line is the line of the function.
     #[must_use]
     #[track_caller]
     pub const fn within(self, module: &'static str) -> Function {
@@ -29,7 +30,7 @@ impl Name {
 }
 
 impl Function {
-    /// A method of ours that takes a closure: it has no line of its own in the program.
+    /// Describes a method of this crate, which has no line in the program.
     pub(crate) const fn method(name: &'static str) -> Self {
         Self { module: "", name, location: None, path: OnceLock::new() }
     }
@@ -42,10 +43,10 @@ impl Function {
     }
 }
 
-/// One call on the way of a [`TaskError`](crate::TaskError): the function that was called, and where.
+/// One call on the path of a [`TaskError`](crate::TaskError): the function that was called, and where.
 ///
-/// Prints as `fetch (src/main.rs:12)`. A call made through a function value (`urls.iter().map(fetch)`) has no line of its
-/// own in the program; its site is the line of the function.
+/// Prints as `fetch (src/main.rs:12)`. A call through a function value (`urls.iter().map(fetch)`) has no line of its
+/// own in the program, so its site is the line of the function.
 ///
 /// # Examples
 ///
@@ -69,11 +70,14 @@ pub struct CallSite {
 }
 
 impl CallSite {
-    pub(crate) fn new(function: &'static Function, location: &'static Location<'static>) -> Self {
-        Self { function, location }
+    /// Returns the site of `function` where our caller is called.
+    #[track_caller]
+    pub(crate) fn here(function: &'static Function) -> Self {
+        Self { function, location: Location::caller() }
     }
 
-    /// The path of the function (`my_crate::net::fetch`), or for a closure the name of the method that took it (`spawn`).
+    /// Returns the path of the function (`my_crate::net::fetch`), or for a closure the name of the method that took the
+    /// closure (`spawn`).
     ///
     /// # Examples
     ///
@@ -89,7 +93,7 @@ impl CallSite {
         self.function.path()
     }
 
-    /// The file of the call.
+    /// Returns the file of the call.
     ///
     /// # Examples
     ///
@@ -102,10 +106,10 @@ impl CallSite {
     /// ```
     #[must_use]
     pub fn file(&self) -> &'static str {
-        self.line_of_the_program().file()
+        self.location().file()
     }
 
-    /// The line of the call.
+    /// Returns the line of the call.
     ///
     /// # Examples
     ///
@@ -118,13 +122,13 @@ impl CallSite {
     /// ```
     #[must_use]
     pub fn line(&self) -> u32 {
-        self.line_of_the_program().line()
+        self.location().line()
     }
 
-    /// Where the call stands in the program. If the caller is the shim in `core` through which a function value is called,
-    /// nobody looks for a call there, and it is where the function stands. The shim is told by the end of its path, since a
-    /// toolchain with the sources installed replaces the `/rustc/<hash>` in front.
-    fn line_of_the_program(&self) -> &'static Location<'static> {
+    /// Returns the line of the call, or if a function value was called the line of the function: the caller is then a
+    /// shim in `core`. Only the end of the shim's path is compared, because a toolchain with installed sources replaces
+    /// the `/rustc/<hash>` in front.
+    fn location(&self) -> &'static Location<'static> {
         let file = self.location.file();
         let shim = file.ends_with("core/src/ops/function.rs") || file.ends_with(r"core\src\ops\function.rs");
         self.function.location.filter(|_| shim).unwrap_or(self.location)

@@ -1,4 +1,4 @@
-//! How a call can end without a value, and who was on the way.
+//! `TaskError` and its kin: how a call can end without a value, and the path of the loss.
 
 use std::any::Any;
 use std::error::Error;
@@ -13,10 +13,11 @@ use crate::call_site::CallSite;
 use crate::panics::discard;
 use crate::sync::Mutex;
 
-/// Why a call ended without a value.
+/// The end of a call without a value.
 ///
-/// Prints its path, nearest call first: `report (src/main.rs:40) <- fetch (src/main.rs:12): panicked: index out of bounds`.
-/// [`source`](Error::source) is the root of an [`Upstream`](Self::Upstream). A clone shares the payload of a panic.
+/// Prints its path, the nearest call first, and then the cause:
+/// `report (src/main.rs:40) <- fetch (src/main.rs:12): panicked: index out of bounds`. [`source`](Error::source) is the
+/// root of an [`Upstream`](Self::Upstream). A clone shares the payload of a panic.
 ///
 /// # Examples
 ///
@@ -43,7 +44,8 @@ pub enum TaskError {
     Abandoned,
     /// The system refused the thread that the call needed.
     Spawn(SpawnError),
-    /// A wait was given up: a call that it needs has no thread, and the system refused one. The awaited call goes on.
+    /// The wait was given up, because a call that it needs has no thread, and the system refused one. The awaited call
+    /// goes on.
     WouldDeadlock(SpawnError),
     /// A call that this one needed ended without a value, so this one never ran.
     Upstream(Box<Upstream>),
@@ -53,8 +55,8 @@ pub enum TaskError {
 }
 
 impl TaskError {
-    /// What happened in the first place: of an [`Upstream`](Self::Upstream) the end of the first call that was lost, else the
-    /// error itself.
+    /// Returns the loss at the far end of the path: the root of an [`Upstream`](Self::Upstream), and any other error
+    /// itself.
     ///
     /// # Examples
     ///
@@ -76,7 +78,7 @@ impl TaskError {
         }
     }
 
-    /// The calls on the way, nearest first; of a long way the 8 nearest and the 8 farthest.
+    /// Returns the calls of the path, the nearest first. A long path keeps its 8 nearest and its 8 farthest calls.
     ///
     /// # Examples
     ///
@@ -89,7 +91,7 @@ impl TaskError {
     /// assert_eq!(names, ["map", "spawn"]);
     /// ```
     pub fn path(&self) -> impl Iterator<Item = CallSite> {
-        let (own, way) = match self {
+        let (own, path) = match self {
             Self::Panicked(panic) => (Some(panic.0.site), None),
             Self::Spawn(refused) | Self::WouldDeadlock(refused) => (Some(refused.0.site), None),
             Self::Upstream(upstream) => (None, Some(upstream.near.iter().rev().chain(upstream.far.iter().rev()))),
@@ -97,10 +99,10 @@ impl TaskError {
             #[cfg(feature = "celery")]
             Self::Remote(_) => (None, None),
         };
-        own.into_iter().chain(way.into_iter().flatten().copied())
+        own.into_iter().chain(path.into_iter().flatten().copied())
     }
 
-    /// This error as the end of a call that needed the lost call at `site`.
+    /// Returns the loss of `dependant`, which needed the call at `site` that ended with this error.
     pub(crate) fn through(self, site: CallSite, dependant: CallSite, others: usize) -> Self {
         let mut upstream = match self {
             Self::Upstream(upstream) => upstream,
@@ -113,12 +115,12 @@ impl TaskError {
         Self::Upstream(upstream)
     }
 
-    /// The error with the call at `site` in front, as a panic of `get` says it.
+    /// Prints the error as a panic of `get` does: with the call at `site` in front, unless the path names a call.
     pub(crate) fn with_site(&self, site: CallSite) -> String {
         if self.path().next().is_some() { self.to_string() } else { format!("{site}: {self}") }
     }
 
-    /// What happened, without the path.
+    /// Prints the cause without the path.
     fn fmt_cause(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked(panic) => write!(f, "panicked: {}", panic.message()),
@@ -170,15 +172,15 @@ impl Error for TaskError {
     }
 }
 
-/// How many sites of either end of a path are kept: a path of a million calls is copied along every edge.
+/// How many sites a path keeps at either end. Every edge copies the path, and a path can have a million calls.
 const KEPT: usize = 8;
 
-/// The way from a lost call to one that needed it: the content of [`TaskError::Upstream`].
+/// The path from a lost call to a call that needed its value: the content of [`TaskError::Upstream`].
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    /// The calls nearest to the reader, the nearest last, so that a new one is pushed.
+    /// The calls nearest to the reader, the nearest last: so the next call is a push.
     near: Vec<CallSite>,
-    /// The lost call and those that follow it.
+    /// The lost call and the first calls that followed.
     far: Vec<CallSite>,
     left_out: usize,
     others: usize,
@@ -198,7 +200,7 @@ impl Upstream {
         }
     }
 
-    /// The calls that the path leaves out between its 8 nearest and its 8 farthest.
+    /// Returns how many calls the path leaves out between its 8 nearest and its 8 farthest.
     ///
     /// # Examples
     ///
@@ -218,7 +220,7 @@ impl Upstream {
         self.left_out
     }
 
-    /// How many more arguments were lost on the way than those that the path follows.
+    /// Returns how many other arguments were lost along the path, besides the argument that the path follows.
     ///
     /// # Examples
     ///
@@ -267,7 +269,7 @@ impl Panic {
         Self(Arc::new(PanicParts { site, message, payload: Mutex::new(Some(payload)) }))
     }
 
-    /// The text of the panic; `Box<dyn Any>` for a payload that is no text, as std prints it.
+    /// Returns the text of the panic; `Box<dyn Any>` for a payload that is no text, as std prints it.
     ///
     /// # Examples
     ///
@@ -282,7 +284,7 @@ impl Panic {
         &self.0.message
     }
 
-    /// The payload, for [`resume_unwind`](std::panic::resume_unwind); `None` for all but the first reader of this panic.
+    /// Takes the payload, for [`resume_unwind`](std::panic::resume_unwind). Only the first reader of the panic gets it.
     ///
     /// # Examples
     ///
@@ -327,7 +329,7 @@ impl SpawnError {
         Self(Arc::new(Refusal { site, error }))
     }
 
-    /// What the system said.
+    /// Returns the error of the system.
     ///
     /// # Examples
     ///
@@ -345,13 +347,14 @@ impl SpawnError {
     }
 }
 
-// What is in them is shared and never seen half done.
+// Their contents are shared, and no reader sees them half done.
 impl UnwindSafe for Panic {}
 impl RefUnwindSafe for Panic {}
 impl UnwindSafe for SpawnError {}
 impl RefUnwindSafe for SpawnError {}
 
-/// One call's failure in [`AsyncList::join`](crate::AsyncList::join): the function's own error, or the loss of the call.
+/// The failure of one call of [`AsyncList::join`](crate::AsyncList::join): the function's own error, or the loss of the
+/// call.
 ///
 /// # Examples
 ///
@@ -393,7 +396,7 @@ impl<E: Error + 'static> Error for CallError<E> {
     }
 }
 
-/// What [`PoolBuilder::build`](crate::PoolBuilder::build) refuses; says which field, and why.
+/// The refusal of [`PoolBuilder::build`](crate::PoolBuilder::build): names the field, and the reason.
 ///
 /// # Examples
 ///
@@ -415,7 +418,7 @@ impl BuildError {
         Self { field, why }
     }
 
-    /// The builder's method whose value was refused.
+    /// Returns the name of the builder's method whose value was refused.
     ///
     /// # Examples
     ///

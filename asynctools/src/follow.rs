@@ -1,57 +1,45 @@
-//! `map`, `chain`, `zip` and their like: calls that follow another call.
+//! The combinators: `map`, `chain`, `zip` and the other calls that follow a call.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use crate::arguments::arg::Arg;
 use crate::arguments::input::Input;
-use crate::arguments::input::Source;
-use crate::arguments::input::Stop;
-use crate::arguments::task::flow;
-use crate::arguments::task::site_of;
+use crate::arguments::source::All;
+use crate::arguments::source::Outcome;
+use crate::arguments::source::Try;
+use crate::arguments::source::Whole;
+use crate::arguments::work::flow;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
 use crate::error::TaskError;
-use crate::graph::current;
+use crate::graph::lineage;
 use crate::graph::node::Route;
 use crate::graph::registry;
-use crate::graph::traits::Call;
+use crate::graph::traits::Maker;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Scheduler;
 use crate::handles::list::AsyncList;
 use crate::handles::shared::Shared;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
+use crate::pool::MAP;
 use crate::pool::Pool;
+use crate::pool::PoolRef;
 
-/// A pool that is gone.
-struct Gone(PoolId);
-
-impl Scheduler for Gone {
-    fn id(&self) -> PoolId {
-        self.0
-    }
-
-    fn schedule(self: Arc<Self>, call: Arc<dyn Call>, _inside: bool, _at_call: bool) {
-        call.lose(TaskError::Closed);
-    }
-
-    fn unscheduled(&self, _queued: bool, _cancelled: bool) {}
-}
-
-/// Where a closure runs that follows a call of the pool `near`; the default pool where there is none.
-fn route_after(near: PoolId) -> Route {
-    let home = match near {
-        PoolId::NONE => Pool::global().inner().clone(),
-        near => registry::find(near).unwrap_or_else(|| Arc::new(Gone(near))),
+/// Returns the route of a closure that follows a call of that pool, or of no pool: then the default pool runs the
+/// closure.
+fn route_after(pool: PoolId) -> Route {
+    let pool: Option<Arc<dyn Scheduler>> = match pool {
+        PoolId::NONE => Some(PoolRef::from(Pool::global()).0.clone()),
+        pool => registry::find(pool),
     };
-    let inside = current::is_inside(home.id());
-    Route { home, inside, bounded: false }
+    let is_own = pool.as_ref().is_some_and(|pool| lineage::is_inside(pool.id()));
+    Route { pool, maker: if is_own { Maker::OwnCall } else { Maker::Other }, bounded: false }
 }
 
-/// One call after another: `f` of the result that `input` brings.
+/// Makes the call `f(value)`, which follows a call of `pool` and takes its value from `input`.
 fn follow<T, F, R>(
-    near: PoolId,
+    pool: PoolId,
     site: CallSite,
     input: Input<T, F>,
     fail: fn(F) -> R,
@@ -62,50 +50,11 @@ where
     F: 'static,
     R: Send + 'static,
 {
-    let route = route_after(near);
-    flow(route.home.id(), Some(route), site, ((), input), fail, move |((), value)| f(value))
+    let route = route_after(pool);
+    let pool = route.pool.as_ref().map_or(pool, |pool| pool.id());
+    flow(pool, Some(route), site, ((), input), fail, move |((), value)| f(value))
 }
 
-/// The end of a call, whatever it is.
-struct End<I>(I);
-
-impl<T: 'static> Source<(), Infallible> for End<AsyncValue<T>> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
-        add(self.0.node().clone());
-    }
-
-    fn stopped(&self) -> usize {
-        0
-    }
-
-    fn stop(self: Box<Self>) -> Option<Stop<Infallible>> {
-        None
-    }
-
-    fn take(self: Box<Self>) {
-        discard(self.0);
-    }
-}
-
-impl<T: 'static> Source<(), Infallible> for End<AsyncList<T>> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
-        self.0.iter().for_each(|value| add(value.node().clone()));
-    }
-
-    fn stopped(&self) -> usize {
-        0
-    }
-
-    fn stop(self: Box<Self>) -> Option<Stop<Infallible>> {
-        None
-    }
-
-    fn take(self: Box<Self>) {
-        self.0.into_iter().for_each(discard);
-    }
-}
-
-static MAP: Function = Function::method("map");
 static CHAIN: Function = Function::method("chain");
 static ZIP: Function = Function::method("zip");
 static AND_THEN: Function = Function::method("and_then");
@@ -116,11 +65,11 @@ fn cannot_fail<R>(never: Infallible) -> R {
     match never {}
 }
 
-/// What follows a call. A closure runs on the pool of the call; after a promise or a value that was ready, on the default
-/// pool; after `#[parallel]`, on a thread as `#[parallel]` does.
+/// Calls that follow a call. A closure runs on the pool of the call; after a promise or a ready value, on the default
+/// pool; after `#[parallel]`, on a thread of its own.
 impl<T: Send + 'static> AsyncValue<T> {
-    /// The call `f(value)`, which starts when the value is there. A loss of the value ends it as
-    /// [`TaskError::Upstream`], unrun. Never blocks.
+    /// Runs `f(value)` when the value is there, and returns the handle of that call. If the value is lost, the new call
+    /// ends as [`TaskError::Upstream`], unrun. Never blocks.
     ///
     /// # Examples
     ///
@@ -136,11 +85,11 @@ impl<T: Send + 'static> AsyncValue<T> {
         U: Send + 'static,
         F: FnOnce(T) -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), site_of(&MAP), Input::value(self), cannot_fail, f)
+        follow(self.node().pool(), CallSite::here(&MAP), Input::value(self), cannot_fail, f)
     }
 
-    /// The call `f()`, which starts when this call has ended, however it ended; its result is dropped. It runs exactly once,
-    /// unless its pool is closed or it is cancelled itself. Never blocks.
+    /// Drops the outcome of this call, however the call ends, and then runs `f()` exactly once, unless the pool is
+    /// closed or the new call is cancelled. Returns the handle of the new call. Never blocks.
     ///
     /// # Examples
     ///
@@ -157,10 +106,13 @@ impl<T: Send + 'static> AsyncValue<T> {
         U: Send + 'static,
         F: FnOnce() -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), site_of(&CHAIN), Input::source(End(self)), cannot_fail, |()| f())
+        follow(self.node().pool(), CallSite::here(&CHAIN), Input::pending(Outcome(self)), cannot_fail, |outcome| {
+            discard(outcome);
+            f()
+        })
     }
 
-    /// Both results. Runs on no pool; what follows it runs on the pool of this call. Never blocks.
+    /// Returns a handle to both results. No pool is used; closures that follow run on the pool of `self`. Never blocks.
     ///
     /// # Examples
     ///
@@ -172,12 +124,12 @@ impl<T: Send + 'static> AsyncValue<T> {
     /// ```
     #[track_caller]
     pub fn zip<U: Send + 'static>(self, other: AsyncValue<U>) -> AsyncValue<(T, U)> {
-        let near = self.node().pool_id();
+        let pool = self.node().pool();
         let inputs = (((), Input::value(self)), Input::value(other));
-        flow(near, None, site_of(&ZIP), inputs, cannot_fail, |(((), left), right)| (left, right))
+        flow(pool, None, CallSite::here(&ZIP), inputs, cannot_fail, |(((), left), right)| (left, right))
     }
 
-    /// A handle that many can read, clone, and pass on. Never blocks.
+    /// Makes a handle that many readers can share, clone and pass on. Never blocks.
     ///
     /// # Examples
     ///
@@ -197,7 +149,8 @@ impl<T: Send + 'static> AsyncValue<T> {
 }
 
 impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
-    /// The call `f(value)` of an `Ok` value; an `Err` is passed on, and `f` never runs. Never blocks.
+    /// Runs `f(value)` if this call returns `Ok(value)`, and passes an `Err` on without running `f`. Returns the handle
+    /// of the new call. Never blocks.
     ///
     /// # Examples
     ///
@@ -213,10 +166,11 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(T) -> Result<U, E> + Send + 'static,
     {
-        follow(self.node().pool_id(), site_of(&AND_THEN), Arg::<T, E>::into_input(self), Err, f)
+        follow(self.node().pool(), CallSite::here(&AND_THEN), Input::pending(Try(self)), Err, f)
     }
 
-    /// The call `f(value)` of an `Ok` value, as its new one; an `Err` is passed on, and `f` never runs. Never blocks.
+    /// Runs `f(value)` if this call returns `Ok(value)`, for a new `Ok`, and passes an `Err` on without running `f`.
+    /// Returns the handle of the new call. Never blocks.
     ///
     /// # Examples
     ///
@@ -232,10 +186,11 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(T) -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), site_of(&MAP_OK), Arg::<T, E>::into_input(self), Err, |value| Ok(f(value)))
+        follow(self.node().pool(), CallSite::here(&MAP_OK), Input::pending(Try(self)), Err, |value| Ok(f(value)))
     }
 
-    /// The call `f(error)` of an `Err`, as its new one; an `Ok` is passed on, and `f` never runs. Never blocks.
+    /// Runs `f(error)` if this call returns `Err(error)`, for a new `Err`, and passes an `Ok` on. Returns the handle of
+    /// the new call. Never blocks.
     ///
     /// # Examples
     ///
@@ -251,16 +206,16 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(E) -> U + Send + 'static,
     {
-        follow(self.node().pool_id(), site_of(&MAP_ERR), Input::value(self), cannot_fail, |result: Result<T, E>| {
+        follow(self.node().pool(), CallSite::here(&MAP_ERR), Input::value(self), cannot_fail, |result: Result<T, E>| {
             result.map_err(f)
         })
     }
 }
 
-/// What follows a list. A closure runs on the pool of its first call; of an empty list, on the default pool.
+/// Calls that follow a list. A closure runs on the pool of the first call; after an empty list, on the default pool.
 impl<T: Send + 'static> AsyncList<T> {
-    /// The call `f(results)` of all results in call order, which starts when the last is there. The first loss in call order
-    /// ends it as [`TaskError::Upstream`], unrun. Never blocks.
+    /// Runs `f(results)`, with all results in call order, when the last result is there, and returns the handle of that
+    /// call. The first loss in call order ends the new call as [`TaskError::Upstream`], unrun. Never blocks.
     ///
     /// # Examples
     ///
@@ -277,10 +232,11 @@ impl<T: Send + 'static> AsyncList<T> {
         U: Send + 'static,
         F: FnOnce(Vec<T>) -> U + Send + 'static,
     {
-        follow(self.pool_id(), site_of(&MAP), Arg::<Vec<T>, Infallible>::into_input(self), cannot_fail, f)
+        follow(self.pool(), CallSite::here(&MAP), Input::pending(All::of(self, Whole)), cannot_fail, f)
     }
 
-    /// The call `f()`, which starts when every call has ended, however it ended. Never blocks.
+    /// Drops the outcomes of all calls, however they end, and then runs `f()`. Returns the handle of that call. Never
+    /// blocks.
     ///
     /// # Examples
     ///
@@ -296,6 +252,10 @@ impl<T: Send + 'static> AsyncList<T> {
         U: Send + 'static,
         F: FnOnce() -> U + Send + 'static,
     {
-        follow(self.pool_id(), site_of(&CHAIN), Input::source(End(self)), cannot_fail, |()| f())
+        let each = |outcomes: Vec<Result<T, TaskError>>| {
+            outcomes.into_iter().for_each(discard);
+            f()
+        };
+        follow(self.pool(), CallSite::here(&CHAIN), Input::pending(All::of(self, Outcome)), cannot_fail, each)
     }
 }

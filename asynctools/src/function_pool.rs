@@ -8,7 +8,7 @@ use crate::sync::OnceLock;
 use crate::workers::config::Config;
 use crate::workers::config::OnFull;
 
-/// The pool of one annotated function, for expansions: made at the first call.
+/// The pool of one annotated function, for expansions. The first call makes it.
 pub struct FunctionPool {
     name: &'static str,
     workers: fn() -> usize,
@@ -18,54 +18,54 @@ pub struct FunctionPool {
 }
 
 impl FunctionPool {
-    /// The pool of the function `name`.
+    /// Declares the pool of the function `name`.
     #[must_use]
     pub const fn new(name: &'static str, workers: fn() -> usize) -> Self {
         Self { name, workers, queue: None, on_full: OnFull::Block, pool: OnceLock::new() }
     }
 
-    /// With a limit on the calls that wait.
+    /// Sets how many calls may wait in the queue.
     #[must_use]
     pub const fn queue(mut self, queue: fn() -> usize) -> Self {
         self.queue = Some(queue);
         self
     }
 
-    /// With what happens to one call more.
+    /// Sets what happens to a call that finds the queue full.
     #[must_use]
     pub const fn on_full(mut self, on_full: OnFull) -> Self {
         self.on_full = on_full;
         self
     }
 
-    /// The pool, made if this is the first call.
+    /// Returns the pool, which the first call makes.
     ///
     /// # Panics
     ///
-    /// When an expression gives 0.
+    /// If an expression is 0, or calls the function itself.
     #[track_caller]
     pub fn get(&'static self) -> &'static Pool {
         if let Some(pool) = self.pool.get() {
             return pool;
         }
         let name = self.name;
-        // The expressions are a user's code: evaluated before any lock is taken. Of two first calls at once one counts.
+        // The expressions are the user's code, so no lock is held. If two first calls evaluate them, one result counts.
         let (workers, queue) = Evaluation::of(self, || ((self.workers)(), self.queue.map(|queue| queue())));
         assert!(workers > 0, "`{name}`: `workers` is 0, and a pool without workers never runs a call");
         assert!(queue != Some(0), "`{name}`: `queue` is 0, and no call could ever wait");
         self.pool.get_or_init(|| {
             let bound = queue.map(|queue| (queue, self.on_full));
-            Pool { workers, how: Some(Config { bound, ..Config::named(name) }), inner: OnceLock::new() }
+            Pool::with(workers, Config { bound, ..Config::named(name) })
         })
     }
 }
 
 thread_local! {
-    /// The pools, by address, whose expressions this thread evaluates.
+    /// The addresses of the pools whose expressions this thread evaluates now.
     static EVALUATED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The expressions of a pool are being evaluated on this thread. They cannot call the function: it has no pool yet.
+/// Stands for an evaluation on this thread. The expressions cannot call the function, because its pool is not made yet.
 struct Evaluation;
 
 impl Evaluation {

@@ -1,7 +1,5 @@
 //! `hand_over`: a call that another engine runs.
 
-use std::panic::Location;
-
 use crate::call_site::CallSite;
 use crate::call_site::Function;
 use crate::handles::promise::Promise;
@@ -24,7 +22,7 @@ static HAND_OVER: Function = Function::method("hand_over");
 /// ```
 #[track_caller]
 pub fn hand_over<T: Send + 'static>(start: impl FnOnce(Promise<T>)) -> AsyncValue<T> {
-    let (promise, value) = AsyncValue::promise_at(CallSite::new(&HAND_OVER, Location::caller()));
+    let (promise, value) = AsyncValue::promise_at(CallSite::here(&HAND_OVER));
     start(promise);
     value
 }

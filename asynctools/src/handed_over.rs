@@ -5,19 +5,20 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::Location;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use crate::arguments::bounds::Fallible;
 use crate::arguments::input::Input;
 use crate::arguments::input::Inputs;
-use crate::arguments::input::Stop;
+use crate::arguments::pending::Stop;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
+use crate::error::Panic;
 use crate::error::TaskError;
 use crate::graph::node::Node;
 use crate::graph::node::Work;
-use crate::graph::traits::Call;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::PoolId;
 use crate::handles::promise::Promise;
 use crate::handles::value::AsyncValue;
@@ -41,7 +42,7 @@ impl<F: 'static> HandOver<F, ()> {
     /// Begins a call of `function`, by the caller of our caller.
     #[track_caller]
     pub fn new(function: &'static Function) -> Self {
-        Self { site: CallSite::new(function, Location::caller()), inputs: (), fails: PhantomData }
+        Self { site: CallSite::here(function), inputs: (), fails: PhantomData }
     }
 }
 
@@ -56,8 +57,9 @@ impl<F: 'static, A: Inputs<F>> HandOver<F, A> {
         start: impl FnOnce(A::Values, Promise<R>) + Send + 'static,
     ) -> AsyncValue<R> {
         if self.inputs.are_ready() {
+            let Ok(values) = self.inputs.end() else { unreachable!("all arguments are there") };
             let (promise, value) = AsyncValue::promise_at(self.site);
-            start(self.inputs.take(), promise);
+            start(values, promise);
             return value;
         }
         let work = HandedOver { inputs: self.inputs, start, missing: 1, fail, result: PhantomData };
@@ -91,7 +93,14 @@ where
     }
 
     fn run_here(self, node: &Arc<Node<Self>>) {
-        (self.start)(self.inputs.take(), Promise::of(node.clone()));
+        match self.inputs.end() {
+            Ok(values) => (self.start)(values, Promise::of(node.hand_over())),
+            Err(Stop::Panicked(payload)) => {
+                discard(self.start);
+                node.complete(node.caught(|| resume_unwind(payload)));
+            }
+            Err(Stop::Failed(_) | Stop::Lost(..)) => unreachable!("a stopped call never runs"),
+        }
     }
 
     fn arrived(&mut self) -> bool {
@@ -109,11 +118,12 @@ where
         match self.inputs.stop() {
             Some(Stop::Failed(error)) => Ok((self.fail)(error)),
             Some(Stop::Lost(error, site)) => Err(error.through(site, own, others)),
+            Some(Stop::Panicked(payload)) => Err(TaskError::Panicked(Panic::new(own, payload))),
             None => unreachable!("asked only when an argument has stopped it"),
         }
     }
 
-    fn needs(&self, needs: &mut Vec<Arc<dyn Call>>) {
+    fn needs(&self, needs: &mut Vec<Arc<dyn Awaited>>) {
         self.inputs.needs(needs);
     }
 }

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
-// In the order of the data: each module imports only from those above it.
-// What a model checker puts in its place is no part of the crate.
+// Ground floor first: each module imports only from the modules above it in this list. A model checker puts its own
+// `sync` in place of ours.
 #[cfg_attr(asynctools_model, path = "../../tests/model/sync.rs")]
 mod sync;
 mod call_site;
@@ -22,11 +22,11 @@ mod handed_over;
 #[cfg(feature = "celery")]
 pub mod celery;
 
-/// Runs each call of the function at once, on a thread that does nothing else meanwhile, however many run already.
+/// Runs each call of the function at once, on a thread of its own, however many calls run already.
 ///
-/// The function keeps its name, visibility, generics and docs; its parameters take what [`Arg`] and [`ArgRef`] list (plain
-/// values, or handles whose results they are), and it returns an [`AsyncValue`] of its result. A finished thread is kept for
-/// a second and used again. A thread that the system refuses ends the call as [`TaskError::Spawn`].
+/// The function keeps its name, visibility, generics and docs. Its parameters take the types that [`Arg`] and [`ArgRef`]
+/// list (plain values, or handles to them), and it returns an [`AsyncValue`] of its result. A finished thread is kept for a
+/// second and used again. A call whose thread the system refuses ends as [`TaskError::Spawn`].
 ///
 /// # Options
 ///
@@ -37,14 +37,16 @@ pub mod celery;
 ///
 /// # Receivers and references
 ///
-/// `self`, `self: Arc<Self>` and `self: Box<Self>` move into the call, `&self` is cloned into it. A parameter `&T` is copied for
-/// the call, unless an owner is passed by value. `&mut` is refused: take the value and give it back. An associated function
-/// without `self` that uses the impl's generics, or `sync`, says `Self` somewhere (`where Self: Sized` will do).
+/// `self`, `self: Arc<Self>` and `self: Box<Self>` move into the call; the call clones a `&self`. A parameter `&T` is
+/// copied for the call, unless an owner is passed by value. `&mut` is refused: take the value and give it back. An
+/// associated function without `self` that uses the impl's generics, or `sync`, says `Self` somewhere (`where Self:
+/// Sized` will do).
 ///
 /// # What it costs
 ///
-/// Since an argument may be a value or a handle, one whose type only the parameter would decide needs a type at the call
-/// (`f(x.into())`, `f("7".parse().unwrap())`, `f(it.collect())`), and nothing is coerced on the way (`Box::new(x) as Box<dyn Trait>`).
+/// An argument may be a value or a handle, so an argument whose type only the parameter would decide needs a type at the
+/// call (`f(x.into())`, `f("7".parse().unwrap())`, `f(it.collect())`), and an argument is not coerced
+/// (`Box::new(x) as Box<dyn Trait>`).
 ///
 /// # Examples
 ///
@@ -57,13 +59,14 @@ pub mod celery;
 /// }
 ///
 /// let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-/// let counts: AsyncList<_> = ["Cargo.toml", "no such file"].map(|name| line_count(here.join(name))).into_iter().collect();
+/// let files = ["Cargo.toml", "no such file"].into_iter();
+/// let counts: AsyncList<_> = files.map(|name| line_count(here.join(name))).collect();
 /// let (counts, errors) = counts.join();
 /// assert_eq!((counts.len(), errors.len()), (1, 1));
 /// ```
 pub use asynctools_macros::parallel;
 
-/// Runs the calls of the function on a pool, no more than so many at once.
+/// Runs the calls of the function on a pool, which runs at most `workers` of them at once.
 ///
 /// | written | the call runs |
 /// | --- | --- |
@@ -78,14 +81,18 @@ pub use asynctools_macros::parallel;
 ///
 /// | option | meaning |
 /// | --- | --- |
-/// | `workers = n` | any `usize` expression, evaluated at the first call, where it sees no parameters, no `self` and no generics; at 0 that call panics. Of several first calls at once each may evaluate it, and one result counts; it cannot call the function itself |
-/// | `queue = n` | likewise; one call more than may wait is dealt with as `on_full` says |
+/// | `workers = n` | sets how many calls run at once: see below |
+/// | `queue = n` | sets how many calls may wait; `on_full` decides what happens to a call that finds the queue full |
 /// | `on_full = "block"` | the caller waits for room; the default |
 /// | `on_full = "run_here"` | the caller runs the call itself |
 /// | `on_full = "reject"` | the handle ends at once as [`TaskError::Rejected`] |
 /// | `pool = expr` | clashes with the three above |
 /// | `sync = name` | keeps the original function beside it, under that name |
 /// | `crate = path` | this crate under another name |
+///
+/// `workers` and `queue` take any `usize` expression. The first call evaluates both, and panics if one is 0; the expressions
+/// see no parameters, no `self` and no generics, and cannot call the function. Several first calls at the same time may each
+/// evaluate them, and one result counts.
 ///
 /// # Examples
 ///
@@ -187,7 +194,7 @@ pub use crate::pool::parallel;
 pub use crate::workers::config::OnFull;
 pub use crate::workers::config::PoolStats;
 
-/// What expansions call. Not for programs: it changes without notice.
+/// The items that expansions call. Programs must not: they change without notice.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::arguments::bounds::CloneSelf;
@@ -203,6 +210,8 @@ pub mod __private {
     pub use crate::function_pool::FunctionPool;
     #[cfg(feature = "celery")]
     pub use crate::handed_over::HandOver;
-    pub use crate::pool::alias;
+    pub use crate::pool::PoolInside;
+    pub use crate::pool::PoolRef;
+    pub use crate::pool::pool_of;
     pub use crate::pool::threads;
 }

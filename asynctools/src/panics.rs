@@ -1,8 +1,9 @@
 //! The panic policy, in one place.
 //!
-//! A panic of the user's function, of a closure, of a `Clone` or a `From` is caught by the node that runs it
-//! (`graph/node.rs`), becomes the outcome of that call, and reaches whoever waits for it. A panic in the `Drop` of what nobody
-//! wants any more ends where it happens, in [`discard`]. No thread of ours dies of either.
+//! The node that runs a user's function or closure catches its panic (`graph/node.rs`), and the source of an argument
+//! catches that of a `Clone` or a `From` (`arguments/pending.rs`). The panic becomes the outcome of the call, and
+//! reaches the waiter. A panic in the `Drop` of a value that the program no longer wants ends where it happens, in
+//! [`discard`]. No thread of ours ends by either.
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -16,10 +17,10 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Drops what is a user's, whatever its `Drop` does: a panic in there ends here, after the panic hook has shown it.
+/// Drops a user's value. A panic of its `Drop` ends here, after the panic hook has shown it.
 pub(crate) fn discard<T>(value: T) {
     let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(value))) else { return };
-    // A payload may panic in its own `Drop` too, with another such payload: the third is not given the chance.
+    // The payload may panic in its own `Drop`, with another payload that does so too: the third payload is leaked.
     if let Err(third) = catch_unwind(AssertUnwindSafe(|| drop(second))) {
         std::mem::forget(third);
     }

@@ -1,17 +1,17 @@
-//! `Pool`: workers that run calls, and the ways to operate them.
+//! `Pool`: workers that run calls, and the ways to operate them; `parallel`, and the pool that its threads belong to.
 
 use std::fmt;
-use std::ops::Deref;
-use std::panic::Location;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
-use crate::arguments::task::ReadyWork;
+use crate::arguments::work::ReadyWork;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
+use crate::graph::lineage;
 use crate::graph::node::Node;
+use crate::graph::registry;
 use crate::graph::wait::deadline;
 use crate::handles::list::AsyncList;
 use crate::handles::value::AsyncValue;
@@ -21,14 +21,14 @@ use crate::workers::config::Config;
 use crate::workers::config::PoolStats;
 use crate::workers::inner::Inner;
 
-/// Workers that run calls, no more than so many at once.
+/// Runs calls, at most `workers` of them at once.
 ///
-/// Dropping it closes it, as [`close`](Self::close) does: the drop returns when the queued calls have ended and the workers are
-/// gone. That blocks, also while a panic unwinds or inside async code; a pool in a `static` is never dropped.
+/// Dropping a pool closes it, as [`close`](Self::close) does: the drop blocks until the queued calls have ended and the
+/// workers are gone, also while a panic unwinds and inside async code. A pool in a `static` is never dropped.
 ///
-/// Threads are started when they are first needed. A call may wait for another of the same pool, at any depth: it does not
-/// count while it is blocked. A call that waits through `block_on(handle)` is not seen to be blocked: use
-/// [`get`](AsyncValue::get).
+/// The pool starts a thread when a call first needs one. A call may wait for another call of the same pool, at any
+/// depth, because a blocked call does not count. The pool does not see a call that waits through `block_on(handle)`:
+/// use [`get`](AsyncValue::get).
 ///
 /// # Examples
 ///
@@ -47,10 +47,11 @@ use crate::workers::inner::Inner;
 /// assert!(read(std::path::Path::new("/no/such/file")).get().is_err());
 /// ```
 pub struct Pool {
-    pub(crate) workers: usize,
-    pub(crate) how: Option<Config>,
-    /// Started with the first use, so that a pool can be a `const fn` in a `static`.
-    pub(crate) inner: OnceLock<Arc<Inner>>,
+    workers: usize,
+    /// `None`: the default, which a `const fn` cannot make.
+    config: Option<Config>,
+    /// Made at the first use, so that `new` can be a `const fn`.
+    inner: OnceLock<Arc<Inner>>,
 }
 
 /// How long the default pool keeps a worker with nothing to do.
@@ -59,29 +60,35 @@ const GLOBAL_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 const PARALLEL_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 static SPAWN: Function = Function::method("spawn");
-static MAP: Function = Function::method("map");
+pub(crate) static MAP: Function = Function::method("map");
 static PARALLEL: Function = Function::method("parallel");
 
-pub(crate) static GLOBAL: LazyLock<Pool> = LazyLock::new(|| {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let how = Config { idle_timeout: Some(GLOBAL_IDLE_TIMEOUT), ..Config::named("asynctools") };
-    Pool { workers: 32.min(cores + 4), how: Some(how), inner: OnceLock::new() }
+static GLOBAL: LazyLock<Pool> = LazyLock::new(|| {
+    let config = Config { idle_timeout: Some(GLOBAL_IDLE_TIMEOUT), ..Config::named("asynctools") };
+    Pool::with(default_workers(), config)
 });
 
-/// Where `#[parallel]` runs: as many workers as there are calls.
+/// The pool of `#[parallel]`: no call ever finds fewer workers than calls.
 static THREADS: LazyLock<Pool> = LazyLock::new(|| {
-    let how =
+    let config =
         Config { idle_timeout: Some(PARALLEL_IDLE_TIMEOUT), dedicated_threads: true, ..Config::named("parallel") };
-    Pool { workers: usize::MAX, how: Some(how), inner: OnceLock::new() }
+    Pool::with(usize::MAX, config)
 });
 
-/// The pool of `#[parallel]`.
+/// Returns the number of workers of a pool for which the program chose none.
+pub(crate) fn default_workers() -> usize {
+    static WORKERS: LazyLock<usize> =
+        LazyLock::new(|| 32.min(thread::available_parallelism().map_or(1, usize::from) + 4));
+    *WORKERS
+}
+
+/// Returns the pool of `#[parallel]`.
 #[must_use]
 pub fn threads() -> &'static Pool {
     &THREADS
 }
 
-/// Runs `f` at once, on a thread that does nothing else meanwhile: [`#[parallel]`](macro@crate::parallel) for a closure.
+/// Runs `f` at once, on a thread of its own: [`#[parallel]`](macro@crate::parallel) for a closure.
 ///
 /// # Examples
 ///
@@ -95,12 +102,12 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
-    let site = CallSite::new(&PARALLEL, Location::caller());
-    THREADS.start((), |()| f(), site)
+    PoolRef::from(threads()).start((), |()| f(), CallSite::here(&PARALLEL))
 }
 
 impl Pool {
-    /// A pool of so many workers. 0 is a paused pool: calls wait until [`set_workers`](Self::set_workers) gives it some.
+    /// Makes a pool that runs at most `workers` calls at once. With 0 the pool is paused: calls wait until
+    /// [`set_workers`](Self::set_workers) sets another number.
     ///
     /// # Examples
     ///
@@ -112,13 +119,18 @@ impl Pool {
     /// ```
     #[must_use]
     pub const fn new(workers: usize) -> Self {
-        Self { workers, how: None, inner: OnceLock::new() }
+        Self { workers, config: None, inner: OnceLock::new() }
     }
 
-    /// The pool of the whole process, where `#[pooled]` runs: `min(32, cores + 4)` workers, which release after ten idle
-    /// seconds.
+    pub(crate) const fn with(workers: usize, config: Config) -> Self {
+        Self { workers, config: Some(config), inner: OnceLock::new() }
+    }
+
+    /// Returns the pool of the whole process, where `#[pooled]` runs. The pool has `min(32, cores + 4)` workers, and a
+    /// worker leaves after ten idle seconds.
     ///
-    /// When `main` returns, the process ends, and with it what still runs; `Pool::global().close_timeout(..)` waits for it.
+    /// When `main` returns, the process ends, and so do the calls that still run; `Pool::global().close_timeout(..)`
+    /// waits for them.
     ///
     /// # Examples
     ///
@@ -132,30 +144,18 @@ impl Pool {
         &GLOBAL
     }
 
-    pub(crate) fn inner(&self) -> &Arc<Inner> {
+    fn inner(&self) -> &Arc<Inner> {
         self.inner.get_or_init(|| {
-            let how = self.how.clone().unwrap_or_else(|| Config::named("pool"));
-            Inner::new(how, self.workers, blocking::main)
+            registry::set_default(|| PoolRef::from(Self::global()).0.clone());
+            let config = self.config.clone().unwrap_or_else(|| Config::named("pool"));
+            Inner::new(config, self.workers, blocking::main)
         })
     }
 
-    /// Queues a call that has all its values.
-    pub(crate) fn start<V, G, R>(&self, values: V, body: G, site: CallSite) -> AsyncValue<R>
-    where
-        V: Send + 'static,
-        G: FnOnce(V) -> R + Send + 'static,
-        R: Send + 'static,
-    {
-        let inner = self.inner();
-        let node = Node::queued(ReadyWork { values, body }, inner.id(), site);
-        inner.submit(node.clone(), &*node);
-        AsyncValue::of(node)
-    }
-
-    /// Runs `f` on the pool. asynckit's `pool.do`.
+    /// Runs `f` on the pool, as asynckit's `pool.do` does.
     ///
-    /// Blocks only where a bounded queue is full and the pool was built to block. On a closed pool the handle ends at once as
-    /// [`TaskError::Closed`](crate::TaskError::Closed).
+    /// Blocks only if the queue is bounded and full, and the pool was built to block. On a closed pool the handle ends
+    /// at once as [`TaskError::Closed`](crate::TaskError::Closed).
     ///
     /// # Examples
     ///
@@ -172,10 +172,10 @@ impl Pool {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        self.start((), |()| f(), CallSite::new(&SPAWN, Location::caller()))
+        PoolRef::from(self).start((), |()| f(), CallSite::here(&SPAWN))
     }
 
-    /// Runs `f` on the pool for each item. Blocks where [`spawn`](Self::spawn) does.
+    /// Runs `f` on the pool for each item, and returns a list of the calls. Blocks where [`spawn`](Self::spawn) does.
     ///
     /// # Examples
     ///
@@ -193,16 +193,16 @@ impl Pool {
         T: Send + 'static,
         F: Fn(I::Item) -> T + Send + Sync + 'static,
     {
-        let site = CallSite::new(&MAP, Location::caller());
+        let site = CallSite::here(&MAP);
         let f = Arc::new(f);
         let call = |item| {
             let f = f.clone();
-            self.start(item, move |item| f(item), site)
+            PoolRef::from(self).start(item, move |item| f(item), site)
         };
         items.into_iter().map(call).collect()
     }
 
-    /// How many calls may run at once: the target, not the threads there are.
+    /// Returns how many calls may run at once: the number that was set, and not the number of threads.
     ///
     /// # Examples
     ///
@@ -218,10 +218,11 @@ impl Pool {
         self.inner().target()
     }
 
-    /// Lets `workers` calls run at once from now on. Without effect on a closed pool.
+    /// Sets how many calls may run at once from now on. Has no effect on a closed pool.
     ///
-    /// Running calls are not interrupted. 0 pauses: no call that is submitted after it returns starts, until there are workers
-    /// again; but a call that runs already may itself run what it makes and waits for.
+    /// Running calls go on. 0 pauses the pool: a call that is submitted after `set_workers` has returned does not start
+    /// until the number is set again. A call that already runs may still run, on its own thread, the calls that it
+    /// waits for.
     ///
     /// # Examples
     ///
@@ -238,10 +239,11 @@ impl Pool {
         self.inner().set_target(workers);
     }
 
-    /// Takes no more calls but those that its own calls make, runs what is queued, and returns when the workers are gone. A
-    /// paused pool ends its queued calls as [`TaskError::Closed`](crate::TaskError::Closed).
+    /// Closes the pool to new calls, runs the queued ones, and blocks until the workers are gone. The pool still takes
+    /// the calls that its own calls make. A paused pool ends its queued calls as
+    /// [`TaskError::Closed`](crate::TaskError::Closed); a call that still waits for an argument ends so too.
     ///
-    /// In a call of the same pool it only marks the pool, and returns at once.
+    /// In a call of the same pool, `close` marks the pool as closed and returns at once.
     ///
     /// # Examples
     ///
@@ -258,8 +260,8 @@ impl Pool {
         self.inner().close(None);
     }
 
-    /// As [`close`](Self::close), waiting no longer than `timeout`: whether the workers are gone. `false` in a call of the same
-    /// pool.
+    /// Closes the pool as [`close`](Self::close) does, blocks for at most `timeout`, and returns whether the workers
+    /// are gone. Returns `false` at once in a call of the same pool.
     ///
     /// # Examples
     ///
@@ -278,7 +280,8 @@ impl Pool {
         self.inner().close(deadline(timeout))
     }
 
-    /// Cancels the calls that stand in the queue now: how many. Those that wait for arguments do not stand there.
+    /// Cancels the calls that are in the queue now, and returns how many those were. A call that waits for arguments is
+    /// not in the queue.
     ///
     /// # Examples
     ///
@@ -294,7 +297,7 @@ impl Pool {
         self.inner().cancel_queued()
     }
 
-    /// Whether [`close`](Self::close) was called.
+    /// Returns whether the pool was closed.
     ///
     /// # Examples
     ///
@@ -311,7 +314,7 @@ impl Pool {
         self.inner().is_closed()
     }
 
-    /// What the pool is doing. Cheap, and exact while nothing changes.
+    /// Counts what the pool is doing. The counts are exact while nothing changes.
     ///
     /// # Examples
     ///
@@ -331,7 +334,10 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        if let Some(inner) = self.inner.get() {
+        let Some(inner) = self.inner.get() else { return };
+        if lineage::is_in_call() {
+            inner.mark_closed();
+        } else {
             inner.close(None);
         }
     }
@@ -341,33 +347,59 @@ impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut pool = f.debug_struct("Pool");
         match self.inner.get() {
-            Some(inner) => pool.field("name", &inner.config().name).field("stats", &inner.stats()).finish(),
+            Some(inner) => pool.field("name", &inner.config.name).field("stats", &inner.stats()).finish(),
             None => pool.field("workers", &self.workers).finish_non_exhaustive(),
         }
     }
 }
 
-/// Another name of a pool, for an expansion whose pool is a field of what moves into the call.
-#[derive(Debug)]
-pub struct Alias(Pool);
+/// The inside of a pool, as [`CallBuilder`](crate::call::CallBuilder) borrows it.
+#[derive(Clone, Copy)]
+pub struct PoolRef<'p>(pub(crate) &'p Arc<Inner>);
 
-/// Another name of `pool`.
+/// The inside of a pool that is a field of a `self` which moves into the call.
+pub struct PoolInside(Arc<Inner>);
+
+/// Returns the inside of `pool`, for an expansion whose `self` moves.
 #[must_use]
-pub fn alias(pool: &Pool) -> Alias {
-    Alias(Pool { workers: pool.workers, how: None, inner: OnceLock::from(pool.inner().clone()) })
+pub fn pool_of(pool: &Pool) -> PoolInside {
+    PoolInside(pool.inner().clone())
 }
 
-impl Deref for Alias {
-    type Target = Pool;
-
-    fn deref(&self) -> &Pool {
-        &self.0
+impl<'p> From<&'p Pool> for PoolRef<'p> {
+    fn from(pool: &'p Pool) -> Self {
+        Self(pool.inner())
     }
 }
 
-impl Drop for Alias {
-    fn drop(&mut self) {
-        // Not the owner: a pool without its inside has nothing to close.
-        self.0.inner = OnceLock::new();
+impl<'p> From<&'p PoolInside> for PoolRef<'p> {
+    fn from(inside: &'p PoolInside) -> Self {
+        Self(&inside.0)
+    }
+}
+
+impl PoolRef<'_> {
+    /// Queues a call that has all its values.
+    pub(crate) fn start<V, G, R>(self, values: V, body: G, site: CallSite) -> AsyncValue<R>
+    where
+        V: Send + 'static,
+        G: FnOnce(V) -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let node = Node::queued(ReadyWork { values, body }, self.0.id, site);
+        self.0.submit(node.clone());
+        AsyncValue::of(node)
+    }
+}
+
+impl fmt::Debug for PoolRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolRef").field("name", &self.0.config.name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PoolInside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        PoolRef::from(self).fmt(f)
     }
 }

@@ -4,7 +4,6 @@
 //! all modules import them from here.
 
 pub(crate) use std::hint;
-pub(crate) use std::sync::Condvar;
 pub(crate) use std::sync::Mutex;
 pub(crate) use std::sync::MutexGuard;
 pub(crate) use std::sync::OnceLock;

@@ -12,9 +12,10 @@ use asynctools::Pool;
 use asynctools::parallel;
 use asynctools::pooled;
 
-use crate::helpers::alone;
-use crate::helpers::threads_named;
 use crate::helpers::until;
+use crate::process::alone;
+use crate::process::status;
+use crate::process::threads_named;
 
 #[parallel]
 fn on_a_thread(n: usize) -> usize {
@@ -33,13 +34,6 @@ fn ticks() -> u64 {
     let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let (user, system) = (fields[11], fields[12]);
     user.parse::<u64>().expect("a number") + system.parse::<u64>().expect("a number")
-}
-
-/// What `/proc/self/status` says of `field`.
-fn status(field: &str) -> usize {
-    let status = fs::read_to_string("/proc/self/status").expect("the system shows processes");
-    let line = status.lines().find(|line| line.starts_with(field)).expect("there is such a field");
-    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
 }
 
 #[test]

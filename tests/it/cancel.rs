@@ -77,7 +77,7 @@ fn waiting_calls_have_no_place_in_a_bounded_queue() {
             let bounded = Bounded { pool: pool.clone() };
             let (promise, value) = AsyncValue::<u64>::promise();
             let waiting: AsyncList<_> = (0..1000).map(|_| bounded.pass(&value)).collect();
-            // Both places are free still.
+            // The queue still has room for two.
             let queued = [pool.spawn(|| 1), pool.spawn(|| 2)];
             assert_eq!(pool.stats().queued, 2);
             // What becomes ready later enters the queue beyond its bound: there is no caller to hold up.
@@ -86,7 +86,7 @@ fn waiting_calls_have_no_place_in_a_bounded_queue() {
             pool.set_workers(1);
             assert_eq!(waiting.get(), [1; 1000]);
             assert_eq!(queued.map(AsyncValue::get), [1, 2]);
-            // And gives its places back.
+            // The calls that have run take up no room.
             pool.set_workers(0);
             let again = [pool.spawn(|| 1), pool.spawn(|| 2)];
             assert_eq!(pool.stats().queued, 2);
@@ -260,8 +260,8 @@ fn what_was_cancelled_in_the_moment_of_readiness_is_counted_right() {
         until("the pool rests", || pool.spawn(|| ()).outcome().is_ok());
         pool.set_workers(0);
         let queued = pool.spawn(|| ());
-        assert!(!queued.is_finished(), "no place was lost");
-        assert!(matches!(pool.spawn(|| ()).outcome(), Err(TaskError::Rejected)), "no place was won");
+        assert!(!queued.is_finished(), "no room was lost");
+        assert!(matches!(pool.spawn(|| ()).outcome(), Err(TaskError::Rejected)), "no room was won");
         assert_eq!(pool.stats().queued, 1);
     });
 }

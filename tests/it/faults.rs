@@ -5,11 +5,8 @@ use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::panic::resume_unwind;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::mpsc;
-use std::task::Context;
 use std::task::Wake;
 use std::task::Waker;
 use std::thread;
@@ -27,41 +24,9 @@ use crate::helpers::Gate;
 use crate::helpers::Token;
 use crate::helpers::until;
 use crate::helpers::watched;
-
-/// Does it when it is dropped.
-struct AtDrop(Option<Box<dyn FnOnce() + Send>>);
-
-impl AtDrop {
-    fn new(then: impl FnOnce() + Send + 'static) -> Self {
-        Self(Some(Box::new(then)))
-    }
-}
-
-impl Drop for AtDrop {
-    fn drop(&mut self) {
-        self.0.take().expect("dropped once")();
-    }
-}
-
-/// Wakes by doing it, once.
-struct Wakes(Mutex<Option<Box<dyn FnOnce() + Send>>>);
-
-impl Wakes {
-    fn waker(then: impl FnOnce() + Send + 'static) -> Waker {
-        Arc::new(Self(Mutex::new(Some(Box::new(then))))).into()
-    }
-}
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        let then = self.0.lock().unwrap().take();
-        then.expect("woken once")();
-    }
-}
-
-fn poll<F: Future + Unpin>(future: &mut F, waker: &Waker) -> bool {
-    Pin::new(future).poll(&mut Context::from_waker(waker)).is_ready()
-}
+use crate::hooks::AtDrop;
+use crate::hooks::Wakes;
+use crate::hooks::poll;
 
 /// The pool of one worker has nothing left over, and works.
 fn works(pool: &Pool) {

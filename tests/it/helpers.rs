@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 use std::panic::resume_unwind;
-use std::process::Command;
 use std::sync::Arc;
+use std::sync::Barrier;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -17,11 +17,17 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
-/// Longer than any test takes on a busy machine, shorter than a person waits.
-const PATIENCE: Duration = Duration::from_secs(120);
+use asynctools::Pool;
+
+/// Returns how long a test may take: longer than any test takes on a busy machine, shorter than a person waits. `PATIENCE` sets
+/// another number of seconds.
+fn patience() -> Duration {
+    let seconds = std::env::var("PATIENCE").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(120))
+}
 
 /// The name of the test that a closure is in, as the harness knows it.
-fn test_name<F>(_in_test: &F) -> String {
+pub(crate) fn test_name<F>(_in_test: &F) -> String {
     let path = std::any::type_name::<F>();
     let path = path.split_once("::").map_or(path, |(_crate, path)| path);
     path.split("::{{closure}}").next().unwrap_or(path).to_owned()
@@ -37,41 +43,59 @@ pub(crate) fn watched<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'stat
         result
     });
     let runner = runner.expect("the system has a thread for a test");
-    let hung = receiver.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout);
+    let hung = receiver.recv_timeout(patience()) == Err(mpsc::RecvTimeoutError::Timeout);
     assert!(!hung, "`{name}` hangs");
     runner.join().unwrap_or_else(|payload| resume_unwind(payload))
 }
 
-/// Runs `test` in a process of its own, where nothing else uses time, memory or threads.
-pub(crate) fn alone<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static) {
-    const MARK: &str = "RUN_ALONE";
-    let name = test_name(&test);
-    if std::env::var(MARK).is_ok_and(|chosen| chosen == name) {
-        watched(test);
-        return;
+/// Runs both closures at the same moment, `here` on this thread and `there` on another.
+pub(crate) fn side_by_side<A: Send + 'static, B>(
+    there: impl FnOnce() -> A + Send + 'static,
+    here: impl FnOnce() -> B,
+) -> (A, B) {
+    let start = Arc::new(Barrier::new(2));
+    let other = thread::spawn({
+        let start = start.clone();
+        move || {
+            start.wait();
+            there()
+        }
+    });
+    start.wait();
+    let here = here();
+    (other.join().unwrap_or_else(|payload| resume_unwind(payload)), here)
+}
+
+/// The Fibonacci number by two nested calls on each level.
+pub(crate) fn fib(pool: &Arc<Pool>, n: u32) -> u64 {
+    if n < 2 {
+        return n.into();
     }
-    let this = std::env::current_exe().expect("a test has a path");
-    let child = Command::new(this).args([&name, "--exact", "--nocapture"]).env(MARK, &name).output();
-    let child = child.expect("a test can start a process");
-    let said = String::from_utf8_lossy(&child.stdout);
-    print!("{said}{}", String::from_utf8_lossy(&child.stderr));
-    assert!(
-        child.status.success() && said.contains("1 passed"),
-        "`{name}` failed in its own process: {}",
-        child.status
-    );
+    let (left, right) = (pool.clone(), pool.clone());
+    let left = pool.spawn(move || fib(&left, n - 1));
+    let right = pool.spawn(move || fib(&right, n - 2));
+    left.get() + right.get()
 }
 
 /// Returns once `holds` does, for what no event announces. Looks again and again: nothing is ordered by how often.
 pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < PATIENCE / 2, "still not: {what}");
+        assert!(start.elapsed() < patience() / 2, "still not: {what}");
         thread::park_timeout(Duration::from_millis(1));
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Asserts that `holds` stays true for a while: looks 100 times, a millisecond apart. For what must not happen, of which no event
+/// can tell.
+pub(crate) fn stays(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..100 {
+        assert!(holds(), "not any more: {what}");
+        thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -104,6 +128,11 @@ impl Gate {
         changed.notify_all();
     }
 
+    /// Opens the gate when the guard is dropped: a test that fails leaves no call at the gate, for which a pool would wait.
+    pub(crate) fn opener(&self) -> Opener {
+        Opener(self.clone())
+    }
+
     /// How many have come to the gate so far.
     pub(crate) fn arrived(&self) -> usize {
         lock(&self.0.0).arrived
@@ -113,6 +142,15 @@ impl Gate {
     pub(crate) fn wait_for(&self, arrivals: usize) {
         let (door, changed) = &*self.0;
         drop(changed.wait_while(lock(door), |door| door.arrived < arrivals));
+    }
+}
+
+/// Opens a [`Gate`] when it is dropped.
+pub(crate) struct Opener(Gate);
+
+impl Drop for Opener {
+    fn drop(&mut self) {
+        self.0.open();
     }
 }
 
@@ -247,13 +285,4 @@ impl Wake for CountedWaker {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
-}
-
-/// The threads of this process whose name begins like that (of a name the system keeps 15 bytes).
-#[cfg(target_os = "linux")]
-pub(crate) fn threads_named(prefix: &str) -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("the system shows threads");
-    // A thread that ends meanwhile has no name any more.
-    let names = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
-    names.filter(|name| name.starts_with(prefix)).count()
 }

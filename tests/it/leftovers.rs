@@ -13,12 +13,12 @@ use asynctools::TaskError;
 
 use crate::helpers::DropCounter;
 #[cfg(target_os = "linux")]
-use crate::helpers::alone;
 #[cfg(target_os = "linux")]
-use crate::helpers::threads_named;
 #[cfg(target_os = "linux")]
 use crate::helpers::until;
 use crate::helpers::watched;
+use crate::process::alone;
+use crate::process::threads_named;
 
 /// The destructor waited for the end of the thread that it ran on, and another thread for that of the destructor.
 #[test]

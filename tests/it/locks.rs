@@ -118,7 +118,7 @@ fn for_a_call_that_becomes_ready_later() {
                     )
                 });
                 held.pass();
-                // Blocked: it waits for a promise, and with one worker a call that wants the lock has the place.
+                // The call waits for a promise; with one worker, a call that wants the lock has the permit.
                 crate::helpers::until("the waiter is blocked", || site.pool.stats().blocked == 1);
                 promise.set(4);
                 assert_eq!(call.get(), 5, "{name} on {workers}");
@@ -127,7 +127,7 @@ fn for_a_call_that_becomes_ready_later() {
     });
 }
 
-/// Beyond half of the stack a waiter runs nothing: the spare in its place starts with the awaited call.
+/// Beyond half of the stack a waiter runs nothing: the spare that takes the permit starts with the awaited call.
 #[test]
 fn at_the_stack_limit() {
     /// Calls `then` with nine of sixteen MiB of the stack used.

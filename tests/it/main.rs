@@ -1,6 +1,9 @@
 //! The promises of the crate, a room for each, without sleeps: gates and barriers order the events, counters count them.
 
 mod helpers;
+mod process;
+mod hooks;
+mod life;
 mod value;
 mod promise;
 mod future;
@@ -21,8 +24,15 @@ mod alone;
 mod chaos;
 mod faults;
 
+mod phases;
+mod worklist;
+mod lending;
+mod endings;
+mod stack;
+
 mod fates;
 mod dataflow;
+mod arguments;
 mod infer;
 mod edges;
 mod lend;

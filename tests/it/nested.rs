@@ -264,7 +264,7 @@ fn inline_runs_leave_nothing_behind() {
                 let awaited = inner.spawn(move || token);
                 awaited.wait();
                 drop(awaited);
-                assert_eq!(drops.count(), 1, "kept by its place in the queue");
+                assert_eq!(drops.count(), 1, "kept by its entry in the queue");
             }
             inner.stats()
         });

@@ -108,8 +108,6 @@ fn a_full_queue_is_not_full_of_refused_calls() {
 /// In a process that has room for one thread of a pool, and for no second one.
 #[cfg(target_os = "linux")]
 mod one_thread {
-    use std::fs;
-    use std::process::Command;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -117,9 +115,11 @@ mod one_thread {
     use asynctools::AsyncValue;
     use asynctools::Pool;
     use asynctools::TaskError;
+    use tests::watch::leave_room;
 
-    use crate::helpers::alone;
+    use crate::helpers::fib;
     use crate::helpers::until;
+    use crate::process::alone;
 
     const STACK: usize = 64 << 20;
 
@@ -128,33 +128,12 @@ mod one_thread {
         Arc::new(built.expect("nothing to refuse"))
     }
 
-    /// Leaves this process address space for one and a half such stacks. `false`: this system has no way to do it.
-    fn make_scarce() -> bool {
-        let status = fs::read_to_string("/proc/self/status").expect("the system shows processes");
-        let line = status.lines().find(|line| line.starts_with("VmSize")).expect("there is such a field");
-        let now: usize = line.split_whitespace().nth(1).and_then(|kb| kb.parse().ok()).expect("a number");
-        let limit = now * 1024 + STACK + STACK / 2;
-        let id = std::process::id().to_string();
-        let done = Command::new("prlimit").args(["--pid", &id, &format!("--as={limit}")]).status();
-        done.is_ok_and(|status| status.success())
-    }
-
     fn scarce(test: impl FnOnce() + Send + 'static) {
-        if make_scarce() {
+        if leave_room(STACK + STACK / 2) {
             test();
         } else {
             println!("skipped: there is no `prlimit`");
         }
-    }
-
-    fn fib(pool: &Arc<Pool>, n: u32) -> u64 {
-        if n < 2 {
-            return n.into();
-        }
-        let (left, right) = (pool.clone(), pool.clone());
-        let left = pool.spawn(move || fib(&left, n - 1));
-        let right = pool.spawn(move || fib(&right, n - 2));
-        left.get() + right.get()
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn what_follows_an_ended_call_only_queues() {
     });
 }
 
-/// Who saw the end of a call without being woken, and then stood before a full queue, was given its place for the wake-up.
+/// A waiter that saw the end of a call without being woken, and then met a full queue, was given a permit for the wake-up.
 #[test]
 fn a_late_wake_up_gives_no_place_to_a_submission() {
     const CROWD: usize = 64;
@@ -131,7 +131,7 @@ fn a_late_wake_up_gives_no_place_to_a_submission() {
 
 // The ceiling.
 
-/// A spare went on with the rest of a list while the waiter, whose place it had, was back.
+/// A spare went on with the rest of a list after the waiter had come back for its permit.
 #[test]
 fn the_first_result_ends_the_work_of_a_spare() {
     watched(|| {
@@ -158,7 +158,7 @@ fn the_first_result_ends_the_work_of_a_spare() {
     });
 }
 
-/// Calls that became ready while a waiter gave up its place were run by the waiter and by a spare, at once.
+/// Calls that became ready while a waiter gave up its permit were run by the waiter and by a spare, at once.
 #[test]
 fn calls_that_get_ready_during_a_wait_keep_the_ceiling() {
     static POOL: Pool = Pool::new(1);

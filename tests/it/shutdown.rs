@@ -17,6 +17,7 @@ use asynctools::pooled;
 use crate::helpers::Census;
 use crate::helpers::DropCounter;
 use crate::helpers::Gate;
+use crate::helpers::fib;
 use crate::helpers::until;
 use crate::helpers::watched;
 
@@ -179,15 +180,6 @@ fn drop_inside_a_call() {
 /// What is running may go on to make calls: they are taken until the pool has drained.
 #[test]
 fn calls_in_flight_may_nest() {
-    fn fib(pool: &Arc<Pool>, n: u32) -> u64 {
-        if n < 2 {
-            return n.into();
-        }
-        let (left, right) = (pool.clone(), pool.clone());
-        let left = pool.spawn(move || fib(&left, n - 1));
-        let right = pool.spawn(move || fib(&right, n - 2));
-        left.get() + right.get()
-    }
     watched(|| {
         for workers in [1, 2, 3] {
             let (pool, gate) = (Arc::new(Pool::new(workers)), Gate::new());
@@ -278,7 +270,7 @@ fn submissions_race_with_close() {
     });
 }
 
-/// `close` and the drop of a pool in a call of another are waits: the place is free meanwhile.
+/// `close` and the drop of a pool in a call of another pool are waits: the call lends its permit.
 #[test]
 fn close_in_a_call_of_another_pool() {
     for close in [Pool::close as fn(&Pool), |pool: &Pool| assert!(pool.close_timeout(Duration::MAX))] {

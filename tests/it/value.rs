@@ -1,9 +1,7 @@
 //! The life events of a value, each seen by each reader, before it and after.
 
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
-use std::panic::panic_any;
 use std::sync::Arc;
 use std::sync::Barrier;
 use std::task::Context;
@@ -13,128 +11,25 @@ use std::time::Duration;
 
 use asynctools::AsyncValue;
 use asynctools::Pool;
-use asynctools::TaskError;
 
 use crate::helpers::CountedWaker;
 use crate::helpers::DropCounter;
 use crate::helpers::Gate;
 use crate::helpers::Token;
+use crate::helpers::side_by_side;
 use crate::helpers::until;
 use crate::helpers::watched;
+use crate::life::ENDS;
+use crate::life::End;
+use crate::life::Seen;
+use crate::life::check;
+use crate::life::check_drops;
+use crate::life::live;
 
-#[derive(Clone, Copy, Debug)]
-enum End {
-    Complete,
-    Set,
-    Panic,
-    Cancel,
-    Close,
-    Abandon,
-}
-
-const ENDS: [End; 6] = [End::Complete, End::Set, End::Panic, End::Cancel, End::Close, End::Abandon];
 const LONG: Duration = Duration::from_secs(50);
 
-impl End {
-    fn is_lost(self) -> bool {
-        !matches!(self, Self::Complete | Self::Set)
-    }
-}
-
-struct Payload {
-    _token: Token,
-}
-
-/// A value that has not ended, and what ends it for certain: with one token as its result, payload or argument, which its end drops if no
-/// reader gets it.
-struct Life {
-    value: AsyncValue<Token>,
-    end: Box<dyn FnOnce() + Send>,
-    drops: DropCounter,
-}
-
-fn live(end: End) -> Life {
-    let drops = DropCounter::new();
-    let (token, gate) = (drops.token(), Gate::new());
-    let at_gate = gate.clone();
-    let pool = Pool::new(usize::from(matches!(end, End::Complete | End::Panic)));
-    let (value, end): (_, Box<dyn FnOnce() + Send>) = match end {
-        End::Set => {
-            let (promise, value) = AsyncValue::promise();
-            (value, Box::new(move || promise.set(token)))
-        }
-        End::Abandon => {
-            let (promise, value) = AsyncValue::promise();
-            (value, Box::new(move || drop((promise, token))))
-        }
-        End::Complete | End::Panic => {
-            let panics = matches!(end, End::Panic);
-            let value = pool.spawn(move || {
-                at_gate.pass();
-                if panics {
-                    panic_any(Payload { _token: token });
-                }
-                token
-            });
-            // The drop of the pool waits for the call.
-            let end = move || {
-                gate.open();
-                drop(pool);
-            };
-            (value, Box::new(end))
-        }
-        End::Cancel => {
-            let value = pool.spawn(move || token);
-            (value, Box::new(move || assert_eq!(pool.cancel_queued(), 1)))
-        }
-        End::Close => {
-            let value = pool.spawn(move || token);
-            (value, Box::new(move || pool.close()))
-        }
-    };
-    Life { value, end, drops }
-}
-
-/// How a reader saw the end.
-enum Seen {
-    Outcome(Result<Token, TaskError>),
-    Got(thread::Result<Token>),
-    Nothing,
-}
-
-fn check(end: End, seen: Seen) {
-    match (end, seen) {
-        (_, Seen::Nothing)
-        | (End::Complete | End::Set, Seen::Outcome(Ok(_)) | Seen::Got(Ok(_)))
-        | (End::Cancel, Seen::Outcome(Err(TaskError::Cancelled)))
-        | (End::Close, Seen::Outcome(Err(TaskError::Closed)))
-        | (End::Abandon, Seen::Outcome(Err(TaskError::Abandoned))) => {}
-        (End::Panic, Seen::Outcome(Err(TaskError::Panicked(panic)))) => {
-            assert!(panic.take_payload().is_some_and(|payload| payload.is::<Payload>()), "not the payload of the call");
-        }
-        (End::Panic, Seen::Got(Err(payload))) => assert!(payload.is::<Payload>(), "not the payload of the call"),
-        (End::Cancel, Seen::Got(Err(payload))) => check_text(&*payload, &["spawn (", "value.rs:", "cancelled"]),
-        (End::Close, Seen::Got(Err(payload))) => check_text(&*payload, &["spawn (", "value.rs:", "closed"]),
-        (End::Abandon, Seen::Got(Err(payload))) => check_text(&*payload, &["promise (", "value.rs:", "abandoned"]),
-        (end, Seen::Outcome(outcome)) => panic!("{end:?} was seen as {:?}", outcome.err()),
-        (end, Seen::Got(Ok(_))) => panic!("{end:?} gave a value"),
-        (end, Seen::Got(Err(_))) => panic!("{end:?} panicked"),
-    }
-}
-
-fn check_text(payload: &(dyn Any + Send), parts: &[&str]) {
-    let text = payload.downcast_ref::<String>().expect("a message");
-    assert!(parts.iter().all(|part| text.contains(part)), "{text}");
-}
-
-/// The reader is done with it: nothing is left of the token.
-fn check_drops(end: End, drops: &DropCounter) {
-    until("the token is dropped", || drops.count() > 0);
-    assert_eq!(drops.count(), 1, "{end:?}: dropped more than once");
-}
-
-/// A reader after the end; before it on an ordinary thread, in whichever order the two come; and before it for certain, in a
-/// call that is seen to wait.
+/// Reads after the end; beside the end, on an ordinary thread, in either order; and before the end for certain, in a call that is
+/// seen to wait.
 fn matrix(read: fn(AsyncValue<Token>) -> Seen) {
     for end in ENDS {
         let life = live(end);
@@ -144,17 +39,7 @@ fn matrix(read: fn(AsyncValue<Token>) -> Seen) {
 
         for _ in 0..10 {
             let life = live(end);
-            let start = Arc::new(Barrier::new(2));
-            let reader = thread::spawn({
-                let start = start.clone();
-                move || {
-                    start.wait();
-                    read(life.value)
-                }
-            });
-            start.wait();
-            (life.end)();
-            check(end, reader.join().expect("the reader reports panics"));
+            check(end, side_by_side(move || read(life.value), life.end).0);
             check_drops(end, &life.drops);
         }
 
@@ -226,17 +111,8 @@ fn awaited() {
     watched(|| {
         for end in ENDS {
             let life = live(end);
-            let start = Arc::new(Barrier::new(2));
-            let reader = thread::spawn({
-                let start = start.clone();
-                move || {
-                    start.wait();
-                    guarded(|| futures::executor::block_on(life.value))
-                }
-            });
-            start.wait();
-            (life.end)();
-            check(end, reader.join().expect("the reader reports panics"));
+            let read = move || guarded(|| futures::executor::block_on(life.value));
+            check(end, side_by_side(read, life.end).0);
             check_drops(end, &life.drops);
         }
     });
@@ -358,17 +234,7 @@ fn dropped_while_it_ends() {
         for end in [End::Complete, End::Set, End::Panic, End::Cancel] {
             for _ in 0..200 {
                 let life = live(end);
-                let start = Arc::new(Barrier::new(2));
-                let dropper = thread::spawn({
-                    let start = start.clone();
-                    move || {
-                        start.wait();
-                        drop(life.value);
-                    }
-                });
-                start.wait();
-                (life.end)();
-                dropper.join().expect("dropping a handle does not panic");
+                side_by_side(move || drop(life.value), life.end);
                 assert_eq!(life.drops.count(), 1, "{end:?}");
             }
         }
@@ -423,7 +289,7 @@ fn what_it_says_of_itself() {
             (life.end)();
             assert!(life.value.is_finished());
             assert_eq!(life.value.is_error(), end.is_lost(), "{end:?}");
-            assert!(format!("{:?}", life.value).contains("value.rs"));
+            assert!(format!("{:?}", life.value).contains("life.rs"));
         }
     });
 }

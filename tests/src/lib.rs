@@ -11,11 +11,11 @@
 //! | `watch` | what the system says of the threads |
 //! | `soak` | many of them, and a watch over those that hang |
 
-pub mod program;
+mod program;
 mod value;
 mod seen;
 mod oracle;
 pub mod tally;
 mod run;
-mod watch;
+pub mod watch;
 pub mod soak;

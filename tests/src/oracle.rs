@@ -1,69 +1,69 @@
-//! How each call of a program may end: evaluated call by call, without a thread. What was seen of earlier calls narrows what
-//! the later ones may do.
+//! How each call of a program may end: evaluated call by call, without a thread. The ends that were seen of earlier calls narrow
+//! the ends of later calls.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use asynctools::OnFull;
 
-use crate::program::Act;
-use crate::program::At;
-use crate::program::Body;
-use crate::program::Finish;
-use crate::program::Keep;
-use crate::program::ListWait;
-use crate::program::PoolAct;
-use crate::program::PoolPlan;
-use crate::program::Program;
-use crate::program::Shape;
-use crate::program::Step;
-use crate::program::Via;
-use crate::program::Wait;
+use crate::program::plan::Act;
+use crate::program::plan::At;
+use crate::program::plan::Body;
+use crate::program::plan::Finish;
+use crate::program::plan::Keep;
+use crate::program::plan::ListWait;
+use crate::program::plan::PoolAct;
+use crate::program::plan::PoolPlan;
+use crate::program::plan::Program;
+use crate::program::plan::Shape;
+use crate::program::plan::Step;
+use crate::program::plan::Via;
+use crate::program::plan::Wait;
 use crate::seen::End;
 use crate::seen::Ends;
 use crate::seen::Kind;
 use crate::seen::Seen;
 use crate::value::CLONE;
 
-/// What can happen to a pool, and to its calls.
+/// The events that can happen to a pool and to its calls.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Facts {
-    /// The most workers, and the fewest.
+    /// The largest and the smallest number of workers.
     pub(crate) most: usize,
     pub(crate) least: usize,
-    /// How many calls are made on it.
+    /// The number of calls made on the pool.
     pub(crate) calls: usize,
     pub(crate) closes: bool,
     drops: bool,
     cancels: bool,
     runs_here: bool,
     rejects_beyond: Option<usize>,
-    /// By others than the thread that pauses it.
+    /// A thread other than the one that pauses the pool resizes it.
     resized: bool,
     bounded: bool,
-    /// A waiter can come back although no call of the pool has made room.
+    /// A waiter can come back although no call of the pool has given up a permit.
     disturbed: bool,
 }
 
 impl Facts {
-    /// There are never more than `most`.
+    /// Whether at most `most` calls ever run at once.
     pub(crate) fn is_exact(&self) -> bool {
         !self.disturbed && !self.closes && !self.cancels && self.most == self.least
     }
 
-    /// Only the thread that pauses it ends a pause, and a call on it never blocks its caller.
+    /// Whether only the thread that pauses the pool ends a pause, and a submission never blocks its caller.
     pub(crate) fn stays_paused(&self) -> bool {
         !self.resized && !self.closes && !self.bounded
     }
 }
 
-/// Who makes a call.
+/// The maker of a call.
 #[derive(Clone, Copy)]
 pub(crate) enum Maker {
     Outside,
     Call(At),
-    /// A call that it follows.
+    /// A call that the new call follows.
     Edge(Option<At>),
 }
 
@@ -92,7 +92,7 @@ impl Oracle {
         &self.facts
     }
 
-    /// How the calls may end that are made from outside, given how some of them were seen to end.
+    /// Returns how the calls from outside may end, given the ends that were seen of some of them.
     pub(crate) fn ends(&self, seen: &[Option<Seen>]) -> Vec<Ends> {
         let mut all: Vec<Ends> = Vec::with_capacity(self.program.calls.len());
         for (index, seen) in (0..self.program.calls.len()).zip(seen) {
@@ -123,7 +123,7 @@ impl Oracle {
             End::Lost(..) => false,
         };
         if !matches!(call.shape, Shape::Chain | Shape::ListChain) {
-            // The first in call order is the one that counts.
+            // The first loss in call order counts.
             let hops = if call.shape == Shape::Zip { 2 } else { 1 };
             for arg in &call.args {
                 ends.extend(all[*arg].iter().filter(|end| !passes(end)).map(|end| match end {
@@ -154,7 +154,7 @@ impl Oracle {
         if self.program.calls[index].shape.follows() { Maker::Edge(None) } else { Maker::Outside }
     }
 
-    /// Whether that argument is cloned for the call.
+    /// Whether the argument at `position` is cloned for the call.
     pub(crate) fn clones(&self, index: usize, position: usize) -> bool {
         let call = &self.program.calls[index];
         match self.program.calls[call.args[position]].keep {
@@ -165,10 +165,10 @@ impl Oracle {
         }
     }
 
-    /// How a call that a body makes may end.
+    /// Returns how a call that a body makes may end.
     pub(crate) fn nested(&self, body: &Body, at: At, home: At, via: Via, cancelled: bool) -> Ends {
         if cancelled {
-            // All that a cancel shows.
+            // A successful cancel shows this end only.
             return Ends::from([End::Lost(Kind::Cancelled, 0)]);
         }
         let mut ends = self.losses(at, Maker::Call(home));
@@ -185,13 +185,13 @@ impl Oracle {
         ends
     }
 
-    /// How a call may end that does not start.
+    /// Returns how a call may end without a start.
     fn losses(&self, at: At, maker: Maker) -> Ends {
         let At::Pool(pool) = at else { return Ends::new() };
         let facts = self.facts[pool];
         let inside = matches!(maker, Maker::Call(home) | Maker::Edge(Some(home)) if home == at);
         let mut ends = Ends::new();
-        // What its own calls make a pool takes in also when it is closed, but a paused one ends them too.
+        // A closed pool still takes the calls that its own calls make, but a paused pool that is closed ends them too.
         let refuses = !inside || facts.drops || facts.runs_here || facts.least == 0;
         if facts.closes && refuses {
             ends.insert(End::Lost(Kind::Closed, 0));
@@ -207,7 +207,7 @@ impl Oracle {
     }
 }
 
-/// How a call ends that runs.
+/// Returns how a call ends that runs.
 pub(crate) fn own_end(body: &Body) -> End {
     match body.end {
         Finish::Value => End::Value(body.id),

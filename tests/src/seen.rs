@@ -1,4 +1,4 @@
-//! How calls end, and how that is seen.
+//! The ends of calls, and the ends that a reader sees.
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -34,15 +34,15 @@ pub(crate) enum Kind {
 
 pub(crate) type Ends = BTreeSet<End>;
 
-/// How a call was seen to end. `None` is what the way of looking does not show.
+/// The end that a reader sees; `None` stands for what this reader cannot see.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Seen {
     Value(usize),
     Failed(usize),
     Lost(Option<Kind>, Option<usize>),
-    /// A panic that has been read by somebody else.
+    /// A panic whose payload another reader took.
     Panicked(Option<usize>),
-    /// Nothing that could be meant.
+    /// An end that no program intends.
     Odd(String),
 }
 

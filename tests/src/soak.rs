@@ -21,11 +21,11 @@ use proptest::test_runner::RngAlgorithm;
 use proptest::test_runner::TestRng;
 use proptest::test_runner::TestRunner;
 
-use crate::program::Program;
-use crate::program::programs;
-use crate::run::Run;
-use crate::run::execute;
-use crate::run::prepare;
+use crate::program::draw::programs;
+use crate::program::plan::Program;
+use crate::run::execute::execute;
+use crate::run::execute::prepare;
+use crate::run::state::Run;
 use crate::seen::seen_of_text;
 use crate::tally::Tally;
 use crate::watch::every_thread;
@@ -34,18 +34,18 @@ use crate::watch::threads;
 /// Which programs run.
 #[derive(Clone, Copy, Debug)]
 pub struct Soak {
-    /// Says all that is drawn.
+    /// Decides everything that is drawn.
     pub seed: u64,
     /// Only this one, again and again.
     pub program: Option<u64>,
-    /// So many side by side.
+    /// The number of programs that run side by side.
     pub lanes: usize,
-    /// Looks for a smaller program that goes wrong too.
+    /// Looks for a smaller program that also goes wrong.
     pub shrink: bool,
 }
 
 const TICK: Duration = Duration::from_millis(50);
-/// A program takes milliseconds. Ticks and not a time: while the process stands still there are none.
+/// A program takes milliseconds. Counted in ticks, not in time: a process that stands still has none.
 const PATIENCE: u32 = 1200;
 
 struct Lanes {
@@ -69,10 +69,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Panics that nobody meant.
+/// Panics that no program intends.
 static UNEXPECTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// The `get` of a lost call panics, and that is no news.
+/// Collects panics, except those of a `get` on a lost call.
 fn hear_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -88,7 +88,7 @@ fn hear_panics() {
     });
 }
 
-/// The program with that number.
+/// Draws the program with that number.
 fn draw(strategy: &BoxedStrategy<Program>, seed: u64, number: u64) -> Box<dyn ValueTree<Value = Program>> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -103,7 +103,7 @@ fn draw(strategy: &BoxedStrategy<Program>, seed: u64, number: u64) -> Box<dyn Va
 ///
 /// # Errors
 ///
-/// All that is known of the first program that did something else than it may.
+/// Everything known of the first program that did what it may not do.
 ///
 /// # Panics
 ///
@@ -188,7 +188,7 @@ impl Lanes {
         faults
     }
 
-    /// Takes away from the program what is not needed for it to go wrong; often, since it need not do so each time.
+    /// Looks for a smaller program that goes wrong too. Each candidate runs many times, since a fault may not show in each run.
     fn shrink(
         &self,
         lane: usize,
@@ -227,7 +227,7 @@ impl Lanes {
 
     fn hung(&self, current: &Current) -> String {
         let threads = every_thread();
-        // A pool that hangs may not tell.
+        // The description of a pool that hangs may hang too.
         let (sender, pools) = mpsc::channel();
         let run = current.run.clone();
         thread::spawn(move || drop(sender.send(run.pools())));

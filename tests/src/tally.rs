@@ -1,4 +1,4 @@
-//! What has happened so far, over all programs.
+//! Counts of events, over all programs.
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 macro_rules! tally {
     ($($name:ident: $label:literal, $doc:literal;)+) => {
-        /// What has happened so far, over all programs.
+        /// Counts of events, over all programs.
         #[derive(Debug, Default)]
         pub struct Tally {
             $(#[doc = $doc] pub $name: AtomicU64,)+

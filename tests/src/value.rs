@@ -8,12 +8,12 @@ use std::sync::atomic::Ordering;
 /// The tag of a panic in the `Clone` of a call's value, less the number of that call.
 pub(crate) const CLONE: usize = 1_000_000;
 
-/// How many counted things there are.
+/// The number of arguments and results that exist.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     /// Results, errors and payloads.
     results: AtomicIsize,
-    /// What each call was given.
+    /// The arguments of each call.
     arguments: Vec<AtomicIsize>,
 }
 
@@ -32,7 +32,7 @@ impl Ledger {
         Token { ledger: self.clone(), call: None }
     }
 
-    /// The arguments of that call that have not been dropped.
+    /// Returns how many arguments of that call have not been dropped.
     pub(crate) fn arguments_of(&self, call: usize) -> isize {
         self.arguments[call].load(Ordering::SeqCst)
     }
@@ -83,7 +83,7 @@ pub(crate) struct Val {
 impl Clone for Val {
     fn clone(&self) -> Self {
         if self.brittle {
-            // As a panic, without a word from the hook.
+            // A panic that the hook does not print.
             resume_unwind(Box::new(boom(CLONE + self.origin)));
         }
         Self { origin: self.origin, brittle: false, token: self.token.clone() }

@@ -1,10 +1,12 @@
-//! What is to be said of a process that hangs.
+//! What the system says of this process.
 
 use std::fmt::Write;
 use std::fs;
+use std::process::Command;
 
-/// The number of threads of this process, where the system shows them.
-pub(crate) fn threads() -> usize {
+/// Returns the number of threads of this process; 0 where the system does not show them.
+#[must_use]
+pub fn threads() -> usize {
     fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
@@ -13,7 +15,7 @@ pub(crate) fn every_thread() -> String {
     let Ok(tasks) = fs::read_dir("/proc/self/task") else { return "this system does not show threads\n".to_owned() };
     let mut text = String::new();
     for task in tasks.flatten() {
-        // A thread that ends meanwhile shows nothing, and the kernel keeps some of it to itself.
+        // A thread that has ended shows nothing, and the kernel hides some files.
         let read = |file: &str| fs::read_to_string(task.path().join(file)).unwrap_or_default();
         let status = read("status");
         let wanted = ["State:", "voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"];
@@ -32,4 +34,16 @@ pub(crate) fn every_thread() -> String {
         }
     }
     text
+}
+
+/// Leaves this process that many bytes of address space, so that the system refuses threads soon; `false` if this system has no way to
+/// do so.
+#[must_use]
+pub fn leave_room(bytes: usize) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmSize"));
+    let Some(now) = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<usize>().ok()) else { return false };
+    let (id, limit) = (std::process::id().to_string(), now * 1024 + bytes);
+    let done = Command::new("prlimit").args(["--pid", &id, &format!("--as={limit}")]).status();
+    done.is_ok_and(|status| status.success())
 }

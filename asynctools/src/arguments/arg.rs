@@ -1,4 +1,4 @@
-//! What may be passed to a call: plain values, handles, and what a fallible call makes of their errors.
+//! `Arg` and `ArgRef`: the types that may be passed to a parameter.
 
 use std::borrow::Borrow;
 use std::convert::Infallible;
@@ -11,36 +11,33 @@ use std::sync::Arc;
 use crate::arguments::bounds::CloneOut;
 use crate::arguments::bounds::FailsFrom;
 use crate::arguments::cloned::Cloned;
-use crate::arguments::cloned::Relayed;
-use crate::arguments::cloned::TryCloned;
 use crate::arguments::input::Input;
 use crate::arguments::source::All;
-use crate::arguments::source::FromShared;
-use crate::arguments::source::OkOf;
+use crate::arguments::source::Borrowed;
 use crate::arguments::source::SharedRef;
 use crate::arguments::source::Try;
-use crate::arguments::source::TryAll;
-use crate::arguments::source::TryFromShared;
+use crate::arguments::source::TryBorrowed;
+use crate::arguments::source::Whole;
 use crate::handles::list::AsyncList;
 use crate::handles::shared::Shared;
 use crate::handles::value::AsyncValue;
 
-/// What fits a parameter of type `T`: a `T`, or a handle whose result is one.
+/// An argument for a parameter of type `T`: a `T`, or a handle whose result is a `T`.
 ///
 /// | passed | the call gets |
 /// | --- | --- |
 /// | `T` | the value |
-/// | [`AsyncValue<T>`](AsyncValue) | its result, moved; the call starts when it is there |
+/// | [`AsyncValue<T>`](AsyncValue) | its result, moved; the call starts when the result is there |
 /// | `&AsyncValue<T>` where `T: Clone` | a clone of its result; the handle stays yours |
 /// | [`Shared<T>`](Shared), `&Shared<T>` where `T: Clone` | a clone of its result |
 /// | [`AsyncList<U>`](crate::AsyncList) where `T` is `Vec<U>` | all its results |
 /// | any of these with `Result<T, E>` for `T`, where `F: From<E>` | its `Ok`; an `Err` ends the call with that error, unrun |
 ///
-/// `F` is the error that the called function can return; [`Infallible`] where it returns no `Result`. The attributes write
-/// the bound, programs pass the arguments; it cannot be implemented outside this crate.
+/// `F` is the error type of the called function; [`Infallible`] if the function returns no `Result`. The attributes
+/// write the bound, and programs pass the arguments; the trait cannot be implemented outside this crate.
 ///
-/// Since an argument may be of several types, one whose type only the parameter would decide (`f(x.into())`,
-/// `f("7".parse().unwrap())`, `f(it.collect())`) needs a type at the call, and nothing is coerced on the way
+/// Several types fit a parameter, so an argument whose type only the parameter would decide (`f(x.into())`,
+/// `f("7".parse().unwrap())`, `f(it.collect())`) needs a type at the call, and an argument is not coerced
 /// (`Box::new(x) as Box<dyn Trait>`).
 ///
 /// # Examples
@@ -67,15 +64,16 @@ pub trait Arg<T, F = Infallible> {
     fn into_input(self) -> Input<T, F>;
 }
 
-/// What fits a parameter of type `&B`: anything that borrows as `B`, an owner of `B`, or a handle to one.
+/// An argument for a parameter of type `&B`: a reference that borrows as `B`, an owner of a `B`, or a handle to an
+/// owner.
 ///
 /// | passed | the call borrows from |
 /// | --- | --- |
-/// | `&B`, or a `&O` that borrows as `B` (`&String` for `&str`) | a copy ([`ToOwned`]), since the call outlives the caller's borrow |
+/// | `&B`, or a `&O` that borrows as `B` (`&String` for `&str`) | a copy ([`ToOwned`]), because the call outlives the caller's borrow |
 /// | `String`, `PathBuf`, `OsString`, `Vec<T>` for `&str`, `&Path`, `&OsStr`, `&[T]` | the value itself |
 /// | `Box<B>`, `Arc<B>` for any `&B` | the value itself |
-/// | [`AsyncValue`] or `&AsyncValue` of one of the owners, or of a `B` | its result |
-/// | [`Shared`] of one of the owners, or of a `B` | its result, shared and not copied |
+/// | [`AsyncValue`] or `&AsyncValue` of an owner, or of a `B` | its result |
+/// | [`Shared`] of an owner, or of a `B` | its result, shared and not copied |
 /// | [`AsyncList<T>`](crate::AsyncList) for `&[T]` | all its results |
 /// | any of these with a `Result` inside | its `Ok`, as for [`Arg`] |
 ///
@@ -101,7 +99,7 @@ pub trait Arg<T, F = Infallible> {
     note = "pass a `&{B}` that can be copied (`ToOwned`), an `Arc<{B}>` or `Box<{B}>`, or a handle to an owned one"
 )]
 pub trait ArgRef<B: ?Sized, F = Infallible> {
-    /// What the call keeps until its body borrows from it.
+    /// The value that the call keeps, and that the body borrows from.
     type Owner: Borrow<B> + Send + 'static;
 
     #[doc(hidden)]
@@ -124,14 +122,14 @@ impl<T: CloneOut + Send + 'static, F> Arg<T, F> for &AsyncValue<T> {
     fn into_input(self) -> Input<T, F> {
         match Cloned::of(self) {
             Ok(clone) => Input::ready(clone),
-            Err(cloned) => Input::source(cloned),
+            Err(cloned) => Input::pending(Whole(cloned)),
         }
     }
 }
 
 impl<T: 'static, E: 'static, F: FailsFrom<E>> Arg<T, F> for AsyncValue<Result<T, E>> {
     fn into_input(self) -> Input<T, F> {
-        Input::source(Try(self))
+        Input::pending(Try(self))
     }
 }
 
@@ -141,9 +139,9 @@ where
     E: Clone + Send + 'static,
 {
     fn into_input(self) -> Input<T, F> {
-        Input::source(TryCloned(match Cloned::of(self) {
+        Input::pending(Try(match Cloned::of(self) {
             Ok(Ok(clone)) => return Input::ready(clone),
-            Ok(Err(error)) => Cloned::new(self, Relayed::There(Ok(Ok(Err(error))))),
+            Ok(error) => Cloned::there(self, error),
             Err(cloned) => cloned,
         }))
     }
@@ -151,7 +149,7 @@ where
 
 impl<T: Clone + Send + Sync + 'static, F> Arg<T, F> for Shared<T> {
     fn into_input(self) -> Input<T, F> {
-        Input::source(FromShared(self, |shared| shared.get().clone()))
+        Input::pending(Whole(self))
     }
 }
 
@@ -167,10 +165,7 @@ where
     E: Clone + Send + Sync + 'static,
 {
     fn into_input(self) -> Input<T, F> {
-        Input::source(TryFromShared(self, |shared| match shared.get() {
-            Ok(value) => value.clone(),
-            Err(_) => unreachable!("a stopped call never runs"),
-        }))
+        Input::pending(Try(self))
     }
 }
 
@@ -184,8 +179,8 @@ where
     }
 }
 
-// Copied as `B::Owned` and not as `O::Owned`: a `&&str` out of a `Vec<&str>` would be kept borrowed. `O: ToOwned` keeps
-// `&AsyncValue<T>` out of this impl.
+// The copy is a `B::Owned` and not an `O::Owned`: a `&&str` out of a `Vec<&str>` would stay a borrow. `O: ToOwned`
+// keeps `&AsyncValue<T>` out of this impl.
 impl<B, O, F> ArgRef<B, F> for &O
 where
     B: ?Sized + ToOwned,
@@ -199,7 +194,7 @@ where
     }
 }
 
-/// An owner that is passed by value, and kept as it is.
+/// Implements `ArgRef` for owners that are passed by value. The call keeps them as they are.
 macro_rules! owners {
     ($([$($generics:tt)*] $owner:ty => $borrowed:ty;)+) => {$(
         impl<$($generics)* F> ArgRef<$borrowed, F> for $owner {
@@ -223,13 +218,13 @@ owners! {
 
 impl<T: 'static, F> Arg<Vec<T>, F> for AsyncList<T> {
     fn into_input(self) -> Input<Vec<T>, F> {
-        Input::source(All(self.values))
+        Input::pending(All::of(self, Whole))
     }
 }
 
 impl<T: 'static, E: 'static, F: FailsFrom<E>> Arg<Vec<T>, F> for AsyncList<Result<T, E>> {
     fn into_input(self) -> Input<Vec<T>, F> {
-        Input::source(TryAll(self.values))
+        Input::pending(All::of(self, Try))
     }
 }
 
@@ -249,7 +244,7 @@ impl<T: Send + 'static, E: 'static, F: FailsFrom<E>> ArgRef<[T], F> for AsyncLis
     }
 }
 
-/// The handles to an owner of a borrowed form.
+/// Implements `ArgRef` for the handles to an owner.
 macro_rules! handles {
     ($([$($g:ident)?] $owner:ty => $borrowed:ty;)+) => {$(
         impl<$($g: Send + 'static,)? F> ArgRef<$borrowed, F> for AsyncValue<$owner> {
@@ -290,7 +285,7 @@ macro_rules! handles {
             type Owner = SharedRef<$owner>;
 
             fn into_owner(self) -> Input<SharedRef<$owner>, F> {
-                Input::source(FromShared(self, |shared| SharedRef(Arc::new(shared))))
+                Input::pending(Borrowed(self))
             }
         }
 
@@ -300,13 +295,13 @@ macro_rules! handles {
             type Owner = SharedRef<$owner>;
 
             fn into_owner(self) -> Input<SharedRef<$owner>, F> {
-                Input::source(TryFromShared(self, |shared| SharedRef(Arc::new(OkOf(shared)))))
+                Input::pending(TryBorrowed(self))
             }
         }
 
         impl<$($g: 'static)?> Borrow<$borrowed> for SharedRef<$owner> {
             fn borrow(&self) -> &$borrowed {
-                self.0.lent()
+                self.get()
             }
         }
     )+};

@@ -1,6 +1,6 @@
-//! Bounds on arguments and results that speak for themselves where they are not met.
+//! Bounds on arguments and results that have words of their own for rustc to say where a type does not meet them.
 
-/// `F: From<E>`, in words of its own where it is missing.
+/// `F: From<E>`, with words of its own.
 #[diagnostic::on_unimplemented(
     message = "an argument that may fail with `{E}` cannot feed a call that fails with `{Self}`",
     label = "there is no `From<{E}>` for `{Self}`: return a `Result` that can take the error, or `.map` the handle first",
@@ -19,7 +19,7 @@ impl<E, F: From<E>> FailsFrom<E> for F {
     }
 }
 
-/// `T: Clone`, in words of its own where it is missing.
+/// `T: Clone`, with words of its own.
 #[diagnostic::on_unimplemented(
     message = "a borrowed handle leaves its result where it is, and `{Self}` is not `Clone`",
     label = "cannot be cloned out of the handle: move the handle, or share it with `.shared()`",
@@ -44,7 +44,7 @@ impl<T: Clone> CloneOut for T {
     note = "derive `Clone`, or take `self: Arc<Self>`"
 )]
 pub trait CloneSelf {
-    /// The clone that goes with the call.
+    /// Clones the receiver for the call.
     #[must_use]
     fn clone_self(&self) -> Self;
 }
@@ -56,16 +56,16 @@ impl<T: Clone> CloneSelf for T {
     }
 }
 
-/// What a function returns that is written to return a `Result`.
+/// The return type of a function whose signature says `Result`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is named `Result` but is not a `Result<T, E>`",
     label = "this is not `core::result::Result`",
     note = "the name says that the call may fail; give the other type another name at the function"
 )]
 pub trait Fallible {
-    /// The error that the call can pass on.
+    /// The error type that the call can pass on.
     type Error;
-    /// The result of a call that an argument ended with `error`.
+    /// Makes the result of a call whose argument failed with `error`.
     fn fail(error: Self::Error) -> Self;
 }
 

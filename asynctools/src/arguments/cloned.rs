@@ -2,66 +2,64 @@
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
-use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use crate::arguments::bounds::CloneOut;
-use crate::arguments::bounds::FailsFrom;
-use crate::arguments::input::Source;
-use crate::arguments::input::Stop;
+use crate::arguments::pending::Stop;
+use crate::arguments::source::Single;
 use crate::error::TaskError;
-use crate::graph::traits::Call;
+use crate::graph::notify;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Waiter;
 use crate::graph::waiters::Lend;
+use crate::graph::waiters::address;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
 use crate::panics::lock;
 use crate::sync::Mutex;
 
-/// A clone of the result of a call, as soon as there is one. The panic of a `Clone` is a payload here and the dependant's when
-/// it runs: the call itself has nothing to do with it.
-pub(crate) struct Relay<T>(Mutex<Relayed<T>>);
+/// A clone of the result of a call, as soon as the call has ended.
+struct Relay<T>(Mutex<Relayed<T>>);
 
-pub(crate) enum Relayed<T> {
+enum Relayed<T> {
     Awaited(Option<Arc<dyn Dependant>>),
-    There(Result<std::thread::Result<T>, TaskError>),
+    There(Copied<T>),
     Taken,
 }
 
-impl<T> Relay<T> {
-    pub(crate) fn look(&self, look: impl FnOnce(&Result<std::thread::Result<T>, TaskError>) -> bool) -> bool {
-        matches!(&*lock(&self.0), Relayed::There(outcome) if look(outcome))
-    }
-}
+/// A clone, or the panic of its `Clone`, which is the end of the dependant and not of the call; or the loss of the
+/// call.
+type Copied<T> = Result<std::thread::Result<T>, TaskError>;
 
 impl<T: CloneOut + Send + 'static> Lend<T> for Relay<T> {
     fn lend(self: Arc<Self>, outcome: Result<&T, &TaskError>) {
-        let there = Relayed::There(outcome.map(clone_caught).map_err(TaskError::clone));
+        let there = Relayed::There(copy(outcome));
         let awaited = std::mem::replace(&mut *lock(&self.0), there);
-        if let Relayed::Awaited(Some(next)) = awaited {
-            Waiter::Dependant(next, 0).fire();
+        if let Relayed::Awaited(Some(dependant)) = awaited {
+            notify::tell_all([Waiter::Dependant(dependant, 0)]);
         }
-        // Nobody else may want the clone any more, and its `Drop` is a user's.
+        // The dependant may have been cancelled: then the clone is dropped here, by a `Drop` of the user's.
         discard(self);
     }
 }
 
-fn clone_caught<T: CloneOut>(value: &T) -> std::thread::Result<T> {
-    catch_unwind(AssertUnwindSafe(|| value.clone_out()))
+fn copy<T: CloneOut>(outcome: Result<&T, &TaskError>) -> Copied<T> {
+    let clone = |value: &T| catch_unwind(AssertUnwindSafe(|| value.clone_out()));
+    outcome.map(clone).map_err(TaskError::clone)
 }
 
-/// A borrowed handle.
+/// A borrowed handle, as an argument.
 pub(crate) struct Cloned<T> {
-    call: Arc<dyn Call>,
+    call: Arc<dyn Awaited>,
     relay: Arc<Relay<T>>,
 }
 
 impl<T: CloneOut + Send + 'static> Cloned<T> {
-    /// The clone if there is one already, which costs nothing more; else the way to it.
+    /// Returns the clone if the call has ended with a value; else the argument that waits for it.
     pub(crate) fn of(value: &AsyncValue<T>) -> Result<T, Self> {
         let mut ended = None;
-        value.node().lend_now(&mut |outcome| ended = Some(outcome.map(clone_caught).map_err(TaskError::clone)));
+        value.node().lend_now(&mut |outcome| ended = Some(copy(outcome)));
         match ended {
             Some(Ok(Ok(clone))) => Ok(clone),
             Some(without) => Err(Self::new(value, Relayed::There(without))),
@@ -75,86 +73,49 @@ impl<T: CloneOut + Send + 'static> Cloned<T> {
 }
 
 impl<T> Cloned<T> {
-    pub(crate) fn new(value: &AsyncValue<T>, relayed: Relayed<T>) -> Self {
-        Self { call: value.node().clone(), relay: Arc::new(Relay(Mutex::new(relayed))) }
+    /// Returns the argument that already has its clone.
+    pub(crate) fn there(value: &AsyncValue<T>, clone: T) -> Self {
+        Self::new(value, Relayed::There(Ok(Ok(clone))))
     }
 
-    pub(crate) fn listen(&self, next: &Arc<dyn Dependant>) -> usize {
+    fn new(value: &AsyncValue<T>, relayed: Relayed<T>) -> Self {
+        Self { call: value.node().clone(), relay: Arc::new(Relay(Mutex::new(relayed))) }
+    }
+}
+
+/// An argument of a call that was cancelled leaves nothing behind in the call that it is of.
+impl<T> Drop for Cloned<T> {
+    fn drop(&mut self) {
+        if matches!(&*lock(&self.relay.0), Relayed::Awaited(_)) {
+            self.call.forget(address(&self.relay));
+        }
+    }
+}
+
+impl<T: Send> Single for Cloned<T> {
+    type Value = T;
+
+    fn call(&self) -> Arc<dyn Awaited> {
+        self.call.clone()
+    }
+
+    /// The dependant is told when the clone is there, which is after the end of the call.
+    fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize {
         let Relayed::Awaited(awaits) = &mut *lock(&self.relay.0) else { return 0 };
-        *awaits = Some(next.clone());
+        *awaits = Some(dependant.clone());
         1
     }
 
-    /// What has arrived.
-    pub(crate) fn outcome(&self) -> Result<std::thread::Result<T>, TaskError> {
+    fn is_good(&self, good: fn(&T) -> bool) -> bool {
+        matches!(&*lock(&self.relay.0), Relayed::There(Ok(Ok(clone))) if good(clone))
+    }
+
+    fn end<F>(self) -> Result<T, Stop<F>> {
         let relayed = std::mem::replace(&mut *lock(&self.relay.0), Relayed::Taken);
-        let Relayed::There(outcome) = relayed else { unreachable!("asked once, after the end of the call") };
-        outcome
-    }
-
-    pub(crate) fn value(&self) -> T {
-        let Ok(clone) = self.outcome() else { unreachable!("a stopped call never runs") };
-        clone.unwrap_or_else(|payload| resume_unwind(payload))
-    }
-}
-
-impl<T: Send, F> Source<T, F> for Cloned<T> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
-        add(self.call.clone());
-    }
-
-    fn listen(&self, next: &Arc<dyn Dependant>) -> usize {
-        self.listen(next)
-    }
-
-    fn stopped(&self) -> usize {
-        usize::from(self.relay.look(Result::is_err))
-    }
-
-    fn stop(self: Box<Self>) -> Option<Stop<F>> {
-        match self.outcome() {
-            Ok(unused) => {
-                discard(unused);
-                None
-            }
-            Err(error) => Some(Stop::Lost(error, self.call.site())),
+        let Relayed::There(copied) = relayed else { unreachable!("asked once, after the end of the call") };
+        match copied {
+            Ok(clone) => clone.map_err(Stop::Panicked),
+            Err(error) => Err(Stop::Lost(error, self.call.site())),
         }
-    }
-
-    fn take(self: Box<Self>) -> T {
-        self.value()
-    }
-}
-
-/// As [`Cloned`], of a `Result` whose `Err` the dependant passes on.
-pub(crate) struct TryCloned<T, E>(pub(crate) Cloned<Result<T, E>>);
-
-impl<T: Send, E: Send, F: FailsFrom<E>> Source<T, F> for TryCloned<T, E> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
-        add(self.0.call.clone());
-    }
-
-    fn listen(&self, next: &Arc<dyn Dependant>) -> usize {
-        self.0.listen(next)
-    }
-
-    fn stopped(&self) -> usize {
-        usize::from(self.0.relay.look(|outcome| matches!(outcome, Err(_) | Ok(Ok(Err(_))))))
-    }
-
-    fn stop(self: Box<Self>) -> Option<Stop<F>> {
-        match self.0.outcome() {
-            Ok(Ok(Err(error))) => Some(Stop::Failed(F::fails_from(error))),
-            Ok(unused) => {
-                discard(unused);
-                None
-            }
-            Err(error) => Some(Stop::Lost(error, self.0.call.site())),
-        }
-    }
-
-    fn take(self: Box<Self>) -> T {
-        let Ok(value) = self.0.value() else { unreachable!("a stopped call never runs") };
-        value
     }
 }

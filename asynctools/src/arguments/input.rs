@@ -3,21 +3,22 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::call_site::CallSite;
-use crate::error::TaskError;
-use crate::graph::traits::Call;
+use crate::arguments::pending::Pending;
+use crate::arguments::pending::Source;
+use crate::arguments::pending::Stop;
+use crate::arguments::source::Whole;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
-use crate::graph::traits::Waiter;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
 
 /// One argument of a call, there or to come.
-pub struct Input<T, F>(Kind<T, F>);
+pub struct Input<T, F>(InputKind<T, F>);
 
-enum Kind<T, F> {
+enum InputKind<T, F> {
     Ready(T),
     /// A moved handle needs no allocation.
-    Value(AsyncValue<T>),
+    Value(Whole<AsyncValue<T>>),
     Source(Box<dyn Source<T, F>>),
 }
 
@@ -27,100 +28,43 @@ impl<T, F> fmt::Debug for Input<T, F> {
     }
 }
 
-/// Where an argument comes from that is not there yet. `needs` are its calls in the order that errors count.
-pub(crate) trait Source<T, F>: Send {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>));
-
-    /// Has `next` told of each call of `needs` that is still to come: of how many.
-    fn listen(&self, next: &Arc<dyn Dependant>) -> usize {
-        let mut missing = 0;
-        self.needs(&mut |call| missing += listen(&*call, next));
-        missing
-    }
-
-    /// How many of the calls ended so that there is no value. All have ended.
-    fn stopped(&self) -> usize;
-
-    /// The first of those ends.
-    fn stop(self: Box<Self>) -> Option<Stop<F>>;
-
-    /// The value. None of the calls has stopped it.
-    fn take(self: Box<Self>) -> T;
-}
-
-/// The end of an argument without a value.
-pub(crate) enum Stop<F> {
-    /// Its function failed, and the dependant can pass that on.
-    Failed(F),
-    /// The call at that site was lost.
-    Lost(TaskError, CallSite),
-}
-
 impl<T, F> Input<T, F> {
     pub(crate) fn ready(value: T) -> Self {
-        Self(Kind::Ready(value))
+        Self(InputKind::Ready(value))
     }
 
     pub(crate) fn value(value: AsyncValue<T>) -> Self {
-        // A call whose arguments are all there is a smaller one.
-        if value.is_finished() && !value.is_error() {
-            return Self::ready(value_of(value));
+        // A call that has all its arguments is smaller than one that waits for some.
+        match value.into_value() {
+            Ok(value) => Self::ready(value),
+            Err(value) => Self(InputKind::Value(Whole(value))),
         }
-        Self(Kind::Value(value))
     }
 
-    pub(crate) fn source(source: impl Source<T, F> + 'static) -> Self {
-        Self(Kind::Source(Box::new(source)))
+    pub(crate) fn pending(pending: impl Pending<T, F> + 'static) -> Self {
+        Self(InputKind::Source(Box::new(pending)))
+    }
+
+    /// Returns what the argument comes from, if it is still to come.
+    fn source(&self) -> Option<&dyn Source<T, F>> {
+        match &self.0 {
+            InputKind::Ready(_) => None,
+            InputKind::Value(value) => Some(value),
+            InputKind::Source(source) => Some(&**source),
+        }
     }
 
     fn stopped(&self) -> usize {
-        match &self.0 {
-            Kind::Ready(_) => 0,
-            Kind::Value(value) => usize::from(value.is_error()),
-            Kind::Source(source) => source.stopped(),
-        }
+        self.source().map_or(0, Source::stopped)
     }
 
-    fn stop(self) -> Option<Stop<F>> {
+    fn end(self) -> Result<T, Stop<F>> {
         match self.0 {
-            Kind::Ready(value) => {
-                discard(value);
-                None
-            }
-            Kind::Value(value) => stop_of(value),
-            Kind::Source(source) => source.stop(),
+            InputKind::Ready(value) => Ok(value),
+            InputKind::Value(value) => Pending::end(value),
+            InputKind::Source(source) => source.end(),
         }
     }
-
-    fn take(self) -> T {
-        match self.0 {
-            Kind::Ready(value) => value,
-            Kind::Value(value) => value_of(value),
-            Kind::Source(source) => source.take(),
-        }
-    }
-}
-
-fn listen(call: &dyn Call, next: &Arc<dyn Dependant>) -> usize {
-    usize::from(call.enlist(Waiter::Dependant(next.clone(), 0)).is_none())
-}
-
-/// The loss of a call that has ended; its value, if it has one, is dropped.
-pub(crate) fn stop_of<T, F>(value: AsyncValue<T>) -> Option<Stop<F>> {
-    let site = value.node().site();
-    match value.into_outcome() {
-        Ok(value) => {
-            discard(value);
-            None
-        }
-        Err(error) => Some(Stop::Lost(error, site)),
-    }
-}
-
-/// The value of a call that has ended with one.
-pub(crate) fn value_of<T>(value: AsyncValue<T>) -> T {
-    let Ok(value) = value.into_outcome() else { unreachable!("a stopped call never runs") };
-    value
 }
 
 /// All arguments of a call, as nested pairs: `(((), Input<A, F>), Input<B, F>)`.
@@ -132,13 +76,16 @@ pub trait Inputs<F>: Send + 'static {
     #[doc(hidden)]
     fn are_ready(&self) -> bool;
     #[doc(hidden)]
-    fn take(self) -> Self::Values;
+    fn needs(&self, needs: &mut Vec<Arc<dyn Awaited>>);
     #[doc(hidden)]
-    fn needs(&self, needs: &mut Vec<Arc<dyn Call>>);
-    #[doc(hidden)]
-    fn listen(&self, next: &Arc<dyn Dependant>) -> usize;
+    fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize;
     #[doc(hidden)]
     fn stopped(&self) -> usize;
+    /// Takes the values of a call that no argument has stopped. The `Clone` of a [`Shared`](crate::Shared) may still
+    /// panic.
+    #[doc(hidden)]
+    fn end(self) -> Result<Self::Values, Stop<F>>;
+    /// Takes the first end that has stopped the call, in the order of the parameters, and drops the other arguments.
     #[doc(hidden)]
     fn stop(self) -> Option<Stop<F>>;
 }
@@ -151,16 +98,18 @@ impl<F: 'static> Inputs<F> for () {
         true
     }
 
-    fn take(self) {}
+    fn needs(&self, _needs: &mut Vec<Arc<dyn Awaited>>) {}
 
-    fn needs(&self, _needs: &mut Vec<Arc<dyn Call>>) {}
-
-    fn listen(&self, _next: &Arc<dyn Dependant>) -> usize {
+    fn listen(&self, _dependant: &Arc<dyn Dependant>) -> usize {
         0
     }
 
     fn stopped(&self) -> usize {
         0
+    }
+
+    fn end(self) -> Result<(), Stop<F>> {
+        Ok(())
     }
 
     fn stop(self) -> Option<Stop<F>> {
@@ -173,42 +122,41 @@ impl<F: 'static, A: Inputs<F>, T: Send + 'static> Inputs<F> for (A, Input<T, F>)
     type Values = (A::Values, T);
 
     fn are_ready(&self) -> bool {
-        matches!(self.1.0, Kind::Ready(_)) && self.0.are_ready()
+        matches!(self.1.0, InputKind::Ready(_)) && self.0.are_ready()
     }
 
-    fn take(self) -> Self::Values {
-        (self.0.take(), self.1.take())
-    }
-
-    fn needs(&self, needs: &mut Vec<Arc<dyn Call>>) {
+    fn needs(&self, needs: &mut Vec<Arc<dyn Awaited>>) {
         self.0.needs(needs);
-        match &self.1.0 {
-            Kind::Ready(_) => {}
-            Kind::Value(value) => needs.push(value.node().clone()),
-            Kind::Source(source) => source.needs(&mut |call| needs.push(call)),
+        if let Some(source) = self.1.source() {
+            source.needs(&mut |call| needs.push(call));
         }
     }
 
-    fn listen(&self, next: &Arc<dyn Dependant>) -> usize {
-        self.0.listen(next)
-            + match &self.1.0 {
-                Kind::Ready(_) => 0,
-                Kind::Value(value) => listen(&**value.node(), next),
-                Kind::Source(source) => source.listen(next),
-            }
+    fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize {
+        self.0.listen(dependant) + self.1.source().map_or(0, |source| source.listen(dependant))
     }
 
     fn stopped(&self) -> usize {
         self.0.stopped() + self.1.stopped()
     }
 
-    fn stop(self) -> Option<Stop<F>> {
-        match self.0.stop() {
-            Some(stop) => {
-                discard(self.1);
-                Some(stop)
+    fn end(self) -> Result<Self::Values, Stop<F>> {
+        let (values, input) = (self.0.end(), self.1);
+        match values {
+            Ok(values) => input.end().map(|value| (values, value)),
+            Err(stop) => {
+                discard(input);
+                Err(stop)
             }
-            None => self.1.stop(),
         }
+    }
+
+    fn stop(self) -> Option<Stop<F>> {
+        let stop = self.0.stop();
+        if stop.is_none() && self.1.stopped() > 0 {
+            return self.1.end().err();
+        }
+        discard(self.1);
+        stop
     }
 }

@@ -1,8 +1,10 @@
-//! What may be passed to a call, and how an argument that is still to come arrives.
+//! The arguments of a call: what may be passed, and how an argument that is still to come arrives.
 
+// Ground floor first: each room imports from those above it in this list only.
 pub(crate) mod bounds;
-pub(crate) mod input;
-pub(crate) mod task;
-pub(crate) mod cloned;
+pub(crate) mod pending;
 pub(crate) mod source;
+pub(crate) mod cloned;
+pub(crate) mod input;
+pub(crate) mod work;
 pub(crate) mod arg;

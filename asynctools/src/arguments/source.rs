@@ -1,114 +1,185 @@
-//! Arguments that come from handles: one result, a list, a shared one.
+//! Arguments that come from handles: one result, a list, a shared one, or an end whatever it is.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::arguments::bounds::FailsFrom;
-use crate::arguments::input::Source;
-use crate::arguments::input::Stop;
-use crate::arguments::input::stop_of;
-use crate::arguments::input::value_of;
-use crate::graph::traits::Call;
+use crate::arguments::pending::Pending;
+use crate::arguments::pending::Stop;
+use crate::arguments::pending::enlist;
+use crate::error::TaskError;
+use crate::graph::traits::Awaited;
+use crate::graph::traits::Dependant;
+use crate::handles::list::AsyncList;
 use crate::handles::shared::Shared;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
 
-/// The loss or failure of a call that has ended.
-pub(crate) fn stop_of_result<T, E, F: FailsFrom<E>>(value: AsyncValue<Result<T, E>>) -> Option<Stop<F>> {
-    let site = value.node().site();
-    match value.into_outcome() {
-        Ok(Ok(value)) => {
-            discard(value);
-            None
-        }
-        Ok(Err(error)) => Some(Stop::Failed(F::fails_from(error))),
-        Err(error) => Some(Stop::Lost(error, site)),
+/// The result of one call, as an argument: what the kinds of handles differ in.
+pub(crate) trait Single: Send {
+    type Value;
+
+    fn call(&self) -> Arc<dyn Awaited>;
+
+    fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize {
+        enlist(&*self.call(), dependant)
+    }
+
+    /// Whether the call ended with a value, and `good` says so of the value. Runs no user code.
+    fn is_good(&self, good: fn(&Self::Value) -> bool) -> bool;
+
+    /// Takes the value, or the loss of the call.
+    fn end<F>(self) -> Result<Self::Value, Stop<F>>;
+}
+
+impl<T> Single for AsyncValue<T> {
+    type Value = T;
+
+    fn call(&self) -> Arc<dyn Awaited> {
+        self.node().clone()
+    }
+
+    fn is_good(&self, good: fn(&T) -> bool) -> bool {
+        let mut is_good = false;
+        self.node().peek(&mut |outcome| is_good = outcome.is_ok_and(good));
+        is_good
+    }
+
+    fn end<F>(self) -> Result<T, Stop<F>> {
+        let site = self.node().site();
+        self.into_outcome().map_err(|error| Stop::Lost(error, site))
     }
 }
 
-/// Whether a call that has ended did so with `Ok`.
-pub(crate) fn is_ok<T, E>(value: &AsyncValue<Result<T, E>>) -> bool {
-    let mut ok = false;
-    value.node().peek(&mut |outcome| ok = matches!(outcome, Ok(Ok(_))));
-    ok
+/// The call that wants the value clones it.
+impl<T: Clone + Send + Sync + 'static> Single for Shared<T> {
+    type Value = T;
+
+    fn call(&self) -> Arc<dyn Awaited> {
+        self.call()
+    }
+
+    fn is_good(&self, good: fn(&T) -> bool) -> bool {
+        self.ended().as_ref().is_ok_and(good)
+    }
+
+    fn end<F>(self) -> Result<T, Stop<F>> {
+        match self.ended() {
+            Ok(value) => Stop::catch(|| value.clone()),
+            Err(error) => Err(Stop::Lost(error.clone(), self.call().site())),
+        }
+    }
 }
 
-/// A handle to a `Result`, whose `Err` the dependant passes on.
-pub(crate) struct Try<T, E>(pub(crate) AsyncValue<Result<T, E>>);
+/// The value of a call.
+pub(crate) struct Whole<S>(pub(crate) S);
 
-impl<T, E, F: FailsFrom<E>> Source<T, F> for Try<T, E> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
-        add(self.0.node().clone());
+impl<S: Single, F> Pending<S::Value, F> for Whole<S> {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
+        add(self.0.call());
+    }
+
+    fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize {
+        self.0.listen(dependant)
     }
 
     fn stopped(&self) -> usize {
-        usize::from(!is_ok(&self.0))
+        usize::from(!self.0.is_good(|_| true))
     }
 
-    fn stop(self: Box<Self>) -> Option<Stop<F>> {
-        stop_of_result(self.0)
-    }
-
-    fn take(self: Box<Self>) -> T {
-        let Ok(value) = value_of(self.0) else { unreachable!("a stopped call never runs") };
-        value
+    fn end(self) -> Result<S::Value, Stop<F>> {
+        self.0.end()
     }
 }
 
-/// A shared result and what the call gets of it: a clone, or a reference that keeps it.
-pub(crate) struct FromShared<T, U>(pub(crate) Shared<T>, pub(crate) fn(Shared<T>) -> U);
+/// The `Ok` of a call. The dependant passes an `Err` on.
+pub(crate) struct Try<S>(pub(crate) S);
 
-impl<T: Send + Sync + 'static, U, F> Source<U, F> for FromShared<T, U> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
+impl<T, E, F: FailsFrom<E>, S: Single<Value = Result<T, E>>> Pending<T, F> for Try<S> {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
+        add(self.0.call());
+    }
+
+    fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize {
+        self.0.listen(dependant)
+    }
+
+    fn stopped(&self) -> usize {
+        usize::from(!self.0.is_good(Result::is_ok))
+    }
+
+    fn end(self) -> Result<T, Stop<F>> {
+        match self.0.end()? {
+            Ok(value) => Ok(value),
+            Err(error) => Err(Stop::Failed(Stop::catch(|| F::fails_from(error))?)),
+        }
+    }
+}
+
+/// The outcome of a call, whatever it is: nothing stops this argument.
+pub(crate) struct Outcome<T>(pub(crate) AsyncValue<T>);
+
+impl<T, F> Pending<Result<T, TaskError>, F> for Outcome<T> {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.0.call());
     }
 
     fn stopped(&self) -> usize {
-        usize::from(self.0.is_error())
+        0
     }
 
-    fn stop(self: Box<Self>) -> Option<Stop<F>> {
-        let error = self.0.ended().as_ref().err()?.clone();
-        Some(Stop::Lost(error, self.0.call().site()))
-    }
-
-    fn take(self: Box<Self>) -> U {
-        (self.1)(self.0)
+    fn end(self) -> Result<Result<T, TaskError>, Stop<F>> {
+        Ok(self.0.into_outcome())
     }
 }
 
-/// As [`FromShared`], of a `Result` whose `Err` is cloned and passed on.
-pub(crate) struct TryFromShared<T, E, U>(pub(crate) Shared<Result<T, E>>, pub(crate) fn(Shared<Result<T, E>>) -> U);
+/// The arguments of a list, as one.
+pub(crate) struct All<P>(Vec<P>);
 
-impl<T, E, U, F> Source<U, F> for TryFromShared<T, E, U>
-where
-    T: Send + Sync + 'static,
-    E: Clone + Send + Sync + 'static,
-    F: FailsFrom<E>,
-{
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
-        add(self.0.call());
+impl<P> All<P> {
+    pub(crate) fn of<T>(list: AsyncList<T>, each: fn(AsyncValue<T>) -> P) -> Self {
+        Self(list.into_iter().map(each).collect())
+    }
+}
+
+impl<T, F, P: Pending<T, F>> Pending<Vec<T>, F> for All<P> {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
+        self.0.iter().for_each(|pending| pending.needs(add));
+    }
+
+    fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize {
+        self.0.iter().map(|pending| pending.listen(dependant)).sum()
     }
 
     fn stopped(&self) -> usize {
-        usize::from(!matches!(self.0.ended(), Ok(Ok(_))))
+        self.0.iter().map(Pending::stopped).sum()
     }
 
-    fn stop(self: Box<Self>) -> Option<Stop<F>> {
-        match self.0.ended() {
-            Ok(Ok(_)) => None,
-            Ok(Err(error)) => Some(Stop::Failed(F::fails_from(error.clone()))),
-            Err(error) => Some(Stop::Lost(error.clone(), self.0.call().site())),
-        }
-    }
-
-    fn take(self: Box<Self>) -> U {
-        (self.1)(self.0)
+    fn end(self) -> Result<Vec<T>, Stop<F>> {
+        let mut stop = None;
+        let take = |pending: P| {
+            if stop.is_some() {
+                discard(pending);
+                return None;
+            }
+            pending.end().map_err(|end| stop = Some(end)).ok()
+        };
+        // `collect` reuses the allocation of the handles.
+        let values: Vec<T> = self.0.into_iter().filter_map(take).collect();
+        let Some(stop) = stop else { return Ok(values) };
+        values.into_iter().for_each(discard);
+        Err(stop)
     }
 }
 
 /// A shared result that a call borrows from: keeps it, and copies nothing.
-pub struct SharedRef<O>(pub(crate) Arc<dyn Lent<O>>);
+pub struct SharedRef<O>(Arc<dyn Kept<O>>);
+
+impl<O> SharedRef<O> {
+    pub(crate) fn get(&self) -> &O {
+        self.0.get()
+    }
+}
 
 impl<O> fmt::Debug for SharedRef<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -116,87 +187,65 @@ impl<O> fmt::Debug for SharedRef<O> {
     }
 }
 
-pub(crate) trait Lent<O>: Send + Sync {
-    fn lent(&self) -> &O;
+trait Kept<O>: Send + Sync {
+    fn get(&self) -> &O;
 }
 
-impl<O: Send + Sync + 'static> Lent<O> for Shared<O> {
-    fn lent(&self) -> &O {
-        self.get()
+/// The shared result of a call that a parameter `&O` borrows from.
+pub(crate) struct Borrowed<O>(pub(crate) Shared<O>);
+
+impl<O: Send + Sync + 'static> Kept<O> for Borrowed<O> {
+    fn get(&self) -> &O {
+        self.0.get()
     }
 }
 
-/// The `Ok` of a shared `Result`.
-pub(crate) struct OkOf<O, E>(pub(crate) Shared<Result<O, E>>);
+impl<O: Send + Sync + 'static, F> Pending<SharedRef<O>, F> for Borrowed<O> {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
+        add(self.0.call());
+    }
 
-impl<O: Send + Sync + 'static, E: Send + Sync + 'static> Lent<O> for OkOf<O, E> {
-    fn lent(&self) -> &O {
-        let Ok(value) = self.0.get() else { unreachable!("a stopped call never runs") };
+    fn stopped(&self) -> usize {
+        usize::from(self.0.is_error())
+    }
+
+    fn end(self) -> Result<SharedRef<O>, Stop<F>> {
+        match self.0.ended() {
+            Ok(_) => Ok(SharedRef(Arc::new(self))),
+            Err(error) => Err(Stop::Lost(error.clone(), self.0.call().site())),
+        }
+    }
+}
+
+/// The `Ok` of a shared result, as [`Borrowed`]. The dependant passes a clone of an `Err` on.
+pub(crate) struct TryBorrowed<O, E>(pub(crate) Shared<Result<O, E>>);
+
+impl<O: Send + Sync + 'static, E: Send + Sync + 'static> Kept<O> for TryBorrowed<O, E> {
+    fn get(&self) -> &O {
+        let Ok(value) = self.0.get() else { unreachable!("a call whose argument stopped it never runs") };
         value
     }
 }
 
-/// All results of a list.
-pub(crate) struct All<T>(pub(crate) Vec<AsyncValue<T>>);
-
-pub(crate) fn calls_of<T>(values: &[AsyncValue<T>]) -> Vec<Arc<dyn Call>> {
-    let pending = values.iter().filter(|value| !value.is_finished());
-    pending.map(|value| -> Arc<dyn Call> { value.node().clone() }).collect()
-}
-
-fn needs_of<T>(values: &[AsyncValue<T>], add: &mut dyn FnMut(Arc<dyn Call>)) {
-    for value in values {
-        add(value.node().clone());
-    }
-}
-
-/// The first end without a value; the rest is dropped.
-fn first_stop<T, F>(values: Vec<AsyncValue<T>>, stop: impl Fn(AsyncValue<T>) -> Option<Stop<F>>) -> Option<Stop<F>> {
-    let mut values = values.into_iter();
-    let first = values.find_map(stop);
-    values.for_each(discard);
-    first
-}
-
-impl<T, F> Source<Vec<T>, F> for All<T> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
-        needs_of(&self.0, add);
+impl<O, E, F> Pending<SharedRef<O>, F> for TryBorrowed<O, E>
+where
+    O: Send + Sync + 'static,
+    E: Clone + Send + Sync + 'static,
+    F: FailsFrom<E>,
+{
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
+        add(self.0.call());
     }
 
     fn stopped(&self) -> usize {
-        self.0.iter().filter(|value| value.is_error()).count()
+        usize::from(!matches!(self.0.ended(), Ok(Ok(_))))
     }
 
-    fn stop(self: Box<Self>) -> Option<Stop<F>> {
-        first_stop(self.0, |value| stop_of(value))
-    }
-
-    fn take(self: Box<Self>) -> Vec<T> {
-        self.0.into_iter().map(value_of).collect()
-    }
-}
-
-/// All `Ok`s of a list; its first `Err` the dependant passes on.
-pub(crate) struct TryAll<T, E>(pub(crate) Vec<AsyncValue<Result<T, E>>>);
-
-impl<T, E, F: FailsFrom<E>> Source<Vec<T>, F> for TryAll<T, E> {
-    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Call>)) {
-        needs_of(&self.0, add);
-    }
-
-    fn stopped(&self) -> usize {
-        self.0.iter().filter(|value| !is_ok(value)).count()
-    }
-
-    fn stop(self: Box<Self>) -> Option<Stop<F>> {
-        first_stop(self.0, stop_of_result)
-    }
-
-    fn take(self: Box<Self>) -> Vec<T> {
-        let ok = |value| match value_of(value) {
-            Ok(value) => value,
-            Err(_) => unreachable!("a stopped call never runs"),
-        };
-        self.0.into_iter().map(ok).collect()
+    fn end(self) -> Result<SharedRef<O>, Stop<F>> {
+        match self.0.ended() {
+            Ok(Ok(_)) => Ok(SharedRef(Arc::new(self))),
+            Ok(Err(error)) => Err(Stop::Failed(Stop::catch(|| F::fails_from(error.clone()))?)),
+            Err(error) => Err(Stop::Lost(error.clone(), self.0.call().site())),
+        }
     }
 }

@@ -1,131 +1,305 @@
-//! What a blocked worker, or a spare in its place, runs next.
+//! The calls that a blocked worker needs: what it, or a spare in its place, runs next.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::graph::registry;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::BlockedWorker;
-use crate::graph::traits::Call;
+use crate::graph::traits::Helper;
+use crate::graph::traits::Job;
+use crate::graph::traits::Needs;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
+use crate::graph::waiters::address;
 use crate::panics::lock;
+use crate::sync::Instant;
 use crate::sync::Mutex;
 
-/// What a worker that waits, or a spare in its place, runs next: calls that the awaited one needs, and nothing else.
+/// All calls that one wait needs, by their pools.
 pub(crate) struct Agenda {
     owner: Arc<dyn BlockedWorker>,
+    /// The calls of the owner's own pool. The owner runs them itself, where it can.
+    own: Arc<Part>,
+    /// Those of other pools, whose threads run them.
+    others: Mutex<Vec<Arc<Part>>>,
+}
+
+/// The calls of one pool that a wait needs.
+pub(crate) struct Part {
+    owner: Arc<dyn BlockedWorker>,
+    pool: PoolId,
+    runner: Runner,
     ready: Mutex<Ready>,
-    surveyed: Mutex<Vec<Arc<dyn Call>>>,
+    /// Calls that wait for arguments, and know of this.
+    surveyed: Mutex<Needs>,
+}
+
+/// Who runs the calls of a part.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Runner {
+    Owner,
+    /// A thread of the pool whose calls they are.
+    Pool,
 }
 
 #[derive(Default)]
 struct Ready {
-    calls: Vec<Arc<dyn Call>>,
-    /// The owner is blocked, and was not woken for a call since.
-    asleep: bool,
-    /// A spare runs these calls, and will ask for the next one.
-    attended: bool,
-    over: bool,
+    calls: Vec<Arc<dyn Job>>,
+    /// Calls that have come to need others since they were surveyed.
+    changed: Needs,
+    attendant: Attendant,
+    starved: bool,
+}
+
+/// Who sees to the ready calls.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Attendant {
+    /// The owner is awake.
+    #[default]
+    Owner,
+    /// The owner is blocked, and is woken for the next call, or has a thread of the pool come.
+    Nobody,
+    /// A spare runs them, and will ask for the next one.
+    Spare,
+    /// The wait is over.
+    Over,
 }
 
 impl Agenda {
-    pub(crate) fn new(owner: Arc<dyn BlockedWorker>) -> Arc<Self> {
-        Arc::new(Self { owner, ready: Mutex::default(), surveyed: Mutex::default() })
+    /// Makes the agenda of a wait of `owner`, a worker of `pool`.
+    pub(crate) fn new(owner: Arc<dyn BlockedWorker>, pool: PoolId) -> Arc<Self> {
+        let own = Part::new(owner.clone(), pool, Runner::Owner);
+        Arc::new(Self { owner, own, others: Mutex::default() })
     }
 
-    /// Whether this belongs to that worker.
+    /// Whether the agenda is of a wait of that worker.
     pub(crate) fn is_of(&self, worker: &Arc<dyn BlockedWorker>) -> bool {
         Arc::ptr_eq(&self.owner, worker)
     }
 
-    /// Finds what `calls` are or need that a worker of `home` could run, now or as soon as it is ready. Each call's needs are
-    /// listed once, so that a chain, a list or a diamond of any size takes linear time.
-    pub(crate) fn survey(self: &Arc<Self>, calls: Vec<Arc<dyn Call>>, home: PoolId) {
+    /// The calls of the owner's own pool.
+    pub(crate) fn own(&self) -> &Arc<Part> {
+        &self.own
+    }
+
+    fn part(&self, pool: PoolId) -> Option<Arc<Part>> {
+        if pool == PoolId::NONE {
+            return None;
+        }
+        if pool == self.own.pool {
+            return Some(self.own.clone());
+        }
+        let mut others = lock(&self.others);
+        if let Some(part) = others.iter().find(|part| part.pool == pool) {
+            return Some(part.clone());
+        }
+        let part = Part::new(self.owner.clone(), pool, Runner::Pool);
+        others.push(part.clone());
+        Some(part)
+    }
+
+    /// Finds what `calls` are or need that a thread could run, now or as soon as it is ready. Each call's needs are listed once,
+    /// so that a chain, a list or a diamond of any size takes linear time. Gives up at `deadline`.
+    pub(crate) fn survey(&self, calls: Needs, deadline: Option<Instant>) {
         let mut seen = HashSet::new();
-        let mut found = Vec::new();
-        let mut waiting = Vec::new();
+        let mut found: Vec<(Arc<Part>, Vec<Arc<dyn Job>>)> = Vec::new();
         let mut open = calls;
+        let mut steps = 0_u32;
         while let Some(call) = open.pop() {
-            if call.is_done() || !seen.insert(Arc::as_ptr(&call).cast::<()>().addr()) {
+            if call.is_done() || !seen.insert(address(&call)) {
                 continue;
             }
-            let ours = call.pool_id() == home;
-            match call.survey(ours.then_some(self), &mut open) {
-                Survey::Queued if ours => found.push(call),
-                Survey::Waiting if ours => waiting.push(call),
-                _ => {}
+            steps += 1;
+            if steps.is_multiple_of(LOOKS) && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                break;
+            }
+            let mut told = None;
+            let mut helper = |pool| {
+                told = self.part(pool);
+                told.clone().map(|part| -> Arc<dyn Helper> { part })
+            };
+            match call.clone().survey(&mut helper, &mut open) {
+                Survey::Queued(job) => {
+                    let Some(part) = self.part(job.pool()) else { continue };
+                    match found.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &part)) {
+                        Some((_, jobs)) => jobs.push(job),
+                        None => found.push((part, vec![job])),
+                    }
+                }
+                Survey::Waiting => {
+                    if let Some(part) = told {
+                        lock(&part.surveyed).push(call);
+                    }
+                }
+                Survey::Ended | Survey::Running(_) | Survey::Promised | Survey::Unseen => {}
             }
         }
-        lock(&self.surveyed).append(&mut waiting);
-        // Popped from the end: what stands first was found last, and so comes first.
-        lock(&self.ready).calls.append(&mut found);
-    }
-
-    /// `call` is ready to run.
-    pub(crate) fn push(&self, call: Arc<dyn Call>) {
-        let mut ready = lock(&self.ready);
-        if ready.over {
-            return;
-        }
-        ready.calls.push(call);
-        if !ready.attended && std::mem::take(&mut ready.asleep) {
-            drop(ready);
-            self.owner.wake();
+        for (part, mut jobs) in found {
+            // Popped from the end: what stands first was found last, and so comes first.
+            lock(&part.ready).calls.append(&mut jobs);
         }
     }
 
-    /// The next call, for the owner.
-    pub(crate) fn pop(&self) -> Option<Arc<dyn Call>> {
-        lock(&self.ready).calls.pop()
-    }
-
-    /// The next call, for the spare that attends; after `None` the owner is woken for the next one.
-    pub(crate) fn pop_for_spare(&self) -> Option<Arc<dyn Call>> {
-        let mut ready = lock(&self.ready);
-        let call = ready.calls.pop();
-        ready.attended = call.is_some();
-        call
-    }
-
-    /// The owner blocks: whether a spare has to start with these calls. If not, the owner is woken for the next one.
-    pub(crate) fn hand_over(&self) -> bool {
-        let mut ready = lock(&self.ready);
-        ready.asleep = true;
-        let needs_spare = !ready.calls.is_empty() && !ready.attended;
-        ready.attended |= needs_spare;
-        needs_spare
-    }
-
-    /// There is no spare to be had.
-    pub(crate) fn abandon(&self) {
-        lock(&self.ready).attended = false;
-    }
-
-    /// The spare has no place any more, since the owner is back; it may have blocked again by now, and counted on the spare.
-    pub(crate) fn give_back(&self) {
-        let mut ready = lock(&self.ready);
-        ready.attended = false;
-        if !ready.calls.is_empty() && std::mem::take(&mut ready.asleep) {
-            drop(ready);
-            self.owner.wake();
+    /// Surveys what has changed since.
+    pub(crate) fn survey_changes(&self) {
+        let mut changed = std::mem::take(&mut lock(&self.own.ready).changed);
+        for part in &*lock(&self.others) {
+            changed.append(&mut lock(&part.ready).changed);
+        }
+        if !changed.is_empty() {
+            self.survey(changed, None);
         }
     }
 
-    /// Whether the owner still waits, so that a spare goes on in its place.
-    pub(crate) fn is_owner_blocked(&self) -> bool {
-        self.owner.is_blocked()
+    /// The owner has blocked: other pools are told what it needs of them.
+    pub(crate) fn ask_others(&self) {
+        let others: Vec<_> = lock(&self.others).clone();
+        for part in others {
+            if part.hand_over() {
+                part.unattend();
+                part.ask();
+            }
+        }
+    }
+
+    /// Whether a thread was refused without which the wait cannot end.
+    pub(crate) fn is_starved(&self) -> bool {
+        lock(&self.own.ready).starved || lock(&self.others).iter().any(|part| lock(&part.ready).starved)
     }
 
     /// The wait is over: leaves nothing behind in the calls that were surveyed.
-    pub(crate) fn finish(self: &Arc<Self>) {
-        let calls = {
-            let mut ready = lock(&self.ready);
-            ready.over = true;
-            std::mem::take(&mut ready.calls)
-        };
-        drop(calls);
-        for call in std::mem::take(&mut *lock(&self.surveyed)) {
-            call.delist(&|waiter| matches!(waiter, Waiter::Agenda(agenda) if Arc::ptr_eq(agenda, self)));
+    pub(crate) fn finish(&self) {
+        self.own.finish();
+        std::mem::take(&mut *lock(&self.others)).iter().for_each(|part| part.finish());
+    }
+}
+
+/// After so many calls a survey looks at the clock.
+const LOOKS: u32 = 256;
+
+impl Part {
+    fn new(owner: Arc<dyn BlockedWorker>, pool: PoolId, runner: Runner) -> Arc<Self> {
+        Arc::new(Self { owner, pool, runner, ready: Mutex::default(), surveyed: Mutex::default() })
+    }
+
+    /// The next call, for the owner.
+    pub(crate) fn pop(&self) -> Option<Arc<dyn Job>> {
+        lock(&self.ready).calls.pop()
+    }
+
+    /// Asks the pool of these calls for a thread.
+    fn ask(self: &Arc<Self>) {
+        if let Some(pool) = registry::find(self.pool) {
+            pool.serve(self.clone());
         }
+    }
+
+    /// A call is ready, or has changed, that no spare sees to.
+    fn alert(self: &Arc<Self>) {
+        match self.runner {
+            Runner::Owner => self.owner.wake(),
+            Runner::Pool => self.ask(),
+        }
+    }
+
+    fn finish(self: &Arc<Self>) {
+        let (calls, changed) = {
+            let mut ready = lock(&self.ready);
+            ready.attendant = Attendant::Over;
+            (std::mem::take(&mut ready.calls), std::mem::take(&mut ready.changed))
+        };
+        drop((calls, changed));
+        let own = address(self);
+        for call in std::mem::take(&mut *lock(&self.surveyed)) {
+            call.delist(&|waiter| matches!(waiter, Waiter::Helper(helper) if address(helper) == own));
+        }
+    }
+}
+
+impl Helper for Part {
+    fn ready(self: Arc<Self>, job: Arc<dyn Job>) {
+        let mut ready = lock(&self.ready);
+        if ready.attendant == Attendant::Over {
+            return;
+        }
+        ready.calls.push(job);
+        if ready.attendant != Attendant::Nobody {
+            return;
+        }
+        if self.runner == Runner::Owner {
+            ready.attendant = Attendant::Owner;
+        }
+        drop(ready);
+        self.alert();
+    }
+
+    fn changed(self: Arc<Self>, call: Arc<dyn Awaited>) {
+        let mut ready = lock(&self.ready);
+        if ready.attendant == Attendant::Over {
+            return;
+        }
+        ready.changed.push(call);
+        drop(ready);
+        // Only the owner can look again.
+        self.owner.wake();
+    }
+
+    fn pop_for_spare(&self) -> Option<Arc<dyn Job>> {
+        let mut ready = lock(&self.ready);
+        let call = ready.calls.pop();
+        if call.is_none() && ready.attendant == Attendant::Spare {
+            ready.attendant = Attendant::Nobody;
+        }
+        call
+    }
+
+    fn hand_over(&self) -> bool {
+        let mut ready = lock(&self.ready);
+        if ready.attendant == Attendant::Spare {
+            return false;
+        }
+        let needs_spare = !ready.calls.is_empty();
+        ready.attendant = if needs_spare { Attendant::Spare } else { Attendant::Nobody };
+        needs_spare
+    }
+
+    fn attend(&self) -> bool {
+        let mut ready = lock(&self.ready);
+        let wanted = ready.attendant == Attendant::Nobody && !ready.calls.is_empty() && self.owner.is_blocked();
+        if wanted {
+            ready.attendant = Attendant::Spare;
+        }
+        wanted
+    }
+
+    fn unattend(&self) {
+        let mut ready = lock(&self.ready);
+        if ready.attendant == Attendant::Spare {
+            ready.attendant = Attendant::Nobody;
+        }
+    }
+
+    fn is_owner_blocked(&self) -> bool {
+        self.owner.is_blocked()
+    }
+
+    fn give_back(&self) {
+        let mut ready = lock(&self.ready);
+        if ready.attendant != Attendant::Spare {
+            return;
+        }
+        ready.attendant = Attendant::Nobody;
+        if !ready.calls.is_empty() && self.runner == Runner::Owner {
+            ready.attendant = Attendant::Owner;
+            drop(ready);
+            self.owner.wake();
+        }
+    }
+
+    fn starve(&self) {
+        lock(&self.ready).starved = true;
+        self.owner.wake();
     }
 }

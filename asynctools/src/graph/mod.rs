@@ -3,9 +3,14 @@
 // Ground floor first: each room imports from those above it in this list only.
 pub(crate) mod traits;
 pub(crate) mod registry;
+pub(crate) mod blocked;
+pub(crate) mod lineage;
+pub(crate) mod wake_later;
 pub(crate) mod notify;
-pub(crate) mod agenda;
-pub(crate) mod current;
 pub(crate) mod waiters;
-pub(crate) mod node;
+pub(crate) mod agenda;
+pub(crate) mod look;
+pub(crate) mod current;
 pub(crate) mod wait;
+pub(crate) mod lose;
+pub(crate) mod node;

@@ -1,5 +1,7 @@
 //! The one state machine of a call.
 
+use std::convert::Infallible;
+use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -9,22 +11,34 @@ use std::sync::atomic::Ordering;
 use crate::call_site::CallSite;
 use crate::error::Panic;
 use crate::error::TaskError;
-use crate::graph::agenda::Agenda;
+use crate::graph::blocked::this_thread;
+use crate::graph::lineage;
+use crate::graph::lineage::MadeBy;
 use crate::graph::notify;
 use crate::graph::registry;
-use crate::graph::traits::Call;
+use crate::graph::traits::Aftermath;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
+use crate::graph::traits::Ending;
+use crate::graph::traits::Helper;
+use crate::graph::traits::Job;
+use crate::graph::traits::Maker;
+use crate::graph::traits::Moment;
+use crate::graph::traits::Needs;
 use crate::graph::traits::Observer;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Scheduler;
 use crate::graph::traits::Survey;
+use crate::graph::traits::ThreadNumber;
+use crate::graph::traits::Unrun;
 use crate::graph::traits::Waiter;
+use crate::graph::traits::Withdrawn;
 use crate::graph::waiters::CancelHook;
 use crate::graph::waiters::Lend;
 use crate::graph::waiters::Look;
 use crate::graph::waiters::WaiterKind;
 use crate::graph::waiters::Waiters;
-use crate::panics::discard;
+use crate::graph::waiters::address;
 use crate::panics::lock;
 use crate::sync::AtomicBool;
 use crate::sync::Mutex;
@@ -32,18 +46,30 @@ use crate::sync::MutexGuard;
 
 // Implementation
 //
-// A call is one `Arc<Node>`: its body and later its result in one `State` behind one mutex, and a flag outside so that a
+// A call is one `Arc<Node>`: its work and later its result in one `State` behind one mutex, and a flag outside so that a
 // finished call is seen without the lock. No user code runs under the lock: a transition takes out what is the user's
-// (body, result, waker) and drops, calls or wakes it after unlocking.
+// (work, result, waker) and drops, calls or wakes it after unlocking.
+//
+// | from | to | by whom | under which call |
+// | --- | --- | --- | --- |
+// | - | `Waiting`, `Queued`, `Running`, `Done` | the maker | `waiting`, `queued`, `promised`, `ready` |
+// | `Waiting` | `Queued` | who brings the last argument | `advance` |
+// | `Waiting` | `Stopped` | the same, of a lost argument | `advance` |
+// | `Waiting` | `Running` | the same, if no user code runs | `advance` |
+// | `Queued`, `Stopped` | `Running` | the first worker or waiter | `run` |
+// | `Waiting`, `Queued`, `Stopped` | `Running` | who cancels or closes | `withdraw` |
+// | `Running` | `Done`, `Taken` | who took the work, or sets the promise | `complete`, `end_lost` |
+// | `Done` | `Lent`, and back | who clones the result | `lend_out` |
+// | `Done` | `Taken` | the owner of the handle | `take`, `abandon_result` |
 
-/// What a call runs, and with which arguments.
+/// What a call runs: a function with its arguments.
 pub(crate) trait Work: Send + 'static {
     type Output: Send + 'static;
 
     /// Runs the user's function. All arguments are there.
     fn run(self) -> Self::Output;
 
-    /// One more argument is there: whether it was the last one.
+    /// Takes in that one more argument is there: whether it was the last one.
     fn arrived(&mut self) -> bool {
         true
     }
@@ -53,18 +79,18 @@ pub(crate) trait Work: Send + 'static {
         false
     }
 
-    /// The end of a stopped call at `own`; the rest of the arguments is dropped. Runs no user code but `From`.
+    /// The end of a stopped call at `own`; the rest of the arguments is dropped. Runs no user code but `From` and `Drop`s.
     fn stop(self, own: CallSite) -> Result<Self::Output, TaskError>;
 
-    /// The calls whose results are arguments of this one.
-    fn needs(&self, _needs: &mut Vec<Arc<dyn Call>>) {}
+    /// Adds the calls whose results are arguments of this one.
+    fn needs(&self, _needs: &mut Needs) {}
 
     /// Where a call that had to wait for arguments runs; `None`: where its last argument arrives, since no user code is in it.
     fn route(&self) -> Option<Route> {
         None
     }
 
-    /// Runs a call without a route, and ends it, or hands it over to somebody who will.
+    /// Runs a call without a route and ends it, or hands it over to somebody who will.
     fn run_here(self, node: &Arc<Node<Self>>)
     where
         Self: Sized,
@@ -76,15 +102,15 @@ pub(crate) trait Work: Send + 'static {
 /// The way of a call to the pool that it runs on.
 #[derive(Clone)]
 pub(crate) struct Route {
-    pub(crate) home: Arc<dyn Scheduler>,
-    /// It was made by a call of that pool.
-    pub(crate) inside: bool,
-    /// If it can start at once, a full queue may hold up its caller. What follows another call never blocks.
+    /// `None`: the pool is gone.
+    pub(crate) pool: Option<Arc<dyn Scheduler>>,
+    pub(crate) maker: Maker,
+    /// Whether a full queue may hold up the caller if the call can start at once. What follows another call never blocks.
     pub(crate) bounded: bool,
 }
 
-/// The body of a promise, which has none.
-pub(crate) struct NoWork<T>(std::convert::Infallible, std::marker::PhantomData<fn() -> T>);
+/// The work of a promise, which has none.
+pub(crate) struct NoWork<T>(Infallible, PhantomData<fn() -> T>);
 
 impl<T: Send + 'static> Work for NoWork<T> {
     type Output = T;
@@ -99,178 +125,226 @@ impl<T: Send + 'static> Work for NoWork<T> {
 }
 
 /// The life of a call, from the top down.
-pub(crate) enum State<B: Work> {
-    /// Arguments are missing. Whoever brings the last one moves on; `lose` may end it.
-    Waiting(B),
-    /// In the queue of its pool, all arguments there. Whoever takes the body runs it; `lose` may end it.
-    Queued(B),
+enum State<W: Work> {
+    /// Arguments are missing. Whoever brings the last one moves on; `withdraw` may take the work.
+    Waiting(W, MadeBy),
+    /// In the queue of its pool, all arguments there. Whoever takes the work runs it; `withdraw` may take it.
+    Queued(W, MadeBy),
+    /// All arguments have ended, one of them without a value. Whoever takes the work ends the call, with user code.
+    Stopped(W),
     /// Somebody runs it, or holds its promise: only they may end it.
-    Running,
+    Running(RunBy),
     /// Ended. The owner of the handle may take it.
-    Done(Result<B::Output, TaskError>),
+    Done(Result<W::Output, TaskError>),
     /// Ended; the result is out to be cloned, by the thread that will put it back. `true`: it is an error.
     Lent(bool),
     /// Ended, and the result was taken, or nobody wants it.
     Taken,
 }
 
-struct Core<B: Work> {
-    state: State<B>,
-    waiters: Waiters<B::Output>,
+#[derive(Clone, Copy)]
+enum RunBy {
+    Thread(ThreadNumber),
+    Promise,
 }
 
-/// One call. In the `Arc` with its counts: 80 bytes for a `fn() -> u64`.
-pub(crate) struct Node<B: Work> {
+impl<W: Work> State<W> {
+    fn running_here() -> Self {
+        Self::Running(RunBy::Thread(this_thread()))
+    }
+}
+
+struct Core<W: Work> {
+    state: State<W>,
+    waiters: Waiters<W::Output>,
+}
+
+/// One call. In the `Arc` with its counts: 88 bytes for a `fn() -> u64`.
+pub(crate) struct Node<W: Work> {
     done: AtomicBool,
-    /// Somebody has a handle. Written and read under the lock.
+    /// Somebody has a handle. Under the lock the flag would make a call 8 bytes larger; it is written and read by those who have it.
     wanted: AtomicBool,
-    home: PoolId,
+    pool: PoolId,
     site: CallSite,
-    core: Mutex<Core<B>>,
+    core: Mutex<Core<W>>,
 }
 
-impl<B: Work> Node<B> {
-    pub(crate) fn new(state: State<B>, done: bool, home: PoolId, site: CallSite) -> Arc<Self> {
+impl<W: Work> Node<W> {
+    fn new(state: State<W>, pool: PoolId, site: CallSite) -> Arc<Self> {
+        let done = matches!(state, State::Done(_));
         let core = Mutex::new(Core { state, waiters: Waiters::None });
-        Arc::new(Self { done: AtomicBool::new(done), wanted: AtomicBool::new(true), home, site, core })
+        Arc::new(Self { done: AtomicBool::new(done), wanted: AtomicBool::new(true), pool, site, core })
     }
 
-    /// A call with all its arguments, for the queue of `home`.
-    pub(crate) fn queued(body: B, home: PoolId, site: CallSite) -> Arc<Self> {
-        Self::new(State::Queued(body), false, home, site)
+    /// A call with all its arguments, for the queue of `pool`.
+    pub(crate) fn queued(work: W, pool: PoolId, site: CallSite) -> Arc<Self> {
+        Self::new(State::Queued(work, lineage::made_here()), pool, site)
     }
 
-    /// A call that waits for arguments. `listen` registers it with them; those that arrive meanwhile wait for it to end.
-    /// Locks go from a call to those that it needs, which are older, and never back.
+    /// A call that has ended with `value`.
+    pub(crate) fn ready(value: W::Output, site: CallSite) -> Arc<Self> {
+        Self::new(State::Done(Ok(value)), PoolId::NONE, site)
+    }
+
+    /// A call that the program ends.
+    pub(crate) fn promised(site: CallSite) -> Arc<Self> {
+        Self::new(State::Running(RunBy::Promise), PoolId::NONE, site)
+    }
+
+    /// A call that waits for arguments; what follows it runs on `pool`. `listen` registers it with the arguments; those that
+    /// arrive meanwhile wait for it to end. Locks go from a call to those that it needs, which are older, and never back.
     pub(crate) fn waiting(
-        body: B,
-        home: PoolId,
+        work: W,
+        pool: PoolId,
         site: CallSite,
-        listen: impl FnOnce(&mut B, Arc<dyn Dependant>),
+        listen: impl FnOnce(&mut W, Arc<dyn Dependant>),
     ) -> Arc<Self> {
-        let node = Self::new(State::Waiting(body), false, home, site);
-        if let State::Waiting(body) = &mut node.lock().state {
-            listen(body, node.clone());
+        let node = Self::new(State::Waiting(work, lineage::made_here()), pool, site);
+        if let State::Waiting(work, _) = &mut node.lock().state {
+            listen(work, node.clone());
         }
-        node.advance(true);
+        if let Some(stopped) = node.advance(Moment::AtCall) {
+            notify::end(stopped);
+        }
         node
     }
 
-    fn lock(&self) -> MutexGuard<'_, Core<B>> {
+    /// Notes that a promise ends the call, whose work this thread has taken.
+    #[cfg(feature = "celery")]
+    pub(crate) fn hand_over(self: &Arc<Self>) -> Arc<dyn Promised<W::Output>> {
+        self.lock().state = State::Running(RunBy::Promise);
+        self.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Core<W>> {
         lock(&self.core)
     }
 
-    /// An argument has arrived, or with `at_call` the registration with all of them is complete.
-    fn advance(self: &Arc<Self>, at_call: bool) {
+    /// Takes in that an argument has arrived, or at the call that all of them are registered. Runs no user code: a call that an
+    /// argument has stopped is returned to be ended by it.
+    fn advance(self: &Arc<Self>, moment: Moment) -> Option<Arc<dyn Job>> {
         let mut core = self.lock();
-        let State::Waiting(body) = &mut core.state else { return };
-        if !body.arrived() {
-            return;
+        let State::Waiting(work, _) = &mut core.state else { return None };
+        if !work.arrived() {
+            return None;
         }
-        let stopped = body.is_stopped();
-        let State::Waiting(body) = std::mem::replace(&mut core.state, State::Running) else { return };
-        let route = if stopped { None } else { body.route() };
-        let Some(route) = route else {
-            // Never seen as queued: whoever took it, or took it out, would count a call that no pool has.
-            drop(core);
-            if stopped {
-                self.complete(self.caught(|| body.stop(self.site)));
-            } else {
-                body.run_here(self);
-            }
-            return;
+        let stopped = work.is_stopped();
+        let State::Waiting(work, made_by) = std::mem::replace(&mut core.state, State::running_here()) else {
+            return None;
         };
-        core.state = State::Queued(body);
-        let agendas = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Agenda(_))));
+        if stopped {
+            core.state = State::Stopped(work);
+            return Some(self.clone());
+        }
+        let Some(route) = work.route() else {
+            // Never seen as queued: a worker or `cancel_queued` that saw it there would count a call that is in no queue.
+            drop(core);
+            work.run_here(self);
+            return None;
+        };
+        core.state = State::Queued(work, made_by);
+        let helpers = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Helper(_))));
         drop(core);
-        let call: Arc<dyn Call> = self.clone();
-        // Before it is queued: a place goes to the worker that waits for it rather than to a thread that happens to find it.
-        for agenda in agendas {
-            if let WaiterKind::Plain(Waiter::Agenda(agenda)) = agenda {
-                agenda.push(call.clone());
+        let job: Arc<dyn Job> = self.clone();
+        let admitted = match &route.pool {
+            Some(pool) => pool.admit(route.maker),
+            None => Err(TaskError::Closed),
+        };
+        // Asked before anybody can find the call in a queue, so that one that is refused never was in one.
+        let pool = match (admitted, route.pool) {
+            (Ok(()), Some(pool)) => pool,
+            (refusal, _) => {
+                job.end_unrun(refusal.err().unwrap_or(TaskError::Closed));
+                return None;
+            }
+        };
+        // Before it is queued: a permit goes to the worker that waits for it rather than to a thread that happens to find it.
+        for helper in helpers {
+            if let WaiterKind::Plain(Waiter::Helper(helper)) = helper {
+                helper.ready(job.clone());
             }
         }
-        route.home.schedule(call, route.inside, route.bounded && at_call);
+        let moment = if route.bounded { moment } else { Moment::Later };
+        pool.schedule(job, route.maker, moment);
+        None
     }
 
     /// The outcome of `end`, a panic of it included.
-    fn caught(&self, end: impl FnOnce() -> Result<B::Output, TaskError>) -> Result<B::Output, TaskError> {
-        let end = catch_unwind(AssertUnwindSafe(end));
-        end.unwrap_or_else(|payload| Err(TaskError::Panicked(Panic::new(self.site, payload))))
+    pub(crate) fn caught(&self, end: impl FnOnce() -> Result<W::Output, TaskError>) -> Result<W::Output, TaskError> {
+        catch_unwind(AssertUnwindSafe(end)).unwrap_or_else(|payload| Err(self.panicked(payload)))
     }
 
-    /// The end of the call, by the one who took its body or holds its promise.
-    pub(crate) fn complete(&self, outcome: Result<B::Output, TaskError>) {
-        let mut core = self.lock();
+    fn panicked(&self, payload: Box<dyn std::any::Any + Send>) -> TaskError {
+        TaskError::Panicked(Panic::new(self.site, payload))
+    }
+
+    /// Ends the call, by the one who took its work or holds its promise.
+    pub(crate) fn complete(&self, outcome: Result<W::Output, TaskError>) {
+        let core = self.lock();
         // Most calls of a batch end before anybody waits for them.
         if matches!(core.waiters, Waiters::None) && self.wanted.load(Ordering::Relaxed) {
-            core.state = State::Done(outcome);
-            self.done.store(true, Ordering::Release);
-            return;
+            return self.store(core, outcome);
         }
-        let (mut core, lent) = self.serve_lends(core, &outcome);
-        let waiters = std::mem::take(&mut core.waiters);
-        let unwanted = if self.wanted.load(Ordering::Relaxed) {
-            core.state = State::Done(outcome);
-            None
-        } else {
-            core.state = State::Taken;
-            Some(outcome)
-        };
+        let mut aftermath = Aftermath::default();
+        notify::hold(|| self.end(core, outcome, &mut aftermath));
+        notify::settle(aftermath);
+    }
+
+    fn store(&self, mut core: MutexGuard<'_, Core<W>>, outcome: Result<W::Output, TaskError>) {
+        let running = std::mem::replace(&mut core.state, State::Done(outcome));
         self.done.store(true, Ordering::Release);
         drop(core);
-        // Wakers come last, and then what nobody wants: both are a user's code, which may wait for the others.
-        let mut tasks = Vec::new();
+        drop(running);
+    }
+
+    /// Stores the end and tells those who wait; what is a user's in that is left in `aftermath`.
+    fn end(&self, core: MutexGuard<'_, Core<W>>, outcome: Result<W::Output, TaskError>, aftermath: &mut Aftermath) {
+        let mut core = self.serve_lends(core, &outcome);
+        let waiters = std::mem::take(&mut core.waiters);
+        if self.wanted.load(Ordering::Relaxed) {
+            self.store(core, outcome);
+        } else {
+            core.state = State::Taken;
+            self.done.store(true, Ordering::Release);
+            drop(core);
+            aftermath.dropped.push(Box::new(outcome));
+        }
         for waiter in waiters.into_iter() {
             match waiter {
-                WaiterKind::Plain(Waiter::Task(_)) => tasks.push(waiter),
-                WaiterKind::Plain(waiter) => waiter.fire(),
+                WaiterKind::Plain(waiter) => notify::tell(waiter, aftermath),
                 WaiterKind::Lend(_) => {}
-                WaiterKind::Cancel(hook) => discard(hook),
+                WaiterKind::Cancel(hook) => aftermath.dropped.push(Box::new(hook)),
             }
-        }
-        if lent {
-            notify::flush();
-        }
-        for task in tasks {
-            if let WaiterKind::Plain(waiter) = task {
-                waiter.fire();
-            }
-        }
-        if let Some(unwanted) = unwanted {
-            discard(unwanted);
         }
     }
 
     /// Takes the result of a call that has ended out from under the lock, for `look` and all who asked for a clone: whether it
     /// was there.
-    fn lend_out<'a>(&'a self, mut core: MutexGuard<'a, Core<B>>, look: &mut Look<'_, B::Output>) -> bool {
+    fn lend_out<'a>(&'a self, mut core: MutexGuard<'a, Core<W>>, look: &mut Look<'_, W::Output>) -> bool {
         let State::Done(outcome) = &core.state else { return false };
         let failed = outcome.is_err();
         let State::Done(outcome) = std::mem::replace(&mut core.state, State::Lent(failed)) else { return false };
         drop(core);
         notify::hold(|| look(outcome.as_ref()));
-        let (mut core, _) = self.serve_lends(self.lock(), &outcome);
+        let mut core = self.serve_lends(self.lock(), &outcome);
         core.state = State::Done(outcome);
         drop(core);
-        notify::flush();
+        notify::settle(Aftermath::default());
         true
     }
 
-    /// Has the result cloned by all who asked for that: whether there were any. What their clones set off is held back
-    /// until the result is there for others too: user code in there could wait for it.
+    /// Has the result cloned by all who asked for that. What their clones set off is held back until the result is there for
+    /// others too: user code in there could wait for it.
     fn serve_lends<'a>(
         &'a self,
-        mut core: MutexGuard<'a, Core<B>>,
-        outcome: &Result<B::Output, TaskError>,
-    ) -> (MutexGuard<'a, Core<B>>, bool) {
-        let mut lent = false;
+        mut core: MutexGuard<'a, Core<W>>,
+        outcome: &Result<W::Output, TaskError>,
+    ) -> MutexGuard<'a, Core<W>> {
         loop {
             let lends = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Lend(_)));
             if lends.is_empty() {
-                return (core, lent);
+                return core;
             }
-            lent = true;
             drop(core);
             notify::hold(|| {
                 for lend in lends {
@@ -284,75 +358,32 @@ impl<B: Work> Node<B> {
     }
 }
 
-impl<B: Work> Call for Node<B> {
+impl<W: Work> Awaited for Node<W> {
     fn is_done(&self) -> bool {
         self.done.load(Ordering::Acquire)
-    }
-
-    fn pool_id(&self) -> PoolId {
-        self.home
     }
 
     fn site(&self) -> CallSite {
         self.site
     }
 
-    fn is_queued(&self) -> bool {
-        matches!(self.lock().state, State::Queued(_))
-    }
-
-    fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
-        let mut core = self.lock();
-        if !matches!(core.state, State::Queued(_)) {
-            return false;
-        }
-        let State::Queued(body) = std::mem::replace(&mut core.state, State::Running) else { return false };
-        drop(core);
-        observer.began();
-        let result = catch_unwind(AssertUnwindSafe(|| body.run()));
-        observer.ended(result.is_err());
-        self.complete(result.map_err(|payload| TaskError::Panicked(Panic::new(self.site, payload))));
-        true
-    }
-
-    fn lose(&self, error: TaskError) -> bool {
-        let mut core = self.lock();
-        if !matches!(core.state, State::Waiting(_) | State::Queued(_)) {
-            let hooks = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Cancel(_)));
-            drop(core);
-            let mut cancelled = false;
-            for hook in hooks {
-                if let WaiterKind::Cancel(hook) = hook {
-                    cancelled |= hook();
-                }
-            }
-            return cancelled;
-        }
-        let unrun = std::mem::replace(&mut core.state, State::Running);
-        drop(core);
-        let queued = matches!(unrun, State::Queued(_));
-        // One that runs no user code is no call of the pool that what follows it runs on.
-        let counts = queued || matches!(&unrun, State::Waiting(body) if body.route().is_some());
-        discard(unrun);
-        if counts && let Some(home) = registry::find(self.home) {
-            home.unscheduled(queued, matches!(error, TaskError::Cancelled));
-        }
-        self.complete(Err(error));
-        true
-    }
-
-    fn survey(&self, agenda: Option<&Arc<Agenda>>, needs: &mut Vec<Arc<dyn Call>>) -> Survey {
+    fn survey(self: Arc<Self>, helper: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, needs: &mut Needs) -> Survey {
         let mut core = self.lock();
         match &core.state {
-            State::Queued(_) => Survey::Queued,
-            State::Waiting(body) => {
-                body.needs(needs);
-                if let Some(agenda) = agenda {
-                    core.waiters.push(WaiterKind::Plain(Waiter::Agenda(agenda.clone())));
+            State::Queued(..) | State::Stopped(_) => {
+                drop(core);
+                Survey::Queued(self)
+            }
+            State::Waiting(work, _) => {
+                work.needs(needs);
+                if let Some(helper) = helper(self.pool) {
+                    core.waiters.push(WaiterKind::Plain(Waiter::Helper(helper)));
                 }
                 Survey::Waiting
             }
-            State::Running | State::Done(_) | State::Lent(_) | State::Taken => Survey::Underway,
+            State::Running(RunBy::Thread(thread)) => Survey::Running(*thread),
+            State::Running(RunBy::Promise) => Survey::Promised,
+            State::Done(_) | State::Lent(_) | State::Taken => Survey::Ended,
         }
     }
 
@@ -369,11 +400,108 @@ impl<B: Work> Call for Node<B> {
         let gone = self.lock().waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(waiter) if which(waiter)));
         drop(gone);
     }
+
+    fn forget(&self, dependant: usize) {
+        let gone = self.lock().waiters.forget(dependant);
+        drop(gone);
+    }
 }
 
-impl<B: Work> Dependant for Node<B> {
-    fn arrived(self: Arc<Self>, _index: u32) {
-        self.advance(false);
+impl<W: Work> Job for Node<W> {
+    fn pool(&self) -> PoolId {
+        self.pool
+    }
+
+    fn is_queued(&self) -> bool {
+        matches!(self.lock().state, State::Queued(..) | State::Stopped(_))
+    }
+
+    fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
+        let mut core = self.lock();
+        if !matches!(core.state, State::Queued(..) | State::Stopped(_)) {
+            return false;
+        }
+        let taken = std::mem::replace(&mut core.state, State::running_here());
+        drop(core);
+        observer.began();
+        let (outcome, ending) = match taken {
+            State::Queued(work, made_by) => {
+                let running = lineage::enter(self.pool, made_by);
+                let result = catch_unwind(AssertUnwindSafe(|| work.run()));
+                drop(running);
+                let ending = if result.is_ok() { Ending::Returned } else { Ending::Panicked };
+                (result.map_err(|payload| self.panicked(payload)), ending)
+            }
+            State::Stopped(work) => (self.caught(|| work.stop(self.site)), Ending::Stopped),
+            _ => unreachable!("looked at under the same lock"),
+        };
+        observer.ended(ending);
+        self.complete(outcome);
+        true
+    }
+
+    fn lose(self: Arc<Self>, error: TaskError) -> bool {
+        let Some(withdrawn) = self.clone().withdraw() else { return self.tell_unwanted() };
+        if let Some(pool) = registry::find(self.pool) {
+            pool.unscheduled(withdrawn.unrun, &error);
+        }
+        finish_lost(self, error, withdrawn);
+        true
+    }
+
+    fn end_unrun(self: Arc<Self>, error: TaskError) -> bool {
+        let Some(withdrawn) = self.clone().withdraw() else { return false };
+        finish_lost(self, error, withdrawn);
+        true
+    }
+
+    fn withdraw(self: Arc<Self>) -> Option<Withdrawn> {
+        let mut core = self.lock();
+        let unrun = match &core.state {
+            State::Waiting(work, _) if work.route().is_none() => Unrun::Uncounted,
+            State::Waiting(..) => Unrun::Waiting,
+            State::Queued(..) | State::Stopped(_) => Unrun::Queued,
+            State::Running(_) | State::Done(_) | State::Lent(_) | State::Taken => return None,
+        };
+        let taken = std::mem::replace(&mut core.state, State::running_here());
+        drop(core);
+        // A dependant that is gone leaves nothing behind in the calls that it needed.
+        if let State::Waiting(work, _) = &taken {
+            let mut needs = Vec::new();
+            work.needs(&mut needs);
+            let own = address(&self);
+            needs.iter().for_each(|need| need.forget(own));
+        }
+        Some(Withdrawn { unrun, remains: Box::new(taken) })
+    }
+
+    fn tell_unwanted(&self) -> bool {
+        let hooks = self.lock().waiters.extract(|waiter| matches!(waiter, WaiterKind::Cancel(_)));
+        let mut never_began = false;
+        for hook in hooks {
+            if let WaiterKind::Cancel(hook) = hook {
+                never_began |= hook();
+            }
+        }
+        never_began
+    }
+
+    fn end_lost(&self, error: TaskError, aftermath: &mut Aftermath) {
+        self.end(self.lock(), Err(error), aftermath);
+    }
+}
+
+/// The end of one call that was withdrawn. `graph/lose.rs` has that of many.
+fn finish_lost<W: Work>(node: Arc<Node<W>>, error: TaskError, withdrawn: Withdrawn) {
+    let mut aftermath = Aftermath::default();
+    notify::hold(|| node.end_lost(error, &mut aftermath));
+    aftermath.dropped.push(withdrawn.remains);
+    notify::settle(aftermath);
+}
+
+impl<W: Work> Dependant for Node<W> {
+    fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
+        self.advance(Moment::Later)
     }
 }
 
@@ -386,8 +514,8 @@ pub(crate) trait Promised<T>: Send + Sync {
     fn on_cancel(&self, hook: CancelHook);
 }
 
-impl<B: Work> Promised<B::Output> for Node<B> {
-    fn end(&self, outcome: Result<B::Output, TaskError>) {
+impl<W: Work> Promised<W::Output> for Node<W> {
+    fn end(&self, outcome: Result<W::Output, TaskError>) {
         self.complete(outcome);
     }
 
@@ -397,7 +525,7 @@ impl<B: Work> Promised<B::Output> for Node<B> {
 }
 
 /// A call, as the owner of its handle sees it.
-pub(crate) trait Slot<T>: Call {
+pub(crate) trait Slot<T>: Job {
     /// The result of a call that has ended.
     fn take(self: Arc<Self>) -> Result<T, TaskError>;
 
@@ -417,8 +545,8 @@ pub(crate) trait Slot<T>: Call {
     fn lend_now(&self, look: &mut Look<'_, T>) -> bool;
 }
 
-impl<B: Work> Slot<B::Output> for Node<B> {
-    fn take(self: Arc<Self>) -> Result<B::Output, TaskError> {
+impl<W: Work> Slot<W::Output> for Node<W> {
+    fn take(self: Arc<Self>) -> Result<W::Output, TaskError> {
         // The worker is through with most calls by then: the lock and a count are saved.
         let state = match Arc::try_unwrap(self) {
             Ok(node) => node.core.into_inner().unwrap_or_else(PoisonError::into_inner).state,
@@ -446,20 +574,20 @@ impl<B: Work> Slot<B::Output> for Node<B> {
         matches!(self.lock().state, State::Done(Err(_)) | State::Lent(true))
     }
 
-    fn peek(&self, look: &mut Look<'_, B::Output>) {
+    fn peek(&self, look: &mut Look<'_, W::Output>) {
         if let State::Done(outcome) = &self.lock().state {
             look(outcome.as_ref());
         }
     }
 
-    fn lend(&self, lend: Arc<dyn Lend<B::Output>>) {
+    fn lend(&self, lend: Arc<dyn Lend<W::Output>>) {
         let mut core = self.lock();
         core.waiters.push(WaiterKind::Lend(lend));
         // Whoever ends the call, or has the result out, serves the new one too.
         self.lend_out(core, &mut |_| {});
     }
 
-    fn lend_now(&self, look: &mut Look<'_, B::Output>) -> bool {
+    fn lend_now(&self, look: &mut Look<'_, W::Output>) -> bool {
         self.lend_out(self.lock(), look)
     }
 }

@@ -1,72 +1,189 @@
-//! Tells waiters of an end, without recursion.
+//! Tells waiters of an end: without recursion, and without user code where somebody else waits.
 
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
+use std::task::Waker;
 
+use crate::graph::registry;
+use crate::graph::traits::Aftermath;
 use crate::graph::traits::Dependant;
+use crate::graph::traits::Ending;
+use crate::graph::traits::Job;
+use crate::graph::traits::Observer;
 use crate::graph::traits::Waiter;
+use crate::graph::wake_later::WakeLater;
+use crate::graph::wake_later::wake_here;
 use crate::panics::discard;
+use crate::sync::thread;
 use crate::sync::thread_local;
 
-impl Waiter {
-    pub(crate) fn fire(self) {
-        match self {
-            Self::Thread(thread) => thread.unpark(),
-            Self::Worker(worker) => worker.wake(),
-            // A waker that panics has its panic shown by the hook; the others must still be woken.
-            Self::Task(waker) => {
-                let _ = catch_unwind(AssertUnwindSafe(|| waker.wake())).map_err(discard);
-            }
-            Self::Dependant(next, index) => defer(next, index),
-            Self::Agenda(_) => {}
-        }
-    }
+// Implementation
+//
+// An end makes dependants ready, or ends them in turn, and so on through a graph of any depth. So arrivals go to a list that the
+// outermost end on this thread empties. To take in an arrival runs no user code: a dependant that a loss has stopped, whose end
+// runs a `From` and the `Drop`s of its other arguments, goes to a second list.
+//
+// What is a user's runs last, and only if no wait stands below on this stack. The thread in a wait may hold locks of the user;
+// what runs there could want them, or wait itself, and so on without end. There the stopped call goes to the queue of its pool,
+// for a worker that has no user's frame below; wakers go to the default pool.
+
+struct Worklist {
+    open: VecDeque<(Arc<dyn Dependant>, u32)>,
+    stopped: VecDeque<Arc<dyn Job>>,
+    draining: bool,
 }
 
 thread_local! {
     /// Has no destructor: a promise in a thread-local of the user may end a long chain. The list is empty then, and owns no
     /// memory between two uses.
-    static WORKLIST: ManuallyDrop<RefCell<Worklist>> =
-        const { ManuallyDrop::new(RefCell::new(Worklist { open: VecDeque::new(), draining: false })) };
+    static WORKLIST: ManuallyDrop<RefCell<Worklist>> = const {
+        ManuallyDrop::new(RefCell::new(Worklist { open: VecDeque::new(), stopped: VecDeque::new(), draining: false }))
+    };
+    /// The waits of ours on the stack of this thread.
+    static WAITS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Ends that have to be passed on. A list instead of recursion, so that a graph of any depth needs no stack.
-struct Worklist {
-    open: VecDeque<(Arc<dyn Dependant>, u32)>,
-    draining: bool,
+/// The current thread is in a wait as long as this lives: what it runs meanwhile runs nobody else's user code.
+pub(crate) struct InWait(());
+
+pub(crate) fn in_wait() -> InWait {
+    WAITS.with(|waits| waits.set(waits.get() + 1));
+    InWait(())
 }
 
-/// Tells `next` that its argument `index` has arrived: now, or if this thread is busy telling others, after them.
-fn defer(dependant: Arc<dyn Dependant>, index: u32) {
-    WORKLIST.with(|list| list.borrow_mut().open.push_back((dependant, index)));
-    flush();
+impl Drop for InWait {
+    fn drop(&mut self) {
+        WAITS.with(|waits| waits.set(waits.get() - 1));
+    }
 }
 
-/// Holds back what `f` sets off, until [`flush`].
+fn is_in_wait() -> bool {
+    WAITS.with(Cell::get) > 0
+}
+
+/// Tells `waiter` of an end; what is a user's in that is left for [`settle`].
+pub(crate) fn tell(waiter: Waiter, aftermath: &mut Aftermath) {
+    match waiter {
+        Waiter::Thread(thread) => thread.unpark(),
+        Waiter::Worker(worker) => worker.wake(),
+        Waiter::Task(waker) => aftermath.wakers.push(waker),
+        Waiter::Dependant(dependant, index) => {
+            WORKLIST.with(|list| list.borrow_mut().open.push_back((dependant, index)));
+        }
+        Waiter::Helper(_) => {}
+    }
+}
+
+/// Tells all of `waiters` of an end.
+pub(crate) fn tell_all(waiters: impl IntoIterator<Item = Waiter>) {
+    let mut aftermath = Aftermath::default();
+    hold(|| waiters.into_iter().for_each(|waiter| tell(waiter, &mut aftermath)));
+    settle(aftermath);
+}
+
+/// Holds back what `f` sets off, until [`settle`].
 pub(crate) fn hold(f: impl FnOnce()) {
     let outer = WORKLIST.with(|list| std::mem::replace(&mut list.borrow_mut().draining, true));
     f();
     WORKLIST.with(|list| list.borrow_mut().draining = outer);
 }
 
-/// Passes on what was held back, unless this thread is at it already.
-pub(crate) fn flush() {
-    if !WORKLIST.with(|list| list.borrow().draining) {
-        drain();
-        WORKLIST.with(|list| drop(std::mem::take(&mut list.borrow_mut().open)));
+/// Does what is left to do after ends were stored: passes them on to dependants, wakes tasks, ends what was stopped, and drops
+/// what is not wanted. In an outer `settle` of this thread, that one passes on.
+pub(crate) fn settle(aftermath: Aftermath) {
+    let outermost = WORKLIST.with(|list| !std::mem::replace(&mut list.borrow_mut().draining, true));
+    if outermost {
+        pass_on();
+    }
+    wake(aftermath.wakers);
+    if outermost {
+        while let Some(job) = WORKLIST.with(|list| list.borrow_mut().stopped.pop_front()) {
+            if is_in_wait() {
+                hand_over(job);
+            } else {
+                end(job);
+            }
+            pass_on();
+        }
+        WORKLIST.with(|list| {
+            let mut list = list.borrow_mut();
+            list.draining = false;
+            // An idle thread owns no memory for it.
+            drop((std::mem::take(&mut list.open), std::mem::take(&mut list.stopped)));
+        });
+    }
+    aftermath.dropped.into_iter().for_each(discard);
+}
+
+/// Empties the list of arrivals. Runs no user code.
+fn pass_on() {
+    while let Some((dependant, index)) = WORKLIST.with(|list| list.borrow_mut().open.pop_front()) {
+        // What is dropped with a dependant may be a user's.
+        let stopped = catch_unwind(AssertUnwindSafe(|| dependant.arrived(index)));
+        if let Some(job) = stopped.map_err(discard).ok().flatten() {
+            WORKLIST.with(|list| list.borrow_mut().stopped.push_back(job));
+        }
     }
 }
 
-/// Empties the worklist. Whoever is about to block calls it too: what is waited for may stand in there.
-pub(crate) fn drain() {
+/// Called by a thread that is about to block: what it waits for may stand in the lists of its own outer frames.
+pub(crate) fn before_blocking() {
+    let is_empty = WORKLIST.with(|list| {
+        let list = list.borrow();
+        list.open.is_empty() && list.stopped.is_empty()
+    });
+    if is_empty {
+        return;
+    }
+    let _waits = in_wait();
     hold(|| {
-        while let Some((next, index)) = WORKLIST.with(|list| list.borrow_mut().open.pop_front()) {
-            // What is dropped in there last may be a user's result.
-            let _ = catch_unwind(AssertUnwindSafe(|| next.arrived(index))).map_err(discard);
+        loop {
+            pass_on();
+            let Some(job) = WORKLIST.with(|list| list.borrow_mut().stopped.pop_front()) else { break };
+            hand_over(job);
         }
     });
+}
+
+fn wake(wakers: Vec<Waker>) {
+    if wakers.is_empty() {
+        return;
+    }
+    if is_in_wait() {
+        return hand_over(WakeLater::new(wakers));
+    }
+    wake_here(wakers);
+}
+
+/// Ends a stopped call where no pool counts it.
+struct Unobserved;
+
+impl Observer for Unobserved {
+    fn began(&self) {}
+
+    fn ended(&self, _ending: Ending) {}
+}
+
+/// Ends a stopped call on this thread.
+pub(crate) fn end(job: Arc<dyn Job>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| job.run(&Unobserved))).map_err(discard);
+}
+
+/// Has a call that runs user code in its end ended by a thread without a user's frame below.
+fn hand_over(job: Arc<dyn Job>) {
+    let own = registry::find(job.pool());
+    if own.into_iter().chain(registry::default_pool()).any(|pool| pool.schedule_end(job.clone())) {
+        return;
+    }
+    // Both are closed or paused. If the system refuses a thread too, there is nowhere else.
+    let other = job.clone();
+    let started = thread::Builder::new().name("asynctools-end".to_owned()).spawn(move || end(other));
+    if started.is_err() {
+        end(job);
+    }
 }

@@ -6,29 +6,41 @@ use std::sync::LazyLock;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::Weak;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Scheduler;
+use crate::sync::OnceLock;
 
 static POOLS: LazyLock<RwLock<HashMap<PoolId, Weak<dyn Scheduler>>>> = LazyLock::new(RwLock::default);
-static NEXT: AtomicU32 = AtomicU32::new(1);
+static NEXT: AtomicU64 = AtomicU64::new(1);
+static DEFAULT: OnceLock<fn() -> Arc<dyn Scheduler>> = OnceLock::new();
 
-/// A number that no pool had before.
+/// Returns a number that no pool had before.
 pub(crate) fn new_pool_id() -> PoolId {
     PoolId(NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-pub(crate) fn register(id: PoolId, home: Weak<dyn Scheduler>) {
-    POOLS.write().unwrap_or_else(PoisonError::into_inner).insert(id, home);
+pub(crate) fn register(id: PoolId, pool: Weak<dyn Scheduler>) {
+    POOLS.write().unwrap_or_else(PoisonError::into_inner).insert(id, pool);
 }
 
 pub(crate) fn forget(id: PoolId) {
     POOLS.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
 }
 
-/// The pool with that number, if it is still there.
+/// Returns the pool with that number, if it is still there.
 pub(crate) fn find(id: PoolId) -> Option<Arc<dyn Scheduler>> {
     POOLS.read().unwrap_or_else(PoisonError::into_inner).get(&id)?.upgrade()
+}
+
+/// Says which pool takes what has none of its own. The floors above know it, and say so before they make the first call.
+pub(crate) fn set_default(pool: fn() -> Arc<dyn Scheduler>) {
+    let _ = DEFAULT.set(pool);
+}
+
+/// Returns the pool that takes what has none of its own.
+pub(crate) fn default_pool() -> Option<Arc<dyn Scheduler>> {
+    DEFAULT.get().map(|pool| pool())
 }

@@ -1,4 +1,4 @@
-//! Waits for the end of a call, by a thread or a task.
+//! Waits for an end, by a thread or a task.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -8,36 +8,53 @@ use std::time::Duration;
 use crate::call_site::CallSite;
 use crate::error::TaskError;
 use crate::graph::agenda::Agenda;
+use crate::graph::blocked;
+use crate::graph::blocked::BlockedOn;
 use crate::graph::current::current;
+use crate::graph::lineage;
+use crate::graph::look;
 use crate::graph::notify;
-use crate::graph::traits::Call;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Waiter;
 use crate::sync::Instant;
 use crate::sync::hint;
 use crate::sync::thread;
 use crate::sync::turns;
 
-/// Waits for the end of a call: `false` when the deadline came first, an error when it cannot end.
+/// Waits for the end of a call: `false` when the deadline came first, an error when the wait cannot end.
 pub(crate) fn block(
-    call: &Arc<dyn Call>,
+    call: &Arc<dyn Awaited>,
     deadline: Option<Instant>,
     agenda: Option<&Arc<Agenda>>,
 ) -> Result<bool, TaskError> {
     if call.is_done() {
         return Ok(true);
     }
-    notify::drain();
+    notify::before_blocking();
     match current() {
-        Some(here) => here.wait(call, deadline, agenda),
-        None => Ok(park(&**call, deadline)),
+        Some(worker) => worker.wait(call, deadline, agenda),
+        None => Ok(park(call, deadline)),
     }
 }
 
-/// Config often a waiter looks before it parks. Waking a thread costs microseconds, and many a call ends in less: a lone call
+/// Waits until `is_over`, which the one who brings it about tells by unparking this thread: `false` when the deadline came first.
+pub(crate) fn block_on_pool(on: BlockedOn, is_over: &dyn Fn() -> bool, deadline: Option<Instant>) -> bool {
+    notify::before_blocking();
+    if let Some(worker) = current() {
+        return worker.block(on, is_over, deadline);
+    }
+    // Nobody waits for a thread that runs no call.
+    let _blocked = lineage::is_in_call().then(|| blocked::enter(on));
+    look::unstick();
+    park_until(is_over, deadline)
+}
+
+/// How often a waiter looks before it parks. Waking a thread costs microseconds, and many a call ends in less: a lone call
 /// and `get` is several times cheaper for it, and a longer spin only burns what the worker could use.
 const SPINS: u32 = turns(64);
 
-fn park(call: &dyn Call, deadline: Option<Instant>) -> bool {
+/// The wait of a thread that does not belong to a pool.
+fn park(call: &Arc<dyn Awaited>, deadline: Option<Instant>) -> bool {
     for _ in 0..SPINS {
         if call.is_done() {
             return true;
@@ -49,20 +66,28 @@ fn park(call: &dyn Call, deadline: Option<Instant>) -> bool {
     if call.enlist(Waiter::Thread(thread)).is_some() {
         return true;
     }
-    while !call.is_done() {
+    // The thread may run a call of a pool whose queue is full.
+    let _blocked = lineage::is_in_call().then(|| blocked::enter(BlockedOn::Call(call.clone())));
+    look::unstick();
+    let ended = park_until(&|| call.is_done(), deadline);
+    if !ended {
+        call.delist(&|waiter| matches!(waiter, Waiter::Thread(thread) if thread.id() == id));
+    }
+    ended || call.is_done()
+}
+
+fn park_until(is_over: &dyn Fn() -> bool, deadline: Option<Instant>) -> bool {
+    while !is_over() {
         match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
             None => thread::park(),
-            Some(left) if left.is_zero() => {
-                call.delist(&|waiter| matches!(waiter, Waiter::Thread(thread) if thread.id() == id));
-                return call.is_done();
-            }
+            Some(left) if left.is_zero() => return false,
             Some(left) => thread::park_timeout(left),
         }
     }
     true
 }
 
-/// The deadline of a wait of that length; `None` for one that no clock reaches.
+/// Returns the deadline of a wait of that length; `None` for one that no clock reaches.
 pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
 }
@@ -80,7 +105,7 @@ pub(crate) fn raise(error: &TaskError, site: CallSite) -> ! {
 
 /// Has `waker` woken at the end of the call, instead of the one before: whether it has ended already. Only the owner of the
 /// handle polls, so there is one waker at most.
-pub(crate) fn watch(call: &dyn Call, waker: &Waker) -> bool {
+pub(crate) fn watch(call: &dyn Awaited, waker: &Waker) -> bool {
     call.delist(&|waiter| matches!(waiter, Waiter::Task(_)));
     call.enlist(Waiter::Task(waker.clone())).is_some()
 }

@@ -1,18 +1,25 @@
 //! Those who wait for the end of a call.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::error::TaskError;
 use crate::graph::traits::Waiter;
 
-/// Those who wait for the end of a call; most have one at most.
+/// Those who wait for the end of a call; most calls have one waiter at most.
 #[derive(Default)]
 pub(crate) enum Waiters<T> {
     #[default]
     None,
     One(WaiterKind<T>),
-    #[expect(clippy::box_collection, reason = "a `Vec` in here would make every call 8 bytes larger")]
-    Many(Box<Vec<WaiterKind<T>>>),
+    /// Boxed: a `Vec` in here would make every call larger.
+    Many(Box<Many<T>>),
+}
+
+pub(crate) struct Many<T> {
+    entries: Vec<WaiterKind<T>>,
+    /// The addresses of dependants that need no answer any more, and whose entries are still there.
+    gone: Vec<usize>,
 }
 
 pub(crate) enum WaiterKind<T> {
@@ -34,14 +41,33 @@ pub(crate) trait Lend<T>: Send + Sync {
     fn lend(self: Arc<Self>, outcome: Result<&T, &TaskError>);
 }
 
+/// Up to that many entries are searched for one that has to go; of more, half are swept out at once.
+const SEARCHED: usize = 32;
+
+impl<T> WaiterKind<T> {
+    /// The address by which a dependant is forgotten.
+    fn address(&self) -> Option<usize> {
+        match self {
+            Self::Plain(Waiter::Dependant(dependant, _)) => Some(address(dependant)),
+            Self::Lend(lend) => Some(address(lend)),
+            Self::Plain(_) | Self::Cancel(_) => None,
+        }
+    }
+}
+
+/// The address of what lies in an `Arc`, as others know it by.
+pub(crate) fn address<T: ?Sized>(arc: &Arc<T>) -> usize {
+    Arc::as_ptr(arc).cast::<()>().addr()
+}
+
 impl<T> Waiters<T> {
     pub(crate) fn push(&mut self, waiter: WaiterKind<T>) {
         *self = match std::mem::take(self) {
             Self::None => Self::One(waiter),
-            Self::One(first) => Self::Many(Box::new(vec![first, waiter])),
-            Self::Many(mut all) => {
-                all.push(waiter);
-                Self::Many(all)
+            Self::One(first) => Self::Many(Box::new(Many { entries: vec![first, waiter], gone: Vec::new() })),
+            Self::Many(mut many) => {
+                many.entries.push(waiter);
+                Self::Many(many)
             }
         };
     }
@@ -52,16 +78,34 @@ impl<T> Waiters<T> {
             Self::None => Vec::new(),
             Self::One(waiter) if !which(waiter) => Vec::new(),
             Self::One(_) => std::mem::take(self).into_iter().collect(),
-            Self::Many(all) => all.extract_if(.., |waiter| which(waiter)).collect(),
+            Self::Many(many) => many.entries.extract_if(.., |waiter| which(waiter)).collect(),
         }
+    }
+
+    /// Takes out the entry of the dependant at `address`, or notes that it has to go. Of n dependants that go one by one, each
+    /// entry is moved a few times only.
+    pub(crate) fn forget(&mut self, address: usize) -> Vec<WaiterKind<T>> {
+        let Self::Many(many) = self else { return self.extract(|waiter| waiter.address() == Some(address)) };
+        many.gone.push(address);
+        if many.entries.len() > SEARCHED && many.gone.len() * 2 < many.entries.len() {
+            return Vec::new();
+        }
+        let gone: HashSet<usize> = std::mem::take(&mut many.gone).into_iter().collect();
+        let is_gone = |waiter: &mut WaiterKind<T>| waiter.address().is_some_and(|address| gone.contains(&address));
+        let out = many.entries.extract_if(.., is_gone).collect();
+        many.entries.shrink_to_fit();
+        if many.entries.is_empty() {
+            *self = Self::None;
+        }
+        out
     }
 
     pub(crate) fn into_iter(self) -> impl Iterator<Item = WaiterKind<T>> {
         let (one, many) = match self {
             Self::None => (None, None),
             Self::One(waiter) => (Some(waiter), None),
-            Self::Many(all) => (None, Some(all)),
+            Self::Many(many) => (None, Some(many.entries)),
         };
-        one.into_iter().chain(many.into_iter().flat_map(|all| *all))
+        one.into_iter().chain(many.into_iter().flatten())
     }
 }

@@ -1,4 +1,4 @@
-//! `AsCompleted`: many calls in the order of their ends.
+//! `AsCompleted`: returns calls in the order in which they end.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,34 +12,38 @@ use crate::error::TaskError;
 use crate::graph::agenda::Agenda;
 use crate::graph::current::current;
 use crate::graph::notify;
-use crate::graph::traits::Call;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
-use crate::graph::traits::Observer;
+use crate::graph::traits::Helper;
+use crate::graph::traits::Job;
+use crate::graph::traits::Needs;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
 use crate::graph::wait::block;
 use crate::graph::wait::raise;
+use crate::graph::waiters::address;
 use crate::handles::value::AsyncValue;
 use crate::panics::lock;
 use crate::sync::Instant;
 use crate::sync::Mutex;
 
-/// The calls of an [`AsyncList`](crate::AsyncList) as they end, made by [`as_completed`](crate::AsyncList::as_completed).
+/// Returns the calls of an [`AsyncList`](crate::AsyncList) as they end, made by
+/// [`as_completed`](crate::AsyncList::as_completed).
 ///
-/// [`next`](Iterator::next) blocks until one more call has ended. Dropping it lets the rest go on.
+/// [`next`](Iterator::next) blocks until a call has ended. Dropping the iterator lets the other calls go on.
 #[must_use = "the calls run, but their results are lost"]
 pub struct AsCompleted<T> {
-    /// In call order; `None` once it was returned.
+    /// In call order; `None` after the call was returned.
     pub(crate) values: Vec<Option<AsyncValue<T>>>,
     ticks: Arc<Ticks>,
-    /// Calls whose end was not returned yet.
+    /// The number of calls that were not returned.
     pub(crate) left: usize,
-    /// What the worker that this is on runs meanwhile.
+    /// The calls that the worker under this iterator may run while `next` blocks.
     agenda: Option<Arc<Agenda>>,
 }
 
-/// The ends that nobody has looked at.
+/// The calls that have ended and were not returned.
 struct Ticks {
     site: CallSite,
     state: Mutex<Ended>,
@@ -58,18 +62,18 @@ impl<T> AsCompleted<T> {
             let index = u32::try_from(index).unwrap_or_else(|_| unreachable!("so many handles need 64 GiB"));
             if let Some(ended) = value.node().enlist(Waiter::Dependant(ticks.clone(), index)) {
                 drop(ended);
-                ticks.clone().arrived(index);
+                drop(ticks.clone().arrived(index));
             }
         }
         let left = values.len();
         Self { values: values.into_iter().map(Some).collect(), ticks, left, agenda: None }
     }
 
-    /// The next call to end; `None` when the deadline came first.
+    /// Blocks until a call has ended, and returns its index; `None` if the deadline comes first.
     pub(crate) fn next_index(&mut self, deadline: Option<Instant>) -> Option<usize> {
-        let ticks: Arc<dyn Call> = self.ticks.clone();
+        let ticks: Arc<dyn Awaited> = self.ticks.clone();
         if !ticks.is_done() {
-            notify::drain();
+            notify::before_blocking();
             let agenda = self.agenda_here();
             match block(&ticks, deadline, agenda.as_ref()) {
                 Ok(true) => {}
@@ -82,13 +86,14 @@ impl<T> AsCompleted<T> {
         Some(index as usize)
     }
 
-    /// One list of agenda for the whole iteration, so that what the calls need is looked up once; a new one on another thread.
+    /// Returns the agenda of this worker. One agenda serves the whole iteration, so that the needs of the calls are
+    /// looked up once; on another worker the iterator starts a new one.
     fn agenda_here(&mut self) -> Option<Arc<Agenda>> {
         let here = current()?;
         if self.agenda.as_ref().is_none_or(|agenda| !here.owns(agenda)) {
             self.finish();
             let left = self.values.iter().flatten();
-            self.agenda = Some(here.agenda(left.map(|value| -> Arc<dyn Call> { value.node().clone() }).collect()));
+            self.agenda = Some(here.agenda(left.map(|value| -> Arc<dyn Awaited> { value.node().clone() }).collect()));
         }
         self.agenda.clone()
     }
@@ -99,7 +104,7 @@ impl<T> AsCompleted<T> {
         }
     }
 
-    /// The calls that were not returned, in call order, without a trace of this.
+    /// Returns the calls that were not returned, in call order, and takes the iterator out of their waiters.
     pub(crate) fn into_values(mut self) -> Vec<AsyncValue<T>> {
         let ticks: Arc<dyn Dependant> = self.ticks.clone();
         let values: Vec<_> = std::mem::take(&mut self.values).into_iter().flatten().collect();
@@ -113,11 +118,11 @@ impl<T> AsCompleted<T> {
 impl<T> Iterator for AsCompleted<T> {
     type Item = (usize, Result<T, TaskError>);
 
-    /// Blocks until one more call has ended; `None` after the last.
+    /// Blocks until a call has ended, and returns its index and outcome; `None` after the last call.
     ///
     /// # Panics
     ///
-    /// When the wait can never end ([`TaskError::WouldDeadlock`]).
+    /// If the wait can never end ([`TaskError::WouldDeadlock`]).
     fn next(&mut self) -> Option<Self::Item> {
         if self.left == 0 {
             return None;
@@ -151,44 +156,29 @@ impl<T> fmt::Debug for AsCompleted<T> {
 }
 
 impl Dependant for Ticks {
-    fn arrived(self: Arc<Self>, index: u32) {
+    fn arrived(self: Arc<Self>, index: u32) -> Option<Arc<dyn Job>> {
         let waiters = {
             let mut state = lock(&self.state);
             state.indexes.push_back(index);
             std::mem::take(&mut state.waiters)
         };
-        waiters.into_iter().for_each(Waiter::fire);
+        notify::tell_all(waiters);
+        None
     }
 }
 
-/// "One more has ended", as something to wait for.
-impl Call for Ticks {
+/// The end of any of the calls, as something to wait for.
+impl Awaited for Ticks {
     fn is_done(&self) -> bool {
         !lock(&self.state).indexes.is_empty()
-    }
-
-    fn pool_id(&self) -> PoolId {
-        PoolId::NONE
     }
 
     fn site(&self) -> CallSite {
         self.site
     }
 
-    fn is_queued(&self) -> bool {
-        false
-    }
-
-    fn run(self: Arc<Self>, _runner: &dyn Observer) -> bool {
-        false
-    }
-
-    fn lose(&self, _error: TaskError) -> bool {
-        false
-    }
-
-    fn survey(&self, _help: Option<&Arc<Agenda>>, _needs: &mut Vec<Arc<dyn Call>>) -> Survey {
-        Survey::Underway
+    fn survey(self: Arc<Self>, _: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, _needs: &mut Needs) -> Survey {
+        Survey::Unseen
     }
 
     fn enlist(&self, waiter: Waiter) -> Option<Waiter> {
@@ -203,5 +193,9 @@ impl Call for Ticks {
     fn delist(&self, which: &dyn Fn(&Waiter) -> bool) {
         let gone: Vec<_> = lock(&self.state).waiters.extract_if(.., |waiter| which(waiter)).collect();
         drop(gone);
+    }
+
+    fn forget(&self, dependant: usize) {
+        self.delist(&|waiter| matches!(waiter, Waiter::Dependant(other, _) if address(other) == dependant));
     }
 }

@@ -1,4 +1,4 @@
-//! `AsyncList`: many calls as one.
+//! `AsyncList`: the handles of many calls, as one.
 
 use std::fmt;
 use std::future::Future;
@@ -8,16 +8,15 @@ use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::arguments::input::value_of;
-use crate::arguments::source::calls_of;
-use crate::arguments::task::site_of;
+use crate::call_site::CallSite;
 use crate::call_site::Function;
-use crate::error::CallError;
 use crate::error::TaskError;
 use crate::graph::agenda::Agenda;
 use crate::graph::current::current;
+use crate::graph::lose::lose_all;
 use crate::graph::notify;
-use crate::graph::traits::Call;
+use crate::graph::traits::Awaited;
+use crate::graph::traits::Job;
 use crate::graph::traits::PoolId;
 use crate::graph::wait::block;
 use crate::graph::wait::deadline;
@@ -25,12 +24,13 @@ use crate::graph::wait::raise;
 use crate::graph::wait::watch;
 use crate::handles::as_completed::AsCompleted;
 use crate::handles::value::AsyncValue;
+use crate::panics::discard;
 use crate::sync::Instant;
 
 /// The handles of many calls, in call order.
 ///
-/// Dropping it lets the calls go on, as dropping an [`AsyncValue`] does. It is collected from handles, and is an argument
-/// for a parameter `Vec<T>` or `&[T]`.
+/// Collect handles into a list, and pass the list to a parameter `Vec<T>` or `&[T]`. Dropping the list lets the calls
+/// go on, as dropping an [`AsyncValue`] does.
 ///
 /// # Examples
 ///
@@ -48,12 +48,12 @@ use crate::sync::Instant;
 #[must_use = "the calls run, but their results are lost; `.get()` or `.join()` them"]
 pub struct AsyncList<T> {
     pub(crate) values: Vec<AsyncValue<T>>,
-    /// How many at the front a poll has seen the end of.
+    /// How many calls at the front a poll has seen the end of.
     ended: usize,
 }
 
 impl<T> AsyncList<T> {
-    /// An empty list.
+    /// Makes an empty list.
     ///
     /// # Examples
     ///
@@ -85,7 +85,7 @@ impl<T> AsyncList<T> {
         self.values.push(value);
     }
 
-    /// How many calls there are, ended or not.
+    /// Returns the number of calls, ended or not.
     ///
     /// # Examples
     ///
@@ -99,7 +99,7 @@ impl<T> AsyncList<T> {
         self.values.len()
     }
 
-    /// Whether there is no call.
+    /// Returns whether the list is empty.
     ///
     /// # Examples
     ///
@@ -113,7 +113,7 @@ impl<T> AsyncList<T> {
         self.values.is_empty()
     }
 
-    /// The handles, in call order.
+    /// Iterates over the handles, in call order.
     ///
     /// # Examples
     ///
@@ -129,12 +129,12 @@ impl<T> AsyncList<T> {
         self.values.iter()
     }
 
-    /// Blocks until every call has ended, and returns the results in call order. Of an empty list: at once, nothing.
+    /// Blocks until every call has ended, and returns the results in call order.
     ///
     /// # Panics
     ///
-    /// With the first loss in call order, as [`AsyncValue::get`] does, as soon as the calls before it have ended; the rest
-    /// goes on detached.
+    /// If a call was lost, as [`AsyncValue::get`] does: with the first loss in call order, and as soon as the calls
+    /// before the lost one have ended. The other calls go on detached.
     ///
     /// # Examples
     ///
@@ -144,12 +144,12 @@ impl<T> AsyncList<T> {
     /// let pool = Pool::new(2);
     /// assert_eq!(pool.map(1..4, |n| n * n).get(), [1, 4, 9]);
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "of calls without results one only wants the end")]
+    #[expect(clippy::must_use_candidate, reason = "a caller may want no more than the end of the calls")]
     #[track_caller]
     pub fn get(self) -> Vec<T> {
         let agenda = self.agenda();
         let mut lost = None;
-        // `collect` puts the results where the handles were: of four producers, a tenth of the time is for new pages.
+        // `collect` reuses the allocation of the handles; with four producers that saves a tenth of the time.
         let results = self.values.into_iter().map_while(|value| {
             let site = value.node().site();
             value.into_outcome_of(agenda.as_ref()).map_err(|error| lost = Some((error, site))).ok()
@@ -162,7 +162,7 @@ impl<T> AsyncList<T> {
         results
     }
 
-    /// Blocks until every call has ended, and returns how each did, in call order.
+    /// Blocks until every call has ended, and returns the result or the loss of each, in call order.
     ///
     /// # Examples
     ///
@@ -177,7 +177,7 @@ impl<T> AsyncList<T> {
     #[must_use]
     pub fn outcomes(self) -> Vec<Result<T, TaskError>> {
         self.block(None);
-        // A wait that could not end is told by the call that it was for.
+        // If the wait would deadlock, `outcome` of that call reports it.
         self.values.into_iter().map(AsyncValue::outcome).collect()
     }
 
@@ -185,7 +185,7 @@ impl<T> AsyncList<T> {
     ///
     /// # Panics
     ///
-    /// When the wait can never end ([`TaskError::WouldDeadlock`]); never because a call was lost.
+    /// If the wait can never end ([`TaskError::WouldDeadlock`]). The loss of a call is no reason to panic here.
     ///
     /// # Examples
     ///
@@ -204,7 +204,7 @@ impl<T> AsyncList<T> {
         }
     }
 
-    /// As [`wait`](Self::wait), for no longer than `timeout` in all: whether every call has ended.
+    /// Blocks as [`wait`](Self::wait) does, for at most `timeout` in all, and returns whether every call has ended.
     ///
     /// # Examples
     ///
@@ -227,15 +227,15 @@ impl<T> AsyncList<T> {
         self.block(Some(deadline))
     }
 
-    /// As [`get`](Self::get), for no longer than `timeout` in all.
+    /// Blocks as [`get`](Self::get) does, for at most `timeout` in all.
     ///
     /// # Errors
     ///
-    /// The list, when a call has not ended in time.
+    /// If a call has not ended in time: the list.
     ///
     /// # Panics
     ///
-    /// As [`get`](Self::get), when a call ended without a value.
+    /// As [`get`](Self::get), if a call ended without a value.
     ///
     /// # Examples
     ///
@@ -254,7 +254,7 @@ impl<T> AsyncList<T> {
         if self.wait_timeout(timeout) { Ok(self.get()) } else { Err(self) }
     }
 
-    /// Whether every call has ended.
+    /// Returns whether every call has ended.
     ///
     /// # Examples
     ///
@@ -272,7 +272,7 @@ impl<T> AsyncList<T> {
         self.values.iter().all(AsyncValue::is_finished)
     }
 
-    /// Whether a call has ended without a value.
+    /// Returns whether a call has ended without a value.
     ///
     /// # Examples
     ///
@@ -289,7 +289,7 @@ impl<T> AsyncList<T> {
         self.values.iter().any(AsyncValue::is_error)
     }
 
-    /// Cancels the calls that have not started: how many will never run.
+    /// Cancels the calls that have not started, and returns how many those were. They never run.
     ///
     /// # Examples
     ///
@@ -301,62 +301,10 @@ impl<T> AsyncList<T> {
     /// ```
     #[expect(clippy::must_use_candidate, reason = "one cancels what one no longer cares about")]
     pub fn cancel(self) -> usize {
-        // From the end: the calls at the front are the next to start.
-        self.values.into_iter().rev().map(|value| usize::from(value.cancel())).sum()
+        cancel_all(&self.values)
     }
 
-    /// Blocks until a call ends with a value, returns that, and cancels the rest; `None` when no call does.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::{AsyncList, AsyncValue};
-    ///
-    /// let (never_set, slow) = AsyncValue::promise();
-    /// let list = AsyncList::from(vec![slow, AsyncValue::ready("fast")]);
-    /// assert_eq!(list.first(), Some("fast"));
-    /// # drop(never_set);
-    /// ```
-    #[must_use]
-    pub fn first(self) -> Option<T> {
-        let mut calls = self.as_completed();
-        let first = calls.find_map(|(_, outcome)| outcome.ok());
-        AsyncList::from(calls.into_values()).cancel();
-        first
-    }
-
-    /// As [`first`](Self::first), for no longer than `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// The list, when no call has ended with a value in time, and some may yet.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::{AsyncList, AsyncValue};
-    /// use std::time::Duration;
-    ///
-    /// let (promise, value) = AsyncValue::promise();
-    /// let list = AsyncList::from(vec![value]).first_timeout(Duration::from_millis(1)).unwrap_err();
-    /// promise.set(5);
-    /// assert_eq!(list.first_timeout(Duration::from_millis(1)).unwrap(), Some(5));
-    /// ```
-    pub fn first_timeout(self, timeout: Duration) -> Result<Option<T>, Self> {
-        let Some(deadline) = deadline(timeout) else { return Ok(self.first()) };
-        let mut calls = self.as_completed();
-        while calls.left > 0 {
-            let Some(index) = calls.next_index(Some(deadline)) else { return Err(Self::from(calls.into_values())) };
-            if calls.values[index].as_ref().is_some_and(|value| !value.is_error()) {
-                let first = calls.values[index].take().map(value_of);
-                AsyncList::from(calls.into_values()).cancel();
-                return Ok(first);
-            }
-        }
-        Ok(None)
-    }
-
-    /// The calls as they end: each with its place in call order, and how it ended.
+    /// Returns the calls as they end: the index of each in call order, and its outcome.
     ///
     /// # Examples
     ///
@@ -371,27 +319,31 @@ impl<T> AsyncList<T> {
     /// assert_eq!(calls.next().unwrap().1.unwrap(), "second");
     /// assert!(calls.next().is_none());
     /// ```
+    #[track_caller]
     pub fn as_completed(self) -> AsCompleted<T> {
-        let site = self.values.first().map_or_else(|| site_of(&AS_COMPLETED), |value| value.node().site());
+        let here = CallSite::here(&AS_COMPLETED);
+        let site = self.values.first().map_or(here, |value| value.node().site());
         AsCompleted::new(self.values, site)
     }
 
-    /// What a worker that waits for these calls could run meanwhile.
+    /// Returns the calls that the worker under this wait may run, if this thread is a worker.
     fn agenda(&self) -> Option<Arc<Agenda>> {
         let here = current()?;
-        notify::drain();
-        Some(here.agenda(calls_of(&self.values)))
+        notify::before_blocking();
+        let pending = self.values.iter().filter(|value| !value.is_finished());
+        Some(here.agenda(pending.map(|value| -> Arc<dyn Awaited> { value.node().clone() }).collect()))
     }
 
-    /// `false` when the deadline came first, or a wait cannot end.
+    /// Blocks until every call has ended. Returns `false` if the deadline comes first, or the wait can never end.
     fn block(&self, deadline: Option<Instant>) -> bool {
         if self.is_finished() {
             return true;
         }
-        let agenda = self.agenda();
+        // A wait with a deadline has no time to look at every call first: each wait looks at its own.
+        let agenda = if deadline.is_none() { self.agenda() } else { None };
         // From the end: when the last call has ended most others have, and the thread is not woken for each.
         let pending = self.values.iter().rev().filter(|value| !value.is_finished());
-        let ended = pending.map(|value| -> Arc<dyn Call> { value.node().clone() }).all(|call| {
+        let ended = pending.map(|value| -> Arc<dyn Awaited> { value.node().clone() }).all(|call| {
             let waited = block(&call, deadline, agenda.as_ref());
             waited.unwrap_or(false)
         });
@@ -399,9 +351,22 @@ impl<T> AsyncList<T> {
         ended
     }
 
-    pub(crate) fn pool_id(&self) -> PoolId {
-        self.values.first().map_or(PoolId::NONE, |value| value.node().pool_id())
+    pub(crate) fn pool(&self) -> PoolId {
+        self.values.first().map_or(PoolId::NONE, |value| value.node().pool())
     }
+}
+
+/// Cancels those of `values` that have not started, and returns how many those were.
+pub(crate) fn cancel_all<T>(values: &[AsyncValue<T>]) -> usize {
+    // From the end: the calls at the front are the next to start.
+    let jobs = values.iter().rev().map(|value| -> Arc<dyn Job> { value.node().clone() });
+    lose_all(jobs.collect(), |_| TaskError::Cancelled)
+}
+
+/// Cancels calls that lost a race, and drops what has ended of them.
+pub(crate) fn discard_all<T>(values: Vec<AsyncValue<T>>) {
+    cancel_all(&values);
+    values.into_iter().for_each(discard);
 }
 
 fn finish(agenda: Option<Arc<Agenda>>) {
@@ -411,67 +376,6 @@ fn finish(agenda: Option<Arc<Agenda>>) {
 }
 
 static AS_COMPLETED: Function = Function::method("as_completed");
-
-impl<T, E> AsyncList<Result<T, E>> {
-    /// Blocks until every call has ended: all results and all errors, each in call order. The `join()` of py-asynctools.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::{AsyncList, parallel};
-    ///
-    /// #[parallel]
-    /// fn parse(text: &str) -> Result<u8, std::num::ParseIntError> {
-    ///     text.parse()
-    /// }
-    ///
-    /// let (numbers, errors) = ["1", "two", "3"].into_iter().map(parse).collect::<AsyncList<_>>().join();
-    /// assert_eq!(numbers, [1, 3]);
-    /// assert_eq!(errors.len(), 1);
-    /// ```
-    #[must_use]
-    pub fn join(self) -> (Vec<T>, Vec<CallError<E>>) {
-        let (mut results, mut errors) = (Vec::with_capacity(self.values.len()), Vec::new());
-        for outcome in self.outcomes() {
-            match outcome {
-                Ok(Ok(result)) => results.push(result),
-                Ok(Err(error)) => errors.push(CallError::Failed(error)),
-                Err(error) => errors.push(CallError::Lost(error)),
-            }
-        }
-        (results, errors)
-    }
-
-    /// Blocks until a call ends with `Ok`, returns that, and cancels the rest.
-    ///
-    /// # Errors
-    ///
-    /// All errors in call order, when no call ended with `Ok`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::{AsyncList, AsyncValue};
-    ///
-    /// let list = AsyncList::from(vec![AsyncValue::ready(Err("down")), AsyncValue::ready(Ok("page"))]);
-    /// assert_eq!(list.first_ok().unwrap(), "page");
-    /// ```
-    pub fn first_ok(self) -> Result<T, Vec<CallError<E>>> {
-        let mut errors: Vec<Option<CallError<E>>> = std::iter::repeat_with(|| None).take(self.len()).collect();
-        let mut calls = self.as_completed();
-        while let Some((index, outcome)) = calls.next() {
-            errors[index] = Some(match outcome {
-                Ok(Ok(first)) => {
-                    AsyncList::from(calls.into_values()).cancel();
-                    return Ok(first);
-                }
-                Ok(Err(error)) => CallError::Failed(error),
-                Err(error) => CallError::Lost(error),
-            });
-        }
-        Err(errors.into_iter().flatten().collect())
-    }
-}
 
 impl<T> Default for AsyncList<T> {
     fn default() -> Self {
@@ -518,7 +422,7 @@ impl<'a, T> IntoIterator for &'a AsyncList<T> {
 impl<T> Future for AsyncList<T> {
     type Output = Vec<T>;
 
-    /// Ready with the results in call order; panics as [`get`](AsyncList::get) does.
+    /// Returns the results in call order when every call has ended, and panics as [`get`](AsyncList::get) does.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Vec<T>> {
         let list = &mut *self;
         while let Some(value) = list.values.get(list.ended) {

@@ -1,7 +1,6 @@
-//! `Promise`: the end of a handle that the program sets itself.
+//! `Promise`: sets the value of a handle that no call computes.
 
 use std::fmt;
-use std::panic::Location;
 use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
 use std::sync::Arc;
@@ -12,13 +11,11 @@ use crate::error::TaskError;
 use crate::graph::node::NoWork;
 use crate::graph::node::Node;
 use crate::graph::node::Promised;
-use crate::graph::node::State;
-use crate::graph::traits::PoolId;
 use crate::handles::value::AsyncValue;
 
-/// The setting end of a value that no call computes, made by [`AsyncValue::promise`].
+/// Sets the value of a handle that no call computes, made by [`AsyncValue::promise`].
 ///
-/// Dropped unset, it ends the value as [`TaskError::Abandoned`].
+/// Dropping a promise that was not set ends the handle as [`TaskError::Abandoned`].
 ///
 /// # Examples
 ///
@@ -31,14 +28,14 @@ use crate::handles::value::AsyncValue;
 /// ```
 #[must_use = "a promise that is dropped unset ends its value as `TaskError::Abandoned`"]
 pub struct Promise<T: Send + 'static> {
-    /// `None` only once it was set.
+    /// `None` after the value was set.
     node: Option<Arc<dyn Promised<T>>>,
 }
 
 static PROMISE: Function = Function::method("promise");
 
 impl<T> AsyncValue<T> {
-    /// A value that the program sets itself, and the end that sets it. asynckit's `AsyncValue.set`.
+    /// Makes a handle and the promise that sets its value, as asynckit's `AsyncValue.set` does.
     ///
     /// # Examples
     ///
@@ -54,15 +51,15 @@ impl<T> AsyncValue<T> {
     where
         T: Send + 'static,
     {
-        Self::promise_at(CallSite::new(&PROMISE, Location::caller()))
+        Self::promise_at(CallSite::here(&PROMISE))
     }
 
-    /// A value that somebody of ours sets, in the name of the call at `site`.
+    /// Makes a promise whose losses name the call at `site`.
     pub(crate) fn promise_at(site: CallSite) -> (Promise<T>, Self)
     where
         T: Send + 'static,
     {
-        let node: Arc<Node<NoWork<T>>> = Node::new(State::Running, false, PoolId::NONE, site);
+        let node: Arc<Node<NoWork<T>>> = Node::promised(site);
         (Promise { node: Some(node.clone()) }, Self::of(node))
     }
 }
@@ -104,8 +101,8 @@ impl<T: Send + 'static> Promise<T> {
         self.end(Err(error));
     }
 
-    /// Sets what is called if the owner of the handle cancels it before it has ended. The hook returns `true` if the work never
-    /// began and never will; whoever holds the promise still has to end it. The hook runs on the thread of the owner.
+    /// Sets a hook that `cancel` on the handle calls, on the thread of the caller, if the handle has not ended. The hook returns
+    /// `true` if the work never began and never will; the owner of the promise still has to end it.
     ///
     /// # Examples
     ///

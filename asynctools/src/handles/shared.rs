@@ -8,25 +8,29 @@ use std::time::Duration;
 
 use crate::call_site::CallSite;
 use crate::error::TaskError;
-use crate::graph::agenda::Agenda;
-use crate::graph::traits::Call;
+use crate::graph::notify;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
-use crate::graph::traits::Observer;
+use crate::graph::traits::Helper;
+use crate::graph::traits::Job;
+use crate::graph::traits::Needs;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
 use crate::graph::wait::block;
 use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
+use crate::graph::waiters::address;
 use crate::handles::value::AsyncValue;
 use crate::panics::lock;
 use crate::sync::Mutex;
 use crate::sync::OnceLock;
 
-/// A handle to a result that many read: clone it, [`get`](Self::get) a reference, or pass it to any number of calls.
+/// The handle to one result for many readers, made by [`AsyncValue::shared`].
 ///
-/// Made by [`AsyncValue::shared`]. Dropping it lets the call go on; the result is dropped with its last `Shared`. It fits a
-/// parameter `&T` without copying, and a parameter `T` by cloning the result.
+/// Clone the handle, [`get`](Self::get) a reference, or pass the handle to any number of calls: a parameter `&T`
+/// borrows the result, and a parameter `T` clones it. Dropping the handle lets the call go on; the last handle drops
+/// the result.
 ///
 /// # Examples
 ///
@@ -52,10 +56,10 @@ pub struct Shared<T> {
     hub: Arc<Hub<T>>,
 }
 
-/// Where the result stays. The call keeps it until it has ended, the handles after that.
+/// Keeps the result for the handles. Until the call has ended, the call keeps the hub alive too.
 struct Hub<T> {
-    call: Arc<dyn Call>,
-    /// The one handle of the call, until it has ended.
+    call: Arc<dyn Awaited>,
+    /// The one handle of the call, until the call has ended.
     value: Mutex<Option<AsyncValue<T>>>,
     outcome: OnceLock<Result<T, TaskError>>,
     waiters: Mutex<Vec<Waiter>>,
@@ -63,7 +67,7 @@ struct Hub<T> {
 
 impl<T: Send + Sync + 'static> Shared<T> {
     pub(crate) fn new(value: AsyncValue<T>) -> Self {
-        let call: Arc<dyn Call> = value.node().clone();
+        let call: Arc<dyn Awaited> = value.node().clone();
         let hub = Arc::new(Hub {
             call: call.clone(),
             value: Mutex::new(Some(value)),
@@ -71,16 +75,16 @@ impl<T: Send + Sync + 'static> Shared<T> {
             waiters: Mutex::default(),
         });
         if let Some(ended) = call.enlist(Waiter::Dependant(hub.clone(), 0)) {
-            ended.fire();
+            notify::tell_all([ended]);
         }
         Self { hub }
     }
 
-    /// Blocks until the call ends, and returns its result.
+    /// Blocks until the call ends, and returns a reference to its result.
     ///
     /// # Panics
     ///
-    /// As [`AsyncValue::get`]: the first reader of a panic gets its payload, the others its text.
+    /// As [`AsyncValue::get`]: the first reader of a panic gets the payload, the other readers get its text.
     ///
     /// # Examples
     ///
@@ -100,11 +104,11 @@ impl<T: Send + Sync + 'static> Shared<T> {
         }
     }
 
-    /// Blocks until the call ends, and returns its result, or how it was lost.
+    /// Blocks until the call ends, and returns a reference to its result, or its loss.
     ///
     /// # Errors
     ///
-    /// The call panicked, was cancelled, or was lost in another way that the [`TaskError`] tells.
+    /// As [`AsyncValue::outcome`].
     ///
     /// # Examples
     ///
@@ -121,11 +125,11 @@ impl<T: Send + Sync + 'static> Shared<T> {
         self.ended().as_ref().map_err(TaskError::clone)
     }
 
-    /// The result if the call has ended. Never blocks.
+    /// Returns a reference to the result if the call has ended. Never blocks.
     ///
     /// # Panics
     ///
-    /// As [`get`](Self::get), when the call ended without a value.
+    /// As [`get`](Self::get), if the call ended without a value.
     ///
     /// # Examples
     ///
@@ -139,15 +143,16 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// assert_eq!(shared.try_get(), Some(&5));
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn try_get(&self) -> Option<&T> {
-        self.is_finished().then(|| self.get())
+        if self.is_finished() { Some(self.get()) } else { None }
     }
 
     /// Blocks until the call ends.
     ///
     /// # Panics
     ///
-    /// When the wait can never end ([`TaskError::WouldDeadlock`]); never because the call was lost.
+    /// If the wait can never end ([`TaskError::WouldDeadlock`]). The loss of the call is no reason to panic here.
     ///
     /// # Examples
     ///
@@ -165,7 +170,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         }
     }
 
-    /// As [`wait`](Self::wait), for no longer than `timeout`: whether the call has ended.
+    /// Blocks as [`wait`](Self::wait) does, for at most `timeout`, and returns whether the call has ended.
     ///
     /// # Examples
     ///
@@ -184,7 +189,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         block(&self.call(), Some(deadline), None).unwrap_or(false)
     }
 
-    /// Whether the call has ended, with a value or without.
+    /// Returns whether the call has ended, with a value or without.
     ///
     /// # Examples
     ///
@@ -202,7 +207,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         self.hub.is_done()
     }
 
-    /// Whether the call has ended without a value.
+    /// Returns whether the call has ended without a value.
     ///
     /// # Examples
     ///
@@ -219,11 +224,11 @@ impl<T: Send + Sync + 'static> Shared<T> {
         matches!(self.hub.outcome.get(), Some(Err(_)))
     }
 
-    pub(crate) fn call(&self) -> Arc<dyn Call> {
+    pub(crate) fn call(&self) -> Arc<dyn Awaited> {
         self.hub.clone()
     }
 
-    /// The outcome of a call that has ended.
+    /// Returns the outcome of a call that has ended.
     pub(crate) fn ended(&self) -> &Result<T, TaskError> {
         let Some(outcome) = self.hub.outcome.get() else { unreachable!("asked only after the end of the call") };
         outcome
@@ -247,40 +252,25 @@ impl<T> fmt::Debug for Shared<T> {
 }
 
 impl<T: Send + Sync> Dependant for Hub<T> {
-    fn arrived(self: Arc<Self>, _index: u32) {
-        let Some(value) = lock(&self.value).take() else { return };
+    fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
+        let value = lock(&self.value).take()?;
         drop(self.outcome.set(value.into_outcome()));
         let waiters = std::mem::take(&mut *lock(&self.waiters));
-        waiters.into_iter().for_each(Waiter::fire);
+        notify::tell_all(waiters);
+        None
     }
 }
 
-impl<T: Send + Sync> Call for Hub<T> {
+impl<T: Send + Sync> Awaited for Hub<T> {
     fn is_done(&self) -> bool {
         self.outcome.get().is_some()
-    }
-
-    fn pool_id(&self) -> PoolId {
-        PoolId::NONE
     }
 
     fn site(&self) -> CallSite {
         self.call.site()
     }
 
-    fn is_queued(&self) -> bool {
-        false
-    }
-
-    fn run(self: Arc<Self>, _runner: &dyn Observer) -> bool {
-        false
-    }
-
-    fn lose(&self, _error: TaskError) -> bool {
-        false
-    }
-
-    fn survey(&self, _help: Option<&Arc<Agenda>>, needs: &mut Vec<Arc<dyn Call>>) -> Survey {
+    fn survey(self: Arc<Self>, _: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, needs: &mut Needs) -> Survey {
         needs.push(self.call.clone());
         Survey::Waiting
     }
@@ -297,5 +287,9 @@ impl<T: Send + Sync> Call for Hub<T> {
     fn delist(&self, which: &dyn Fn(&Waiter) -> bool) {
         let gone: Vec<_> = lock(&self.waiters).extract_if(.., |waiter| which(waiter)).collect();
         drop(gone);
+    }
+
+    fn forget(&self, dependant: usize) {
+        self.delist(&|waiter| matches!(waiter, Waiter::Dependant(other, _) if address(other) == dependant));
     }
 }

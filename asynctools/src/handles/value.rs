@@ -1,8 +1,7 @@
-//! `AsyncValue`: the handle of a call.
+//! `AsyncValue`: the handle to the result of one call.
 
 use std::fmt;
 use std::future::Future;
-use std::panic::Location;
 use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
 use std::pin::Pin;
@@ -18,23 +17,20 @@ use crate::graph::agenda::Agenda;
 use crate::graph::node::NoWork;
 use crate::graph::node::Node;
 use crate::graph::node::Slot;
-use crate::graph::node::State;
-use crate::graph::traits::Call;
-use crate::graph::traits::PoolId;
+use crate::graph::traits::Awaited;
 use crate::graph::wait::block;
 use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
 use crate::graph::wait::watch;
 use crate::sync::Instant;
 
-/// A call that is running, or will: the handle to its result.
+/// The handle to the result of a call that runs, or will run.
 ///
-/// Dropping it lets the call go on, and drops its result as soon as there is one; [`detach`](Self::detach) says so.
-/// Block on it ([`get`](Self::get)), `.await` it, pass it as an argument to an annotated function, collect many of them into
-/// an [`AsyncList`](crate::AsyncList).
+/// Block on the handle ([`get`](Self::get)), `.await` it, pass it as an argument to an annotated function, or collect
+/// many of them into an [`AsyncList`](crate::AsyncList). Dropping the handle lets the call go on, and the call then
+/// drops its result; [`detach`](Self::detach) says so in the program.
 ///
-/// All that happens before the call happens before its body, and all that happens in its body happens before `get`
-/// returns.
+/// Everything before the call happens before its body, and everything in the body happens before `get` returns.
 ///
 /// # Examples
 ///
@@ -51,14 +47,14 @@ use crate::sync::Instant;
 /// ```
 #[must_use = "the call runs, but its result is lost; `.get()` it, or `.detach()` to say that nobody needs it"]
 pub struct AsyncValue<T> {
-    /// `None` only once the result was taken: a type with a `Drop` cannot be taken apart.
+    /// `None` after the result was taken: a type with a `Drop` cannot be taken apart.
     node: Option<Arc<dyn Slot<T>>>,
 }
 
 static READY: Function = Function::method("ready");
 
 impl<T> AsyncValue<T> {
-    /// A value that is already there.
+    /// Makes a handle whose value is already there.
     ///
     /// # Examples
     ///
@@ -72,8 +68,8 @@ impl<T> AsyncValue<T> {
     where
         T: Send + 'static,
     {
-        let site = CallSite::new(&READY, Location::caller());
-        Self::of(Node::<NoWork<T>>::new(State::Done(Ok(value)), true, PoolId::NONE, site))
+        let site = CallSite::here(&READY);
+        Self::of(Node::<NoWork<T>>::ready(value, site))
     }
 
     pub(crate) fn of(node: Arc<dyn Slot<T>>) -> Self {
@@ -89,8 +85,8 @@ impl<T> AsyncValue<T> {
     ///
     /// # Panics
     ///
-    /// With the payload of the call if it panicked (of several readers of one panic the first gets the payload, the others
-    /// its text); with a message that names the call if it was lost in another way. [`outcome`](Self::outcome) does not.
+    /// If the call panicked: with its payload, or where another reader took the payload, with its text. If the call was
+    /// lost in another way: with a message that names the call. [`outcome`](Self::outcome) returns the loss instead.
     ///
     /// # Examples
     ///
@@ -99,7 +95,7 @@ impl<T> AsyncValue<T> {
     ///
     /// assert_eq!(parallel(|| 2 + 3).get(), 5);
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "of a call without a result one only wants the end")]
+    #[expect(clippy::must_use_candidate, reason = "a caller may want no more than the end of the call")]
     #[track_caller]
     pub fn get(mut self) -> T {
         self.wait();
@@ -110,11 +106,12 @@ impl<T> AsyncValue<T> {
         }
     }
 
-    /// Blocks until the call ends, and returns its result, or how it was lost.
+    /// Blocks until the call ends, and returns its result or its loss.
     ///
     /// # Errors
     ///
-    /// The call panicked, was cancelled, or was lost in another way that the [`TaskError`] tells.
+    /// If the call panicked, was cancelled, or was lost in another way. If the wait can never end:
+    /// [`TaskError::WouldDeadlock`].
     ///
     /// # Examples
     ///
@@ -129,15 +126,15 @@ impl<T> AsyncValue<T> {
         self.into_outcome_of(None)
     }
 
-    /// The result if the call has ended; else the handle back. Never blocks.
+    /// Returns the result if the call has ended, and else the handle. Never blocks.
     ///
     /// # Errors
     ///
-    /// The handle, when the call has not ended.
+    /// If the call has not ended: the handle.
     ///
     /// # Panics
     ///
-    /// As [`get`](Self::get), when the call ended without a value.
+    /// As [`get`](Self::get), if the call ended without a value.
     ///
     /// # Examples
     ///
@@ -154,15 +151,15 @@ impl<T> AsyncValue<T> {
         if self.is_finished() { Ok(self.get()) } else { Err(self) }
     }
 
-    /// As [`get`](Self::get), for no longer than `timeout`. A wait of `Duration::MAX` is for ever.
+    /// Blocks as [`get`](Self::get) does, for at most `timeout`. `Duration::MAX` sets no limit.
     ///
     /// # Errors
     ///
-    /// The handle, when the call has not ended in time.
+    /// If the call has not ended in time: the handle.
     ///
     /// # Panics
     ///
-    /// As [`get`](Self::get), when the call ended without a value.
+    /// As [`get`](Self::get), if the call ended without a value.
     ///
     /// # Examples
     ///
@@ -180,11 +177,11 @@ impl<T> AsyncValue<T> {
         if self.wait_timeout(timeout) { Ok(self.get()) } else { Err(self) }
     }
 
-    /// As [`outcome`](Self::outcome), for no longer than `timeout`.
+    /// Blocks as [`outcome`](Self::outcome) does, for at most `timeout`.
     ///
     /// # Errors
     ///
-    /// The handle, when the call has not ended in time; inside, how the call was lost.
+    /// If the call has not ended in time: the handle. The inner error is the loss of the call.
     ///
     /// # Examples
     ///
@@ -201,11 +198,11 @@ impl<T> AsyncValue<T> {
         if self.wait_timeout(timeout) { Ok(self.outcome()) } else { Err(self) }
     }
 
-    /// Blocks until the call ends, and leaves the result where it is.
+    /// Blocks until the call ends, and leaves its result in the handle.
     ///
     /// # Panics
     ///
-    /// When the wait can never end ([`TaskError::WouldDeadlock`]); never because the call was lost.
+    /// If the wait can never end ([`TaskError::WouldDeadlock`]). The loss of the call is no reason to panic here.
     ///
     /// # Examples
     ///
@@ -223,7 +220,7 @@ impl<T> AsyncValue<T> {
         }
     }
 
-    /// As [`wait`](Self::wait), for no longer than `timeout`: whether the call has ended.
+    /// Blocks as [`wait`](Self::wait) does, for at most `timeout`, and returns whether the call has ended.
     ///
     /// # Examples
     ///
@@ -248,7 +245,7 @@ impl<T> AsyncValue<T> {
         self.block(Some(deadline), None).unwrap_or(false)
     }
 
-    /// Whether the call has ended, with a value or without.
+    /// Returns whether the call has ended, with a value or without.
     ///
     /// # Examples
     ///
@@ -265,7 +262,7 @@ impl<T> AsyncValue<T> {
         self.node().is_done()
     }
 
-    /// Whether the call has ended without a value: it panicked, was cancelled, or was lost in another way.
+    /// Returns whether the call has ended without a value: panicked, cancelled, or lost in another way.
     ///
     /// # Examples
     ///
@@ -282,9 +279,10 @@ impl<T> AsyncValue<T> {
         self.node().has_failed()
     }
 
-    /// Ends the call if it has not started: `true` says that it never ran and never will, and that its arguments are
-    /// dropped. `false`: too late, or there is nothing to cancel since it is a promise. Calls that it needs go on; calls
-    /// that need it end as [`TaskError::Upstream`].
+    /// Cancels the call if it has not started, and returns whether it did. After `true` the call never runs, and its
+    /// arguments are dropped; `false` says that the call has started or ended, or that the handle belongs to a promise.
+    ///
+    /// Calls that the cancelled call needs go on; calls that need it end as [`TaskError::Upstream`].
     ///
     /// # Examples
     ///
@@ -296,10 +294,12 @@ impl<T> AsyncValue<T> {
     /// ```
     #[expect(clippy::must_use_candidate, reason = "one cancels what one no longer cares about")]
     pub fn cancel(self) -> bool {
-        self.node().lose(TaskError::Cancelled)
+        self.node().clone().lose(TaskError::Cancelled)
     }
 
-    /// Lets the call go on, and drops its result as soon as there is one: what dropping the handle does, said aloud.
+    /// Drops the handle: the call goes on, and drops its result when there is one.
+    ///
+    /// When `main` returns, the process ends with all calls that still run; `Pool::close` waits for those of a pool.
     ///
     /// # Examples
     ///
@@ -316,7 +316,7 @@ impl<T> AsyncValue<T> {
         if self.is_finished() {
             return Ok(true);
         }
-        let call: Arc<dyn Call> = self.node().clone();
+        let call: Arc<dyn Awaited> = self.node().clone();
         block(&call, deadline, agenda)
     }
 
@@ -325,13 +325,24 @@ impl<T> AsyncValue<T> {
         node.take()
     }
 
-    /// The outcome, after a wait with `agenda`.
+    /// Waits with `agenda` for the outcome, and takes it.
     pub(crate) fn into_outcome_of(mut self, agenda: Option<&Arc<Agenda>>) -> Result<T, TaskError> {
         self.block(None, agenda)?;
         self.take()
     }
 
-    /// The outcome of a call that has ended.
+    /// Takes the value of a call that has ended with one; gives the handle of any other call back.
+    pub(crate) fn into_value(self) -> Result<T, Self> {
+        if !self.is_finished() || self.is_error() {
+            return Err(self);
+        }
+        match self.into_outcome() {
+            Ok(value) => Ok(value),
+            Err(_) => unreachable!("the call ended with a value"),
+        }
+    }
+
+    /// Takes the outcome of a call that has ended.
     pub(crate) fn into_outcome(mut self) -> Result<T, TaskError> {
         self.take()
     }
@@ -348,7 +359,7 @@ impl<T> Drop for AsyncValue<T> {
 impl<T> Future for AsyncValue<T> {
     type Output = T;
 
-    /// Ready with the result of the call; panics as [`get`](Self::get) does.
+    /// Returns the result of the call when it has ended, and panics as [`get`](Self::get) does.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let node = self.node();
         let site = node.site();
@@ -359,7 +370,7 @@ impl<T> Future for AsyncValue<T> {
     }
 }
 
-// A panic in a call is caught there, so a handle never shows a broken invariant of it.
+// A call catches its own panic, so a handle never shows a broken invariant.
 impl<T> UnwindSafe for AsyncValue<T> {}
 impl<T> RefUnwindSafe for AsyncValue<T> {}
 

@@ -1,30 +1,57 @@
 //! A wait inside a call, and how the pool goes on meanwhile.
 
-use std::hint::black_box;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::error::SpawnError;
 use crate::error::TaskError;
 use crate::graph::agenda::Agenda;
-use crate::graph::current;
+use crate::graph::blocked;
+use crate::graph::blocked::BlockedOn;
+use crate::graph::blocked::this_thread;
 use crate::graph::current::CurrentWorker;
+use crate::graph::current::set_current;
+use crate::graph::lineage;
+use crate::graph::look;
+use crate::graph::notify;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::BlockedWorker;
-use crate::graph::traits::Call;
+use crate::graph::traits::Helper;
+use crate::graph::traits::Job;
+use crate::graph::traits::Needs;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
 use crate::sync::Instant;
 use crate::sync::hint;
 use crate::sync::thread;
+use crate::sync::thread_local;
 use crate::sync::turns;
 use crate::workers::inner::Inner;
-use crate::workers::state::AWAY;
+use crate::workers::inner::Turn;
+use crate::workers::permits::WaitKind;
 use crate::workers::state::BLOCKED;
+use crate::workers::state::HELD_UP;
 use crate::workers::state::Worker;
 
+// Implementation
+//
+// A wait inside a call, in the order of what is tried:
+//
+// 1. The awaited call stands in the queue of the same pool: the waiter runs it, on its own stack.
+// 2. It waits for arguments: the calls that it needs are looked up once (`Agenda::survey`). The waiter runs those of its own pool
+//    that are ready, and hears of each of the others as soon as that is. It runs nothing else: an unrelated call may want a lock
+//    that it holds.
+// 3. Nothing of that is ready: the waiter gives up its permit (`Inner::release`) and parks until its call has ended, or one that
+//    it needs is ready. Other pools are asked for the calls of theirs that it needs.
+//
+// A wait with a deadline cannot run a call, since it could not break it off, and a waiter that has used up the stack of one call
+// should not. Their permit goes to a spare thread that starts with those same calls.
+
 /// A worker, as those see it who wake it.
-pub(crate) struct WorkerHandle {
+struct WorkerHandle {
     inner: Arc<Inner>,
     worker: Arc<Worker>,
 }
@@ -40,72 +67,112 @@ impl BlockedWorker for WorkerHandle {
 }
 
 /// A worker, as the calls on it see it.
-pub(crate) struct WorkerContext {
-    handle: Arc<WorkerHandle>,
+struct WorkerContext {
+    inner: Arc<Inner>,
+    worker: Arc<Worker>,
     /// The same, as others know it.
-    parked: Arc<dyn BlockedWorker>,
+    handle: Arc<dyn BlockedWorker>,
     /// Where the stack began.
     base: usize,
 }
 
+/// Tells the pool when a thread of it has ended.
+struct End {
+    inner: Arc<Inner>,
+    worker: Arc<Worker>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.inner.thread_ended(&self.worker);
+    }
+}
+
+thread_local! {
+    static END: RefCell<Option<End>> = const { RefCell::new(None) };
+}
+
 /// What a thread of a pool does from its first moment to its last.
 pub(crate) fn main(inner: Arc<Inner>, worker: Arc<Worker>) {
-    let handle = Arc::new(WorkerHandle { inner, worker });
-    let worker = WorkerContext { parked: handle.clone(), handle: handle.clone(), base: stack_position() };
-    current::set_current(handle.inner.id(), Some(Rc::new(worker)));
-    handle.inner.serve(&handle.worker);
-    // Still inside of its pool: the destructors of its thread-locals do not wait for its end.
-    current::set_current(handle.inner.id(), None);
+    // The first thing in a thread-local is the last that is destroyed: when the pool hears of the end, the destructors of the
+    // user's have run.
+    END.with(|end| *end.borrow_mut() = Some(End { inner: inner.clone(), worker: worker.clone() }));
+    worker.thread_number.store(this_thread().0, Ordering::Release);
+    // Inside of its pool to the end: the destructors of its thread-locals do not wait for the end of the pool.
+    lineage::set_home(inner.id);
+    let handle = Arc::new(WorkerHandle { inner: inner.clone(), worker: worker.clone() });
+    let context =
+        WorkerContext { inner: inner.clone(), worker: worker.clone(), handle, base: lineage::stack_position() };
+    set_current(Some(Rc::new(context)));
+    inner.serve(&worker);
+    set_current(None);
 }
 
-/// Where the stack is now, near enough. An address is a number like any other: nothing is read through it.
-#[inline(never)]
-pub(crate) fn stack_position() -> usize {
-    let here = 0_u8;
-    black_box(&raw const here).addr()
-}
-
-/// Config often a worker looks for the end of the awaited call before it gives up its place.
+/// How often a worker looks for the end of the awaited call before it gives up its permit.
 const WAIT_SPINS: u32 = turns(64);
 
 impl WorkerContext {
-    fn run_early(&self, call: Arc<dyn Call>) -> bool {
-        self.handle.inner.run_early(&self.handle.worker, call, true)
+    /// Whether a call may run on the stack of a waiter. One that unwinds does not wait for what it begins: its stack is to go.
+    fn may_run_here(&self) -> bool {
+        !self.inner.config.dedicated_threads && self.has_stack() && !std::thread::panicking()
     }
 
-    /// Runs what `agenda` has ready, until `call` has ended.
-    fn run_errands(&self, call: &dyn Call, agenda: &Agenda) {
+    fn run_here(&self, job: Arc<dyn Job>) -> bool {
+        let _wait = notify::in_wait();
+        self.inner.run_early(&self.worker, job, Turn::Nested)
+    }
+
+    /// Runs what the agenda has ready, until `call` has ended.
+    fn run_agenda(&self, call: &dyn Awaited, agenda: &Agenda) {
         while !call.is_done()
-            && self.has_stack()
-            && let Some(next) = agenda.pop()
+            && self.may_run_here()
+            && let Some(next) = agenda.own().pop()
         {
-            self.run_early(next);
+            self.run_here(next);
         }
     }
 
-    /// Parks until somebody gives the place back, or takes it back when the deadline comes.
-    fn park(&self, deadline: Option<Instant>) {
-        while !self.handle.worker.is_active() {
-            match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                None => thread::park(),
-                Some(left) if left.is_zero() => self.handle.inner.reacquire(&self.handle.worker, BLOCKED),
-                Some(left) => thread::park_timeout(left),
+    /// Parks until somebody gives the permit back, or takes it back when the deadline comes. The watcher of the pool looks after
+    /// its queue meanwhile.
+    fn park(&self, mode: u8, is_over: &dyn Fn() -> bool, deadline: Option<Instant>) {
+        while !self.worker.is_active() {
+            if is_over() {
+                return self.inner.reacquire(&self.worker, mode);
             }
+            let watch = self.inner.watch(&self.worker);
+            if watch.is_some() && self.worker.is_active() {
+                return;
+            }
+            let next = match (deadline, watch) {
+                (Some(deadline), Some(watch)) => Some(deadline.min(watch)),
+                (deadline, watch) => deadline.or(watch),
+            };
+            let Some(next) = next else {
+                thread::park();
+                continue;
+            };
+            let now = Instant::now();
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                return self.inner.reacquire(&self.worker, mode);
+            }
+            thread::park_timeout(next.saturating_duration_since(now));
         }
     }
 
     fn wait_with(
         &self,
-        call: &Arc<dyn Call>,
+        call: &Arc<dyn Awaited>,
         deadline: Option<Instant>,
         agenda: Option<&Arc<Agenda>>,
     ) -> Result<bool, TaskError> {
+        let kind = if deadline.is_some() { WaitKind::Timed } else { WaitKind::Untimed };
         let mut enlisted = false;
         let result = loop {
-            if deadline.is_none()
-                && let Some(agenda) = agenda
-            {
-                self.run_errands(&**call, agenda);
+            if let Some(agenda) = agenda {
+                agenda.survey_changes();
+                if deadline.is_none() {
+                    self.run_agenda(&**call, agenda);
+                }
             }
             if call.is_done() {
                 break Ok(true);
@@ -113,11 +180,15 @@ impl WorkerContext {
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break Ok(false);
             }
-            if !enlisted && call.enlist(Waiter::Worker(self.parked.clone())).is_some() {
+            if !enlisted && call.enlist(Waiter::Worker(self.handle.clone())).is_some() {
                 break Ok(true);
             }
             enlisted = true;
-            if let Err(error) = self.handle.inner.release(&self.handle.worker, BLOCKED, agenda) {
+            let blocked = blocked::enter(BlockedOn::Call(call.clone()));
+            let own = agenda.map(|agenda| -> Arc<dyn Helper> { agenda.own().clone() });
+            let released = self.inner.release(&self.worker, BLOCKED, own, kind);
+            if let Err(error) = released {
+                drop(blocked);
                 match deadline {
                     None => break Err(TaskError::WouldDeadlock(SpawnError::new(call.site(), error))),
                     // It ends by itself, and until then a thread may come free.
@@ -125,77 +196,90 @@ impl WorkerContext {
                 }
                 continue;
             }
-            // Whoever ended the call before this thread was blocked found nobody to wake.
-            if call.is_done() {
-                self.handle.inner.reacquire(&self.handle.worker, BLOCKED);
+            if let Some(agenda) = agenda {
+                agenda.ask_others();
             }
-            self.park(deadline);
+            look::unstick();
+            // Whoever ended the call before this thread was blocked found nobody to wake.
+            self.park(BLOCKED, &|| call.is_done(), deadline);
+            drop(blocked);
+            if agenda.is_some_and(|agenda| agenda.is_starved()) && !call.is_done() {
+                let error = std::io::ErrorKind::WouldBlock.into();
+                break Err(TaskError::WouldDeadlock(SpawnError::new(call.site(), error)));
+            }
         };
         if enlisted && !matches!(result, Ok(true)) {
-            call.delist(&|waiter| matches!(waiter, Waiter::Worker(blocked) if Arc::ptr_eq(blocked, &self.parked)));
+            call.delist(&|waiter| matches!(waiter, Waiter::Worker(worker) if Arc::ptr_eq(worker, &self.handle)));
         }
         result
+    }
+
+    /// The pool whose calls this worker may run while it waits.
+    fn pool(&self) -> PoolId {
+        // A thread of `#[parallel]` runs its one call only, and what it needs of the others has a thread of its own.
+        if self.inner.config.dedicated_threads { PoolId::NONE } else { self.inner.id }
     }
 }
 
 impl CurrentWorker for WorkerContext {
-    fn pool_id(&self) -> PoolId {
-        self.handle.inner.id()
-    }
-
     fn wait(
         &self,
-        call: &Arc<dyn Call>,
+        call: &Arc<dyn Awaited>,
         deadline: Option<Instant>,
         agenda: Option<&Arc<Agenda>>,
     ) -> Result<bool, TaskError> {
-        let inner = &self.handle.inner;
         if agenda.is_some() {
             return self.wait_with(call, deadline, agenda);
         }
-        let may_run = deadline.is_none() && !inner.config().dedicated_threads && call.pool_id() == inner.id();
-        if may_run && self.has_stack() && self.run_early(call.clone()) {
-            return Ok(true);
-        }
-        if call.survey(None, &mut Vec::new()) == Survey::Underway {
-            for _ in 0..WAIT_SPINS {
-                if call.is_done() {
-                    return Ok(true);
-                }
-                hint::spin_loop();
+        match call.clone().survey(&mut |_| None, &mut Vec::new()) {
+            Survey::Queued(job)
+                if deadline.is_none()
+                    && job.pool() == self.inner.id
+                    && self.may_run_here()
+                    && self.run_here(job.clone()) =>
+            {
+                return Ok(true);
             }
-            return self.wait_with(call, deadline, None);
+            Survey::Running(_) | Survey::Ended | Survey::Unseen => {
+                for _ in 0..WAIT_SPINS {
+                    if call.is_done() {
+                        return Ok(true);
+                    }
+                    hint::spin_loop();
+                }
+                return self.wait_with(call, deadline, None);
+            }
+            Survey::Promised => return self.wait_with(call, deadline, None),
+            Survey::Queued(_) | Survey::Waiting => {}
         }
-        let own = self.agenda(vec![call.clone()]);
+        let own = Agenda::new(self.handle.clone(), self.pool());
+        own.survey(vec![call.clone()], deadline);
         let result = self.wait_with(call, deadline, Some(&own));
         own.finish();
         result
     }
 
-    fn agenda(&self, calls: Vec<Arc<dyn Call>>) -> Arc<Agenda> {
-        let inner = &self.handle.inner;
-        let agenda = Agenda::new(self.parked.clone());
-        // A thread of `#[parallel]` runs its one call only.
-        if !inner.config().dedicated_threads {
-            agenda.survey(calls, inner.id());
-        }
+    fn agenda(&self, calls: Needs) -> Arc<Agenda> {
+        let agenda = Agenda::new(self.handle.clone(), self.pool());
+        agenda.survey(calls, None);
         agenda
     }
 
     fn owns(&self, agenda: &Arc<Agenda>) -> bool {
-        agenda.is_of(&self.parked)
+        agenda.is_of(&self.handle)
     }
 
-    fn release(&self) {
-        // Without an agenda there is nothing to refuse.
-        drop(self.handle.inner.release(&self.handle.worker, AWAY, None));
-    }
-
-    fn come_back(&self) {
-        self.handle.inner.reacquire(&self.handle.worker, AWAY);
+    fn block(&self, on: BlockedOn, is_over: &dyn Fn() -> bool, deadline: Option<Instant>) -> bool {
+        let blocked = blocked::enter(on);
+        // Without an agenda no thread is needed that could be refused.
+        drop(self.inner.release(&self.worker, HELD_UP, None, WaitKind::Untimed));
+        look::unstick();
+        self.park(HELD_UP, is_over, deadline);
+        drop(blocked);
+        is_over()
     }
 
     fn has_stack(&self) -> bool {
-        self.base.abs_diff(stack_position()) < self.handle.inner.config().stack_size / 2
+        self.base.abs_diff(lineage::stack_position()) < self.inner.config.stack_size
     }
 }

@@ -69,6 +69,8 @@ pub(crate) struct Config {
     pub(crate) stack_size: usize,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) bound: Option<(usize, OnFull)>,
+    /// How many permits of blocked calls may be lent to calls that none of them needs; `None`: as many as there are workers.
+    pub(crate) max_blocked: Option<usize>,
     /// A call has its thread for itself from the start, so nobody else may run it.
     pub(crate) dedicated_threads: bool,
 }
@@ -92,6 +94,7 @@ impl Config {
             stack_size: default_stack_size(),
             idle_timeout: None,
             bound: None,
+            max_blocked: None,
             dedicated_threads: false,
         }
     }

@@ -1,15 +1,20 @@
 //! What the owner of a pool does with it: resize, watch, close.
 
 use std::sync::Arc;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use crate::error::TaskError;
-use crate::graph::current;
+use crate::graph::blocked::BlockedOn;
+use crate::graph::blocked::this_thread;
+use crate::graph::lineage;
+use crate::graph::look;
+use crate::graph::wait::block_on_pool;
 use crate::sync::Instant;
 use crate::workers::config::PoolStats;
 use crate::workers::inner::Inner;
 use crate::workers::state::CLOSED;
+use crate::workers::state::Closer;
+use crate::workers::state::Worker;
 
 impl Inner {
     pub(crate) fn target(&self) -> usize {
@@ -17,24 +22,20 @@ impl Inner {
     }
 
     pub(crate) fn set_target(self: &Arc<Self>, target: usize) {
-        let mut state = self.lock();
-        if state.closed {
-            return;
-        }
-        let was_paused = std::mem::replace(&mut state.target, target) == 0;
-        self.publish(&state);
-        // Those who blocked meanwhile found no spare for what they need: they look again.
-        let blocked: Vec<_> =
-            state.workers.values().filter(|worker| was_paused && worker.is_blocked()).cloned().collect();
-        // Whoever has become a spare has less patience.
-        state.parked.iter().for_each(|worker| worker.unpark());
-        let waiting = state.front.len() + self.receiver.len();
-        drop(state);
-        for worker in &blocked {
-            self.give_back_permit(worker);
-        }
-        self.room.notify_all();
-        self.ensure_worker(waiting);
+        let blocked: Vec<_> = {
+            let mut state = self.lock();
+            if state.closed {
+                return;
+            }
+            let was_paused = std::mem::replace(&mut state.target, target) == 0;
+            // A parked thread that has become a spare leaves sooner.
+            state.parked.iter().for_each(|worker| worker.unpark());
+            state.grant_room();
+            // Those who blocked meanwhile found no spare for what they need: they look again.
+            state.blocked.iter().filter(|worker| was_paused && worker.is_blocked()).cloned().collect()
+        };
+        blocked.iter().for_each(|worker| self.give_back_permit(worker));
+        self.ensure_worker(self.queue.len());
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -42,58 +43,98 @@ impl Inner {
     }
 
     pub(crate) fn cancel_queued(&self) -> usize {
-        self.take_queue().iter().filter(|call| call.lose(TaskError::Cancelled)).count()
+        self.lose_queued(|_| TaskError::Cancelled, |_| true)
     }
 
-    /// Closes the pool and waits for its workers: whether they are gone. From a call of the pool itself it does not wait.
-    pub(crate) fn close(&self, deadline: Option<Instant>) -> bool {
-        let mut state = self.lock();
-        state.closed = true;
-        state.gone = state.workers.is_empty();
-        let paused = state.target == 0;
-        // What the calls that run still make has to end.
-        state.target = state.target.max(1);
-        self.publish(&state);
-        state.parked.iter().for_each(|worker| worker.unpark());
-        drop(state);
-        self.room.notify_all();
-        if paused {
+    /// Closes the pool, and waits for nothing.
+    pub(crate) fn mark_closed(&self) {
+        let was_paused = {
+            let mut state = self.lock();
+            state.closed = true;
+            let was_paused = state.target == 0;
+            // What the calls that run still make has to end.
+            state.target = state.target.max(1);
+            state.update_gone();
+            state.parked.iter().for_each(|worker| worker.unpark());
+            if let Some(bound) = &mut state.bound {
+                bound.refuse_all();
+            }
+            was_paused
+        };
+        if was_paused {
             self.close_queued();
         }
-        !current::is_inside(self.id) && current::blocking(|| self.wait_gone(deadline))
+    }
+
+    /// Closes the pool and waits for its threads: whether they are gone. Where the pool would have to wait for the call that
+    /// closes it, this waits for nothing.
+    pub(crate) fn close(self: &Arc<Self>, deadline: Option<Instant>) -> bool {
+        self.mark_closed();
+        !self.needs_this_thread() && self.wait_gone(deadline)
+    }
+
+    /// Whether the calls of this pool cannot all end before a call that the current thread runs has ended.
+    fn needs_this_thread(self: &Arc<Self>) -> bool {
+        if !lineage::is_in_call() {
+            return false;
+        }
+        let makers = lineage::makers();
+        if lineage::is_inside(self.id) || makers.iter().any(|(pool, _)| *pool == self.id) {
+            return true;
+        }
+        let threads: Vec<_> = makers.into_iter().map(|(_, thread)| thread).collect();
+        look::does_end_need(self.clone(), &threads)
     }
 
     fn close_queued(&self) {
-        for call in self.take_queue() {
-            call.lose(TaskError::Closed);
-        }
+        self.lose_queued(|_| TaskError::Closed, |_| true);
     }
 
-    fn wait_gone(&self, deadline: Option<Instant>) -> bool {
-        let mut state = self.lock();
-        loop {
-            if let Some(worker) = state.leaving.pop() {
-                drop(state);
-                worker.join();
-                state = self.lock();
-                state.threads -= 1;
-                self.gone.notify_all();
-            } else if state.threads == 0 {
-                break;
-            } else if let Some(deadline) = deadline {
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    return false;
-                }
-                state = self.gone.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-            } else {
-                state = self.gone.wait(state).unwrap_or_else(PoisonError::into_inner);
+    fn wait_gone(self: &Arc<Self>, deadline: Option<Instant>) -> bool {
+        let closer = Closer::new(this_thread());
+        self.lock().closers.push(closer.clone());
+        let gone = loop {
+            self.join_ended();
+            let is_gone = {
+                let state = self.lock();
+                state.threads == 0 && state.guests.is_empty()
+            };
+            if is_gone {
+                break true;
             }
+            let told = block_on_pool(BlockedOn::End(self.clone()), &|| closer.is_told(), deadline);
+            if !told || closer.must_return() {
+                break false;
+            }
+        };
+        self.lock().closers.retain(|other| !Arc::ptr_eq(other, &closer));
+        if gone {
+            // Submissions that raced with the close, and were not told yet.
+            self.close_queued();
         }
-        drop(state);
-        // Submissions that raced with the close, and were not told yet.
-        self.close_queued();
-        true
+        gone
+    }
+
+    /// The current thread, which belongs to the pool, is about to end.
+    pub(crate) fn thread_ended(&self, worker: &Arc<Worker>) {
+        // Where nobody waits for the end of the pool, its threads clear each other away.
+        self.join_ended();
+        let mut state = self.lock();
+        state.ended.push(worker.clone());
+        state.tell_closers();
+    }
+
+    /// Joins the threads that have ended. They have come to the last of their destructors: the wait is short.
+    fn join_ended(&self) {
+        let ended = std::mem::take(&mut self.lock().ended);
+        for worker in &ended {
+            worker.join();
+        }
+        let mut state = self.lock();
+        state.threads -= ended.len();
+        if !ended.is_empty() {
+            state.tell_closers();
+        }
     }
 
     pub(crate) fn stats(&self) -> PoolStats {
@@ -102,13 +143,13 @@ impl Inner {
         let in_calls = workers().filter(|worker| worker.depth.load(Ordering::Relaxed) > 0).count();
         let room = state.target.saturating_sub(state.busy);
         let spares = state.parked.len().saturating_sub(room);
-        let tombstones = usize::try_from(self.tombstones.0.load(Ordering::Relaxed)).unwrap_or(0);
+        let blocked = state.blocked.len();
         PoolStats {
             workers: state.target,
             idle: (state.workers.len() - in_calls).saturating_sub(spares),
-            running: in_calls.saturating_sub(state.blocked),
-            blocked: state.blocked,
-            queued: (state.front.len() + self.receiver.len()).saturating_sub(tombstones),
+            running: in_calls.saturating_sub(blocked),
+            blocked,
+            queued: self.queue.live(),
             finished: state.finished + workers().map(|worker| worker.finished.load(Ordering::Relaxed)).sum::<usize>(),
             panicked: state.panicked + workers().map(|worker| worker.panicked.load(Ordering::Relaxed)).sum::<usize>(),
             cancelled: self.cancelled.load(Ordering::Relaxed),

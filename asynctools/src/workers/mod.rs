@@ -1,8 +1,13 @@
 //! The inside of a pool: who runs its calls.
 
+// Ground floor first: each room imports from those above it in this list only.
 pub(crate) mod config;
+pub(crate) mod queue;
+pub(crate) mod bound;
 pub(crate) mod state;
 pub(crate) mod inner;
+pub(crate) mod permits;
+pub(crate) mod lend;
 pub(crate) mod control;
 pub(crate) mod serve;
 pub(crate) mod blocking;

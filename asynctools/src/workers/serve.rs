@@ -4,139 +4,238 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::graph::traits::Call;
+use crate::graph::traits::Helper;
+use crate::graph::traits::Job;
+use crate::panics::lock;
 use crate::sync::Instant;
-use crate::sync::MutexGuard;
 use crate::sync::hint;
 use crate::sync::thread;
 use crate::sync::turns;
 use crate::workers::inner::Inner;
 use crate::workers::inner::RunCount;
-use crate::workers::state::FRONT;
+use crate::workers::inner::Turn;
+use crate::workers::state::Assignment;
+use crate::workers::state::Locked;
 use crate::workers::state::OVER;
 use crate::workers::state::PARKED;
 use crate::workers::state::PoolState;
 use crate::workers::state::VACANT;
+use crate::workers::state::WANTED;
 use crate::workers::state::Worker;
+use crate::workers::state::bump;
 
 /// How long a spare thread stays for the next one who needs it.
 const SPARE_TIMEOUT: Duration = Duration::from_millis(200);
-/// Config often a worker looks for a call before it parks: waking it costs its submitter microseconds.
+/// How often a worker looks for a call before it parks: waking it costs its submitter microseconds.
 const SPINS: u32 = turns(100);
-/// In a flood a worker that has caught up stays behind for so many turns. At the heels of who submits, it would take the cache
-/// lines that the next submission writes to: of a batch of calls that do nothing, that is a fifth of the time. A lone call is
-/// no flood, and finds the worker looking.
+/// In a flood a worker that has caught up stays behind for that many turns. A worker that follows the submitter too closely
+/// steals the cache lines of the next submission; to fall behind saves a fifth of a batch of empty calls. A lone call is no
+/// flood, and finds the worker looking.
 const REST: u32 = turns(200);
-/// So many calls have to come in a rest for another one to pay.
+/// At least that many calls have to come in a rest for another one to pay.
 const WORTH: usize = 4;
 /// The last turns let others run, who may have a call to submit.
 const YIELDS: u32 = turns(4);
 
+/// A worker looks for a call: as long as this lives, the worker is counted among the searching ones.
+struct Search<'a> {
+    inner: &'a Arc<Inner>,
+}
+
+impl<'a> Search<'a> {
+    fn begin(inner: &'a Arc<Inner>) -> Self {
+        inner.searching.0.fetch_add(1, Ordering::SeqCst);
+        Self { inner }
+    }
+
+    /// The worker was counted when it was given its permit.
+    fn counted(inner: &'a Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    /// The worker has found a call. Others may stand in the queue for which no thread was woken meanwhile.
+    fn found(self) {
+        let inner = self.inner;
+        drop(self);
+        if inner.has(VACANT) {
+            inner.ensure_worker(1);
+        }
+    }
+}
+
+impl Drop for Search<'_> {
+    fn drop(&mut self) {
+        self.inner.searching.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// What a worker knows of the calls that come in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tide {
+    /// Calls come one by one.
+    Low,
+    /// Calls come faster than they are asked for.
+    Flood,
+}
+
 impl Inner {
-    /// Runs calls on the current thread until it is not needed any more.
+    /// Runs calls on the current thread until the pool does not need it any more.
     pub(crate) fn serve(self: &Arc<Self>, worker: &Arc<Worker>) {
-        let mut searching = !self.run_errands(worker);
-        let mut flood = false;
+        let mut tide = Tide::Low;
         loop {
-            if let Some(call) = self.next_call(&mut searching, &mut flood) {
-                if !call.run(&RunCount { inner: self, worker, early: false, nested: false }) {
-                    self.tombstones.0.fetch_sub(1, Ordering::Relaxed);
+            let assignment = lock(&worker.assignment).take();
+            let goes_on = match assignment {
+                Some(Assignment::Search) => self.serve_queue(worker, Some(Search::counted(self)), &mut tide),
+                None => self.serve_queue(worker, None, &mut tide),
+                Some(other) => {
+                    match &other {
+                        Assignment::Help(agenda, _) => self.help(worker, &**agenda),
+                        _ => self.run_one(worker),
+                    }
+                    self.take_next_assignment(worker, &other)
                 }
-            } else if self.park(worker, searching) {
-                searching = !self.run_errands(worker);
-            } else {
+            };
+            if !goes_on {
                 return;
             }
         }
     }
 
-    /// What a thread in the place of a waiter starts with: whether there was anything. It stands down for others when the
-    /// waiter has its place again.
-    fn run_errands(&self, worker: &Worker) -> bool {
-        let Some(agenda) = worker.take_errand() else { return false };
-        while let Some(call) = agenda.pop_for_spare() {
-            self.run_early(worker, call, false);
+    /// Runs the calls of the queue in their turn; `false` when the thread should end.
+    fn serve_queue<'a>(
+        self: &'a Arc<Self>,
+        worker: &Arc<Worker>,
+        mut search: Option<Search<'a>>,
+        tide: &mut Tide,
+    ) -> bool {
+        loop {
+            if self.has(WANTED) && self.turn_to_wanted(worker, &mut search) {
+                return true;
+            }
+            let Some(job) = self.next_call(&mut search, tide) else { return self.park(worker, search) };
+            self.run_next(worker, job);
+        }
+    }
+
+    fn run_next(&self, worker: &Worker, job: Arc<dyn Job>) {
+        bump(&worker.progress, 1);
+        if !job.run(&RunCount { inner: self, worker, turn: Turn::Next }) {
+            self.queue.unearth();
+        }
+        bump(&worker.progress, 1);
+    }
+
+    /// Runs one call of the queue.
+    fn run_one(&self, worker: &Worker) {
+        while let Some(job) = self.queue.pop() {
+            bump(&worker.progress, 1);
+            if job.run(&RunCount { inner: self, worker, turn: Turn::Next }) {
+                bump(&worker.progress, 1);
+                return;
+            }
+            self.queue.unearth();
+        }
+    }
+
+    /// Runs what a waiter needs in its place. Stops for others when the waiter has its permit again.
+    fn help(self: &Arc<Self>, worker: &Worker, agenda: &dyn Helper) {
+        while let Some(job) = agenda.pop_for_spare() {
+            self.run_early(worker, job, Turn::Early);
             if self.has(OVER) && !agenda.is_owner_blocked() {
                 agenda.give_back();
                 break;
             }
         }
-        true
     }
 
     /// Runs a call of this pool before its turn, if nobody has taken it.
-    pub(crate) fn run_early(&self, worker: &Worker, call: Arc<dyn Call>, nested: bool) -> bool {
-        let ran = call.run(&RunCount { inner: self, worker, early: true, nested });
+    pub(crate) fn run_early(&self, worker: &Worker, job: Arc<dyn Job>, turn: Turn) -> bool {
+        let ran = job.run(&RunCount { inner: self, worker, turn });
         if ran {
             self.sweep();
         }
         ran
     }
 
-    /// The next call in the queue; `None` when this thread should stand down. Looks for a while before it gives up. `flood`:
-    /// calls come faster than they are asked for.
-    fn next_call(self: &Arc<Self>, searching: &mut bool, flood: &mut bool) -> Option<Arc<dyn Call>> {
+    /// Has a worker that looks for calls see to the agenda of a blocked one first: whether there was such an agenda.
+    fn turn_to_wanted(&self, worker: &Worker, search: &mut Option<Search<'_>>) -> bool {
+        let mut state = self.lock();
+        if state.is_over() {
+            return false;
+        }
+        let Some(wanted) = state.next_wanted() else { return false };
+        state.ordinary -= 1;
+        self.count(&mut state, &wanted);
+        *lock(&worker.assignment) = Some(wanted);
+        drop(state);
+        if let Some(search) = search.take() {
+            search.found();
+        }
+        true
+    }
+
+    /// What a worker does after `done`, which came before the calls of the queue; `false` when the thread should end.
+    fn take_next_assignment(self: &Arc<Self>, worker: &Arc<Worker>, done: &Assignment) -> bool {
+        let mut state = self.lock();
+        self.undo(&mut state, done);
+        // It counts as ordinary from here on, and parks if that is one too many.
+        state.ordinary += 1;
+        if state.is_over() {
+            drop(state);
+            return self.park(worker, None);
+        }
+        true
+    }
+
+    /// The next call in the queue; `None` when this thread should stand aside. Looks for a while before it gives up.
+    fn next_call<'a>(self: &'a Arc<Self>, search: &mut Option<Search<'a>>, tide: &mut Tide) -> Option<Arc<dyn Job>> {
         for turn in 0..SPINS {
-            if self.has(OVER | FRONT) {
+            if self.has(OVER) || self.queue.has_front() {
                 break;
             }
-            if let Ok(call) = self.receiver.try_recv() {
+            if let Some(job) = self.queue.pop_back() {
                 if self.has(OVER) {
                     // Taken before the pool was paused, or submitted after: it may not start.
-                    let mut state = self.lock();
-                    state.front.push_front(call);
-                    self.publish(&state);
+                    self.queue.push_front(job);
                     break;
                 }
-                if *searching {
-                    *flood |= !self.receiver.is_empty();
-                    self.found(searching);
+                if let Some(search) = search.take() {
+                    if self.queue.len() > 0 {
+                        *tide = Tide::Flood;
+                    }
+                    search.found();
                 }
-                return Some(call);
+                return Some(job);
             }
-            if !std::mem::replace(searching, true) {
-                self.searching.0.fetch_add(1, Ordering::SeqCst);
+            if search.is_none() {
+                *search = Some(Search::begin(self));
             }
-            if turn == 0 && *flood {
+            if turn == 0 && *tide == Tide::Flood {
                 (0..REST).for_each(|_| hint::spin_loop());
-                *flood = self.receiver.len() >= WORTH;
+                *tide = if self.queue.len() >= WORTH { Tide::Flood } else { Tide::Low };
             }
             if turn + YIELDS < SPINS { hint::spin_loop() } else { thread::yield_now() }
         }
-        let mut state = self.lock();
-        if state.busy > state.target {
-            return None;
+        let job = {
+            let state = self.lock();
+            if state.is_over() {
+                return None;
+            }
+            self.queue.pop()?
+        };
+        if let Some(search) = search.take() {
+            search.found();
         }
-        let call = state.front.pop_front();
-        self.publish(&state);
-        drop(state);
-        if call.is_some() && *searching {
-            self.found(searching);
-        }
-        call
-    }
-
-    /// This thread was searching, and has found a call. Others may stand in the queue for whom nobody was woken meanwhile.
-    fn found(self: &Arc<Self>, searching: &mut bool) {
-        *searching = false;
-        self.searching.0.fetch_sub(1, Ordering::SeqCst);
-        if self.has(VACANT) {
-            self.ensure_worker(1);
-        }
+        Some(job)
     }
 
     /// Parks until there is something to do; `false` when the thread should end.
-    fn park(self: &Arc<Self>, worker: &Arc<Worker>, searching: bool) -> bool {
+    fn park(self: &Arc<Self>, worker: &Arc<Worker>, search: Option<Search<'_>>) -> bool {
         let mut state = self.lock();
         state.busy -= 1;
-        if searching {
-            self.searching.0.fetch_sub(1, Ordering::SeqCst);
-        }
-        self.publish(&state);
-        if state.busy < state.target && self.has_queued(&state) {
-            state.busy += 1;
-            self.searching.0.fetch_add(1, Ordering::SeqCst);
-            self.publish(&state);
+        state.ordinary -= 1;
+        drop(search);
+        if self.take_permit_again(&mut state, worker) {
             return true;
         }
         worker.mode.store(PARKED, Ordering::Release);
@@ -144,10 +243,11 @@ impl Inner {
         let since = Instant::now();
         loop {
             let is_spare = state.parked.len() + state.busy > state.target;
-            let patience = if is_spare { Some(SPARE_TIMEOUT) } else { self.how.idle_timeout };
+            worker.leaves_soon.store(is_spare, Ordering::Relaxed);
+            let patience = if is_spare { Some(SPARE_TIMEOUT) } else { self.config.idle_timeout };
             let left = patience.map(|patience| patience.saturating_sub(since.elapsed()));
             if state.closed || left.is_some_and(|left| left.is_zero()) {
-                self.exit(state, worker);
+                Self::exit(state, worker);
                 return false;
             }
             drop(state);
@@ -162,27 +262,28 @@ impl Inner {
         }
     }
 
-    fn exit(&self, mut state: MutexGuard<'_, PoolState>, worker: &Arc<Worker>) {
+    /// Looks once more after a permit was given up: what has come in meanwhile found no permit free.
+    fn take_permit_again(&self, state: &mut PoolState, worker: &Worker) -> bool {
+        // What others read without the lock says first that a permit is free.
+        self.publish(state);
+        if !state.is_permit_free() {
+            return false;
+        }
+        let Some(assignment) = self.next_assignment(state) else {
+            self.keep_watch(state, None);
+            return false;
+        };
+        self.count(state, &assignment);
+        state.busy += 1;
+        *lock(&worker.assignment) = Some(assignment);
+        true
+    }
+
+    fn exit(mut state: Locked<'_>, worker: &Arc<Worker>) {
         state.parked.retain(|parked| !Arc::ptr_eq(parked, worker));
         state.workers.remove(&worker.number);
         state.finished += worker.finished.load(Ordering::Relaxed);
         state.panicked += worker.panicked.load(Ordering::Relaxed);
-        let ended: Vec<_> = if state.closed {
-            state.gone = state.workers.is_empty();
-            // Where nobody waits for the end of the pool, its threads clear each other away.
-            let ended = state.leaving.extract_if(.., |worker| worker.has_ended()).collect();
-            state.leaving.push(worker.clone());
-            ended
-        } else {
-            state.threads -= 1;
-            Vec::new()
-        };
-        self.publish(&state);
-        drop(state);
-        for worker in &ended {
-            worker.join();
-        }
-        self.lock().threads -= ended.len();
-        self.gone.notify_all();
+        state.update_gone();
     }
 }

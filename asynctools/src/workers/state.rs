@@ -1,59 +1,82 @@
-//! The state of a pool and the threads that take them: what the protocol in `inner.rs` works on.
+//! What the threads of a pool share under its lock: who has a permit, who is blocked, who waits.
 
 use std::collections::HashMap;
-use std::collections::VecDeque;
+use std::io;
+use std::ops::Deref;
+use std::ops::DerefMut;
 use std::sync::Arc;
+use std::sync::Weak;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-use crate::graph::agenda::Agenda;
-use crate::graph::traits::Call;
+use crate::graph::traits::Helper;
+use crate::graph::traits::ThreadNumber;
 use crate::panics::lock;
+use crate::sync::AtomicBool;
 use crate::sync::AtomicU8;
 use crate::sync::AtomicUsize;
+use crate::sync::Instant;
 use crate::sync::JoinHandle;
 use crate::sync::Mutex;
+use crate::sync::MutexGuard;
 use crate::sync::OnceLock;
 use crate::sync::Thread;
+use crate::sync::fence;
 use crate::sync::thread;
+use crate::workers::bound::Bound;
 
 pub(crate) const CLOSED: u8 = 1;
-/// `busy < target`: a submission has to see to it that somebody takes it.
+/// A call of the queue may begin: a submission has to see to it that a thread takes it.
 pub(crate) const VACANT: u8 = 2;
-/// `busy > target`: a worker has to stand down.
+/// More permits are out than there are: a worker has to stand aside.
 pub(crate) const OVER: u8 = 4;
-/// The calls in `front` come first.
-pub(crate) const FRONT: u8 = 8;
 /// The queue has a limit.
-pub(crate) const BOUND: u8 = 16;
-/// Closed, and the last worker has left.
-pub(crate) const GONE: u8 = 32;
+pub(crate) const BOUND: u8 = 8;
+/// Closed, and nothing of the pool runs any more.
+pub(crate) const GONE: u8 = 16;
+/// A permit is free, and the limit of lent permits is reached: somebody has to watch over the queue, and nobody does.
+pub(crate) const UNWATCHED: u8 = 32;
+/// A blocked worker of this pool needs calls for which it had no permit to lend.
+pub(crate) const WANTED: u8 = 64;
 
-/// Alone in its cache lines, since the others of the pool are written all the time.
-#[derive(Default)]
-#[repr(align(128))]
-pub(crate) struct Padded<T>(pub(crate) T);
-
+/// What the threads of a pool share.
 #[derive(Default)]
 pub(crate) struct PoolState {
     pub(crate) target: usize,
-    /// PoolState taken: workers that run a call or look for one.
+    /// How many permits may be lent to calls that no blocked call needs; `None`: as many as there are.
+    pub(crate) max_blocked: Option<usize>,
+    /// Permits taken: workers that run a call or look for one.
     pub(crate) busy: usize,
-    /// Workers in a wait, without a place.
-    pub(crate) blocked: usize,
-    /// Workers with nothing to do, without a place, the coldest first.
+    /// Workers whose lowest call came from the queue in its turn, and those who look for such a call; blocked ones included.
+    pub(crate) ordinary: usize,
+    /// Workers that run one call of the queue beyond the limit.
+    pub(crate) beyond: usize,
+    /// Workers in a wait, without a permit, the last one to block at the end.
+    pub(crate) blocked: Vec<Arc<Worker>>,
+    /// Workers with nothing to do, without a permit, the coldest first.
     pub(crate) parked: Vec<Arc<Worker>>,
     /// All workers, by number.
     pub(crate) workers: HashMap<u64, Arc<Worker>>,
     pub(crate) next_number: u64,
-    /// Threads that were started and not seen to end.
+    /// Threads that were started and not joined.
     pub(crate) threads: usize,
-    /// Threads of a closed pool that are about to end, for whoever waits for that.
-    pub(crate) leaving: Vec<Arc<Worker>>,
-    /// Calls that come before those in the channel: taken out of it and given back.
-    pub(crate) front: VecDeque<Arc<dyn Call>>,
-    /// Of a bounded queue: calls that were taken in, have not ended, and are not blocked. Below zero for a moment when one
-    /// that waited for its arguments ends before it is counted.
-    pub(crate) outstanding: isize,
+    /// Threads of other pools, or of none, that run a call of this one.
+    pub(crate) guests: Vec<ThreadNumber>,
+    /// Threads that have ended, for somebody to join.
+    pub(crate) ended: Vec<Arc<Worker>>,
+    pub(crate) closers: Vec<Arc<Closer>>,
+    pub(crate) bound: Option<Bound>,
+    /// Agendas of blocked workers of this pool that wait for a permit.
+    pub(crate) wanted: Vec<Wanted>,
+    /// Agendas of blocked workers of other pools, served when the limit of lent permits is reached.
+    pub(crate) wanted_by_others: Vec<Wanted>,
+    /// The worker that watches over the queue while it is blocked.
+    pub(crate) watcher: Option<Arc<Worker>>,
+    /// The last thread to be started was refused by the system.
+    pub(crate) refused: bool,
+    /// When a call of the queue was last seen to begin or end, and how many had.
+    pub(crate) since: Option<Instant>,
+    pub(crate) progress: usize,
     pub(crate) closed: bool,
     pub(crate) gone: bool,
     /// The counts of workers that have left, and of calls that ran elsewhere.
@@ -61,30 +84,239 @@ pub(crate) struct PoolState {
     pub(crate) panicked: usize,
 }
 
+impl PoolState {
+    /// How many ordinary workers there may be, the blocked ones included.
+    pub(crate) fn limit(&self) -> usize {
+        self.target.saturating_add(self.max_blocked.unwrap_or(self.target))
+    }
+
+    pub(crate) fn is_permit_free(&self) -> bool {
+        self.busy < self.target
+    }
+
+    /// Whether a call of the queue may begin in its turn.
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.is_permit_free() && self.ordinary < self.limit()
+    }
+
+    /// Whether as many calls have begun as may, blocked ones included.
+    pub(crate) fn is_limit_reached(&self) -> bool {
+        self.ordinary >= self.limit()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.busy > self.target || self.ordinary > self.limit()
+    }
+
+    /// The calls that have begun or may begin at once.
+    pub(crate) fn capacity(&self) -> usize {
+        self.target.max(self.busy.min(self.target) + self.blocked.len())
+    }
+
+    pub(crate) fn flags(&self) -> u8 {
+        let flag = |flag, condition| if condition { flag } else { 0 };
+        flag(CLOSED, self.closed)
+            | flag(VACANT, self.is_vacant())
+            | flag(OVER, self.is_over())
+            | flag(BOUND, self.bound.is_some())
+            | flag(GONE, self.gone)
+            | flag(UNWATCHED, self.is_permit_free() && self.is_limit_reached() && self.watcher.is_none())
+            | flag(WANTED, !self.wanted.is_empty())
+    }
+
+    /// The assignment to see to an agenda that no thread sees to. The caller takes it.
+    pub(crate) fn next_wanted(&mut self) -> Option<Assignment> {
+        let wanted = first_wanted(&mut self.wanted);
+        if wanted.is_some() || !self.is_limit_reached() {
+            return wanted;
+        }
+        first_wanted(&mut self.wanted_by_others)
+    }
+
+    /// Passes room on to blocked submissions.
+    pub(crate) fn grant_room(&mut self) {
+        let capacity = self.capacity();
+        if let Some(bound) = &mut self.bound {
+            bound.grant(capacity);
+        }
+    }
+
+    pub(crate) fn remove_blocked(&mut self, worker: &Worker) {
+        if let Some(at) = self.blocked.iter().rposition(|blocked| std::ptr::eq(&raw const **blocked, worker)) {
+            self.blocked.remove(at);
+        }
+    }
+
+    /// Calls of the queue that have begun or ended.
+    pub(crate) fn count_progress(&self) -> usize {
+        self.finished + self.workers.values().map(|worker| worker.progress.load(Ordering::Relaxed)).sum::<usize>()
+    }
+
+    /// Says that the pool is gone if that is so.
+    pub(crate) fn update_gone(&mut self) {
+        self.gone = self.closed && self.workers.is_empty() && self.guests.is_empty();
+    }
+
+    /// Has those who wait for the end of the pool look again.
+    pub(crate) fn tell_closers(&self) {
+        self.closers.iter().for_each(|closer| closer.tell(Closer::LOOK));
+    }
+}
+
+/// An agenda that waits for a thread, and its owner if the owner's wait has a deadline.
+pub(crate) type Wanted = (Weak<dyn Helper>, Option<Arc<Worker>>);
+
+fn first_wanted(wanted: &mut Vec<Wanted>) -> Option<Assignment> {
+    let mut first = None;
+    // An agenda that needs no thread now asks again when it does.
+    wanted.retain(|(agenda, waiter)| {
+        if first.is_some() {
+            return true;
+        }
+        if let Some(agenda) = agenda.upgrade().filter(|agenda| agenda.attend()) {
+            first = Some(Assignment::Help(agenda, waiter.clone()));
+        }
+        false
+    });
+    first
+}
+
+/// The state of a pool under its lock. What others read of it without the lock is brought up to date when this is dropped.
+pub(crate) struct Locked<'a> {
+    state: MutexGuard<'a, PoolState>,
+    flags: &'a AtomicU8,
+}
+
+/// Brings what others read without the lock up to date.
+pub(crate) fn publish(state: &PoolState, flags: &AtomicU8) {
+    let new = state.flags();
+    if flags.load(Ordering::Relaxed) != new {
+        flags.store(new, Ordering::SeqCst);
+    }
+    // A worker that parks stores the flags and then looks into the queue; a submission stores into the queue and then reads
+    // the flags. This fence, and the one there, make one of them see the other.
+    fence(Ordering::SeqCst);
+}
+
+impl<'a> Locked<'a> {
+    pub(crate) fn new(state: &'a Mutex<PoolState>, flags: &'a AtomicU8) -> Self {
+        Self { state: lock(state), flags }
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = PoolState;
+
+    fn deref(&self) -> &PoolState {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut PoolState {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        publish(&self.state, self.flags);
+    }
+}
+
+/// A thread in `close`.
+pub(crate) struct Closer {
+    pub(crate) number: ThreadNumber,
+    thread: Thread,
+    told: AtomicU8,
+}
+
+impl Closer {
+    /// Something has ended: the closer looks again.
+    pub(crate) const LOOK: u8 = 1;
+    /// The pool cannot end before the closer's own call does: the closer returns.
+    pub(crate) const RETURN: u8 = 2;
+
+    pub(crate) fn new(number: ThreadNumber) -> Arc<Self> {
+        Arc::new(Self { number, thread: thread::current(), told: AtomicU8::new(0) })
+    }
+
+    pub(crate) fn tell(&self, what: u8) {
+        self.told.fetch_max(what, Ordering::AcqRel);
+        self.thread.unpark();
+    }
+
+    pub(crate) fn is_told(&self) -> bool {
+        self.told.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether the closer has to return. It looks again otherwise.
+    pub(crate) fn must_return(&self) -> bool {
+        self.told.compare_exchange(Self::LOOK, 0, Ordering::AcqRel, Ordering::Acquire) == Err(Self::RETURN)
+    }
+}
+
 /// One thread of a pool.
 pub(crate) struct Worker {
     pub(crate) number: u64,
     pub(crate) thread: OnceLock<Thread>,
+    pub(crate) thread_number: AtomicU64,
     pub(crate) handle: Mutex<Option<JoinHandle<()>>>,
-    /// Written under the lock of the state.
+    /// Written under the lock of the pool.
     pub(crate) mode: AtomicU8,
-    pub(crate) agenda: Mutex<Option<Arc<Agenda>>>,
-    /// Calls on its stack, the ended ones, and those of them that panicked: written by its thread only.
+    pub(crate) assignment: Mutex<Option<Assignment>>,
+    /// Threads that run calls for a timed wait of this worker, ended waits included.
+    pub(crate) timed: AtomicUsize,
+    /// Whether this worker is the watcher, or has just become it.
+    pub(crate) watches: AtomicBool,
+    /// Whether the parked worker leaves as a spare does.
+    pub(crate) leaves_soon: AtomicBool,
+    /// Calls on its stack, the ended ones, those of them that panicked, and the begun and ended calls of the queue: written by
+    /// its thread only.
     pub(crate) depth: AtomicUsize,
     pub(crate) finished: AtomicUsize,
     pub(crate) panicked: AtomicUsize,
+    pub(crate) progress: AtomicUsize,
 }
 
-/// Holds a place.
+/// What a worker that is given a permit does first.
+pub(crate) enum Assignment {
+    /// Takes the next call of the queue.
+    Search,
+    /// Runs the calls that a blocked worker needs; one that waits no longer than a deadline counts this thread.
+    Help(Arc<dyn Helper>, Option<Arc<Worker>>),
+    /// Runs one call of the queue beyond the limit.
+    Beyond,
+}
+
+/// Holds a permit.
 pub(crate) const ACTIVE: u8 = 0;
-/// In a wait for a call: whoever ends that, even late, may give the place back, since the waiter looks again.
+/// In a wait for a call: whoever ends that, even late, may give the permit back, since the waiter looks again.
 pub(crate) const BLOCKED: u8 = 1;
 /// Nothing to do.
 pub(crate) const PARKED: u8 = 2;
-/// Blocked on something that is not a call: only the thread itself takes its place again.
-pub(crate) const AWAY: u8 = 3;
+/// Blocked on a pool: only the thread itself takes its permit again.
+pub(crate) const HELD_UP: u8 = 3;
 
 impl Worker {
+    pub(crate) fn new(number: u64) -> Arc<Self> {
+        Arc::new(Self {
+            number,
+            thread: OnceLock::new(),
+            thread_number: AtomicU64::new(0),
+            handle: Mutex::default(),
+            mode: AtomicU8::new(ACTIVE),
+            assignment: Mutex::default(),
+            timed: AtomicUsize::new(0),
+            watches: AtomicBool::new(false),
+            leaves_soon: AtomicBool::new(false),
+            depth: AtomicUsize::new(0),
+            finished: AtomicUsize::new(0),
+            panicked: AtomicUsize::new(0),
+            progress: AtomicUsize::new(0),
+        })
+    }
+
     pub(crate) fn is_active(&self) -> bool {
         self.mode.load(Ordering::Acquire) == ACTIVE
     }
@@ -93,12 +325,7 @@ impl Worker {
         self.mode.load(Ordering::Acquire) == BLOCKED
     }
 
-    /// Whether only the destructors of its thread-locals may still run.
-    pub(crate) fn has_ended(&self) -> bool {
-        lock(&self.handle).as_ref().is_some_and(JoinHandle::is_finished)
-    }
-
-    /// Waits for a thread that has left. Its starter may not have put its handle down yet.
+    /// Waits for a thread that has ended. Its starter may not have put its handle down yet.
     pub(crate) fn join(&self) {
         loop {
             let handle = lock(&self.handle).take();
@@ -109,18 +336,24 @@ impl Worker {
         }
     }
 
-    pub(crate) fn take_errand(&self) -> Option<Arc<Agenda>> {
-        lock(&self.agenda).take()
-    }
-
     pub(crate) fn unpark(&self) {
         if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
+    }
+
+    pub(crate) fn number_of_thread(&self) -> Option<ThreadNumber> {
+        let number = self.thread_number.load(Ordering::Acquire);
+        (number != 0).then_some(ThreadNumber(number))
     }
 }
 
 /// Adds to a counter that only this thread writes.
 pub(crate) fn bump(counter: &AtomicUsize, by: usize) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+}
+
+/// Another error that says the same.
+pub(crate) fn same(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }

@@ -1,21 +1,17 @@
-//! What a call runs: a function with its arguments, there or still to come.
-//!
-//! The panic policy, in one place: a panic of the user's function, of a closure, of a `Clone` or a `From` is caught by the
-//! node that runs it (`value.rs`), becomes the outcome of that call, and reaches whoever waits for it. A panic in the `Drop`
-//! of what nobody wants any more ends where it happens, in `discard`. No thread of ours dies of either.
+//! The work of a call: a function with its arguments, there or still to come.
 
-use std::panic::Location;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use crate::arguments::input::Inputs;
-use crate::arguments::input::Stop;
+use crate::arguments::pending::Stop;
 use crate::call_site::CallSite;
-use crate::call_site::Function;
+use crate::error::Panic;
 use crate::error::TaskError;
 use crate::graph::node::Node;
 use crate::graph::node::Route;
 use crate::graph::node::Work;
-use crate::graph::traits::Call;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::PoolId;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
@@ -43,11 +39,12 @@ where
     }
 }
 
-/// A function and its arguments, some of which are handles. What has not arrived at the call stays in its call until this one runs.
+/// A function and its arguments, some of which are handles. A result that has arrived stays in the call that it comes
+/// from until this call runs.
 struct PendingWork<A, G, F, R> {
     inputs: A,
     body: G,
-    /// The arguments that have not arrived, and one more until all are registered.
+    /// The arguments that have not arrived, and 1 until the call is registered with all of them.
     missing: usize,
     route: Option<Route>,
     fail: fn(F) -> R,
@@ -63,7 +60,14 @@ where
     type Output = R;
 
     fn run(self) -> R {
-        (self.body)(self.inputs.take())
+        match self.inputs.end() {
+            Ok(values) => (self.body)(values),
+            Err(Stop::Panicked(payload)) => {
+                discard(self.body);
+                resume_unwind(payload)
+            }
+            Err(Stop::Failed(_) | Stop::Lost(..)) => unreachable!("a stopped call never runs"),
+        }
     }
 
     fn arrived(&mut self) -> bool {
@@ -81,11 +85,12 @@ where
         match self.inputs.stop() {
             Some(Stop::Failed(error)) => Ok((self.fail)(error)),
             Some(Stop::Lost(error, site)) => Err(error.through(site, own, others)),
-            None => unreachable!("asked only when an argument has stopped it"),
+            Some(Stop::Panicked(payload)) => Err(TaskError::Panicked(Panic::new(own, payload))),
+            None => unreachable!("asked only when an argument has stopped the call"),
         }
     }
 
-    fn needs(&self, needs: &mut Vec<Arc<dyn Call>>) {
+    fn needs(&self, needs: &mut Vec<Arc<dyn Awaited>>) {
         self.inputs.needs(needs);
     }
 
@@ -94,10 +99,10 @@ where
     }
 }
 
-/// A call whose arguments are handles. It takes its `route` when they are there, or without one runs where the last of them
-/// arrives; `near` is the pool that what follows it runs on.
+/// Makes a call whose arguments are handles. When they are there it takes its `route`; without one it runs on the
+/// thread that brings the last of them. Calls that follow it run on the pool `followers_run_on`.
 pub(crate) fn flow<A, G, F, R>(
-    near: PoolId,
+    followers_run_on: PoolId,
     route: Option<Route>,
     site: CallSite,
     inputs: A,
@@ -110,12 +115,8 @@ where
     F: 'static,
     R: Send + 'static,
 {
-    let flow = PendingWork { inputs, body, missing: 1, route, fail };
-    AsyncValue::of(Node::waiting(flow, near, site, |flow, next| flow.missing += flow.inputs.listen(&next)))
-}
-
-/// The site of a method that takes a closure, called by the caller of our caller.
-#[track_caller]
-pub(crate) fn site_of(method: &'static Function) -> CallSite {
-    CallSite::new(method, Location::caller())
+    let work = PendingWork { inputs, body, missing: 1, route, fail };
+    AsyncValue::of(Node::waiting(work, followers_run_on, site, |work, node| {
+        work.missing += work.inputs.listen(&node);
+    }))
 }

@@ -1,0 +1,81 @@
+//! An argument that is still to come, and its end without a value.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::sync::Arc;
+
+use crate::call_site::CallSite;
+use crate::error::TaskError;
+use crate::graph::traits::Awaited;
+use crate::graph::traits::Dependant;
+use crate::graph::traits::Waiter;
+
+/// An argument that is still to come: the result of one call, or of many.
+pub(crate) trait Pending<T, F>: Send {
+    /// Adds the calls that the argument needs, in the order in which their losses count.
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>));
+
+    /// Has `dependant` told of each of these calls that has not ended, and returns how many those are.
+    fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize {
+        let mut missing = 0;
+        self.needs(&mut |call| missing += enlist(&*call, dependant));
+        missing
+    }
+
+    /// Returns how many of the calls, which all have ended, left no value for this argument. Runs no user code.
+    fn stopped(&self) -> usize;
+
+    /// Takes the value, or the first end without one. Runs the user's `Clone` and `From`, and lets no panic of theirs
+    /// through.
+    fn end(self) -> Result<T, Stop<F>>;
+}
+
+/// A [`Pending`] behind a box. The blanket is the only impl.
+pub(crate) trait Source<T, F>: Send {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>));
+    fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize;
+    fn stopped(&self) -> usize;
+    fn end(self: Box<Self>) -> Result<T, Stop<F>>;
+}
+
+impl<T, F, P: Pending<T, F>> Source<T, F> for P {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
+        Pending::needs(self, add);
+    }
+
+    fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize {
+        Pending::listen(self, dependant)
+    }
+
+    fn stopped(&self) -> usize {
+        Pending::stopped(self)
+    }
+
+    fn end(self: Box<Self>) -> Result<T, Stop<F>> {
+        Pending::end(*self)
+    }
+}
+
+/// The end of an argument without a value.
+pub(crate) enum Stop<F> {
+    /// The function of the argument failed, and the dependant passes the error on.
+    Failed(F),
+    /// The call at that site was lost.
+    Lost(TaskError, CallSite),
+    /// The user's `Clone` or `From` panicked.
+    Panicked(Box<dyn Any + Send>),
+}
+
+impl<F> Stop<F> {
+    /// Runs `convert`, a user's `Clone` or `From`, and returns its panic as the end of the argument: unwound from here,
+    /// the payload would meet the other arguments, whose `Drop` may panic too.
+    pub(crate) fn catch<R>(convert: impl FnOnce() -> R) -> Result<R, Self> {
+        catch_unwind(AssertUnwindSafe(convert)).map_err(Self::Panicked)
+    }
+}
+
+/// Has `dependant` told of the end of `call`: 1 if that is still to come, else 0.
+pub(crate) fn enlist(call: &dyn Awaited, dependant: &Arc<dyn Dependant>) -> usize {
+    usize::from(call.enlist(Waiter::Dependant(dependant.clone(), 0)).is_none())
+}

@@ -1,0 +1,108 @@
+//! Which threads are blocked, and on what.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::LazyLock;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use crate::graph::traits::Awaited;
+use crate::graph::traits::Scheduler;
+use crate::graph::traits::ThreadNumber;
+use crate::sync::AtomicUsize;
+use crate::sync::Mutex;
+use crate::sync::thread_local;
+
+// Implementation
+//
+// A thread enters what it is blocked on before it parks, and before it looks whether it closes a circle. Of several threads
+// that block at the same time the last one to enter therefore sees all the others. The table is not one of the things that a
+// model checker puts in place of the standard library's: nothing waits under its lock.
+
+/// Something that keeps a thread.
+#[derive(Clone)]
+pub(crate) enum BlockedOn {
+    /// The end of a call.
+    Call(Arc<dyn Awaited>),
+    /// Room in the queue of a pool.
+    Room(Arc<dyn Scheduler>),
+    /// The end of a pool.
+    End(Arc<dyn Scheduler>),
+}
+
+static BLOCKED: LazyLock<Mutex<HashMap<ThreadNumber, BlockedOn>>> = LazyLock::new(Mutex::default);
+/// The threads that wait for room in a queue, and for the end of a pool. As long as there is none, whoever is blocked needs calls
+/// only, and those are served.
+static IN_SUBMISSION: AtomicUsize = AtomicUsize::new(0);
+static IN_CLOSE: AtomicUsize = AtomicUsize::new(0);
+static NEXT_THREAD: AtomicU64 = AtomicU64::new(1);
+
+thread_local! {
+    // Has no destructor, so that it can be read from those of the user.
+    static NUMBER: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Returns the number of the current thread.
+pub(crate) fn this_thread() -> ThreadNumber {
+    NUMBER.with(|number| {
+        if number.get() == 0 {
+            number.set(NEXT_THREAD.fetch_add(1, Ordering::Relaxed));
+        }
+        ThreadNumber(number.get())
+    })
+}
+
+/// The current thread is blocked as long as this lives.
+pub(crate) struct Blocked {
+    /// What the thread was blocked on already: a wait inside of what runs meanwhile is the inner one.
+    outer: Option<BlockedOn>,
+    counter: Option<&'static AtomicUsize>,
+}
+
+fn replace(on: Option<BlockedOn>) -> Option<BlockedOn> {
+    let mut blocked = BLOCKED.lock().unwrap_or_else(PoisonError::into_inner);
+    match on {
+        Some(on) => blocked.insert(this_thread(), on),
+        None => blocked.remove(&this_thread()),
+    }
+}
+
+/// Enters what the current thread is blocked on.
+pub(crate) fn enter(on: BlockedOn) -> Blocked {
+    let counter = match on {
+        BlockedOn::Call(_) => None,
+        BlockedOn::Room(_) => Some(&IN_SUBMISSION),
+        BlockedOn::End(_) => Some(&IN_CLOSE),
+    };
+    if let Some(counter) = counter {
+        counter.fetch_add(1, Ordering::SeqCst);
+    }
+    Blocked { outer: replace(Some(on)), counter }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // Dropped outside of the lock: it may be the last owner of a call.
+        drop(replace(self.outer.take()));
+        if let Some(counter) = self.counter {
+            counter.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Returns what `thread` is blocked on; `None`: it runs.
+pub(crate) fn of(thread: ThreadNumber) -> Option<BlockedOn> {
+    BLOCKED.lock().unwrap_or_else(PoisonError::into_inner).get(&thread).cloned()
+}
+
+/// Whether a call is blocked in a submission, or in a close.
+pub(crate) fn is_any_held_up() -> bool {
+    IN_SUBMISSION.load(Ordering::SeqCst) > 0 || is_any_closing()
+}
+
+/// Whether a call is blocked in a close.
+pub(crate) fn is_any_closing() -> bool {
+    IN_CLOSE.load(Ordering::SeqCst) > 0
+}

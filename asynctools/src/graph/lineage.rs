@@ -1,0 +1,140 @@
+//! Which calls the current thread runs, and which calls made them.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use crate::graph::blocked::this_thread;
+use crate::graph::traits::PoolId;
+use crate::graph::traits::ThreadNumber;
+use crate::sync::AtomicBool;
+use crate::sync::Mutex;
+use crate::sync::thread_local;
+
+// Implementation
+//
+// A call that is made inside of another keeps a link to its maker until it has ended, and the maker cuts its own link when it
+// ends. So a chain of calls of which each makes the next one keeps no history.
+
+/// A call that has made others.
+pub(crate) struct Lineage {
+    pool: PoolId,
+    thread: ThreadNumber,
+    ended: AtomicBool,
+    maker: Mutex<MadeBy>,
+}
+
+/// The call that made a call, if a call did.
+pub(crate) type MadeBy = Option<Arc<Lineage>>;
+
+/// One call on the stack of this thread.
+struct Frame {
+    pool: PoolId,
+    made_by: MadeBy,
+    /// Made when the call makes the first other one.
+    own: MadeBy,
+}
+
+thread_local! {
+    /// The pool of the worker that this thread is. Has no destructor, so that it can be read from those of the user.
+    static HOME: Cell<PoolId> = const { Cell::new(PoolId::NONE) };
+    /// Where the stack was when the outermost call began that this thread runs as its caller.
+    static GUEST_BASE: Cell<usize> = const { Cell::new(0) };
+    static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Makes the current thread a worker of `pool`, from now until its end.
+pub(crate) fn set_home(pool: PoolId) {
+    HOME.with(|home| home.set(pool));
+}
+
+/// The current thread runs a call as long as this lives.
+pub(crate) struct Running(());
+
+/// Enters a call of `pool` that the current thread is about to run.
+pub(crate) fn enter(pool: PoolId, made_by: MadeBy) -> Running {
+    let _ = FRAMES.try_with(|frames| frames.borrow_mut().push(Frame { pool, made_by, own: None }));
+    Running(())
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let frame = FRAMES.try_with(|frames| frames.borrow_mut().pop());
+        if let Ok(Some(Frame { own: Some(own), .. })) = frame {
+            own.ended.store(true, Ordering::Release);
+            drop(own.maker.lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
+    }
+}
+
+/// Returns the call that the current thread runs, as the maker of another one.
+pub(crate) fn made_here() -> MadeBy {
+    let made = FRAMES.try_with(|frames| {
+        let mut frames = frames.borrow_mut();
+        let frame = frames.last_mut()?;
+        let own = frame.own.get_or_insert_with(|| {
+            Arc::new(Lineage {
+                pool: frame.pool,
+                thread: this_thread(),
+                ended: AtomicBool::new(false),
+                maker: Mutex::new(frame.made_by.clone()),
+            })
+        });
+        Some(own.clone())
+    });
+    made.ok().flatten()
+}
+
+/// Whether the current thread is in a call of `pool`, however deep, so that the limits of the pool do not hold here.
+pub(crate) fn is_inside(pool: PoolId) -> bool {
+    let inside = FRAMES.try_with(|frames| frames.borrow().iter().any(|frame| frame.pool == pool));
+    inside.unwrap_or(false) || HOME.with(Cell::get) == pool
+}
+
+/// Whether the current thread is in a call of any pool.
+pub(crate) fn is_in_call() -> bool {
+    let inside = FRAMES.try_with(|frames| !frames.borrow().is_empty());
+    inside.unwrap_or(false) || HOME.with(Cell::get) != PoolId::NONE
+}
+
+/// Returns where the stack is now, near enough. An address is a number like any other: nothing is read through it.
+#[inline(never)]
+pub(crate) fn stack_position() -> usize {
+    let here = 0_u8;
+    black_box(&raw const here).addr()
+}
+
+/// Of an ordinary thread, calls that it runs as their caller may use up to that many bytes of stack, and their frames.
+const GUEST_STACK: usize = 256 * 1024;
+
+/// Whether the current thread may run one more call of which it is the caller. `worker_has_stack`: the same of a worker, which
+/// knows its stack.
+pub(crate) fn has_room_for_guest(worker_has_stack: Option<bool>) -> bool {
+    if let Some(has_stack) = worker_has_stack {
+        return has_stack;
+    }
+    let position = stack_position();
+    if !is_in_call() {
+        GUEST_BASE.with(|base| base.set(position));
+    }
+    GUEST_BASE.with(Cell::get).abs_diff(position) < GUEST_STACK
+}
+
+/// Returns the pools and threads of the unfinished calls that made those which the current thread runs, and of those that made
+/// them in turn.
+pub(crate) fn makers() -> Vec<(PoolId, ThreadNumber)> {
+    let direct = FRAMES
+        .try_with(|frames| -> Vec<_> { frames.borrow().iter().filter_map(|frame| frame.made_by.clone()).collect() });
+    let mut open = direct.unwrap_or_default();
+    let mut found = Vec::new();
+    while let Some(maker) = open.pop() {
+        if !maker.ended.load(Ordering::Acquire) {
+            found.push((maker.pool, maker.thread));
+            open.extend(maker.maker.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        }
+    }
+    found
+}

@@ -1,0 +1,56 @@
+//! Ends many calls at once that have not started.
+
+use std::sync::Arc;
+
+use crate::error::TaskError;
+use crate::graph::notify;
+use crate::graph::registry;
+use crate::graph::traits::Aftermath;
+use crate::graph::traits::Job;
+use crate::graph::traits::Withdrawn;
+
+// Implementation
+//
+// A user's code runs in the end of a call: a `Drop` of what it would have run, a waker, a `From` of a dependant. Such code may
+// wait for another of the calls that are to end, or need the room that it takes. So all of them go through each phase together:
+// all are taken out, and their pools count them out; then all ends are stored, and threads and workers woken; then dependants
+// are told, tasks woken, and what is left is dropped, each by itself.
+
+/// Ends those of `jobs` that have not started with what `error` says of each: how many. Their pools count them out.
+pub(crate) fn lose_all(jobs: Vec<Arc<dyn Job>>, error: impl Fn(&dyn Job) -> TaskError) -> usize {
+    let counted = |job: &Arc<dyn Job>, withdrawn: &Withdrawn, error: &TaskError| {
+        if let Some(pool) = registry::find(job.pool()) {
+            pool.unscheduled(withdrawn.unrun, error);
+        }
+    };
+    lose_counted(jobs, error, counted)
+}
+
+/// As [`lose_all`], where `count` counts each call out.
+pub(crate) fn lose_counted(
+    jobs: Vec<Arc<dyn Job>>,
+    error: impl Fn(&dyn Job) -> TaskError,
+    mut count: impl FnMut(&Arc<dyn Job>, &Withdrawn, &TaskError),
+) -> usize {
+    let mut others = Vec::new();
+    let taken = jobs.into_iter().filter_map(|job| {
+        let Some(withdrawn) = job.clone().withdraw() else {
+            others.push(job);
+            return None;
+        };
+        let error = error(&*job);
+        count(&job, &withdrawn, &error);
+        Some((job, error, withdrawn.remains))
+    });
+    let taken: Vec<_> = taken.collect();
+    let lost = taken.len();
+    let mut aftermath = Aftermath::default();
+    notify::hold(|| {
+        for (job, error, remains) in taken {
+            job.end_lost(error, &mut aftermath);
+            aftermath.dropped.push(remains);
+        }
+    });
+    notify::settle(aftermath);
+    lost + others.iter().filter(|job| job.tell_unwanted()).count()
+}

@@ -1,0 +1,115 @@
+//! Tasks to be woken by a thread that is in no wait.
+
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::call_site::CallSite;
+use crate::call_site::Function;
+use crate::error::TaskError;
+use crate::graph::traits::Aftermath;
+use crate::graph::traits::Awaited;
+use crate::graph::traits::Ending;
+use crate::graph::traits::Helper;
+use crate::graph::traits::Job;
+use crate::graph::traits::Needs;
+use crate::graph::traits::Observer;
+use crate::graph::traits::PoolId;
+use crate::graph::traits::Survey;
+use crate::graph::traits::Unrun;
+use crate::graph::traits::Waiter;
+use crate::graph::traits::Withdrawn;
+use crate::panics::discard;
+use crate::panics::lock;
+use crate::sync::Mutex;
+
+/// Wakers, as something that a pool runs. Nothing waits for it.
+pub(crate) struct WakeLater {
+    site: CallSite,
+    wakers: Mutex<Vec<Waker>>,
+}
+
+static WAKE: Function = Function::method("wake");
+
+impl WakeLater {
+    #[track_caller]
+    pub(crate) fn new(wakers: Vec<Waker>) -> Arc<Self> {
+        Arc::new(Self { site: CallSite::here(&WAKE), wakers: Mutex::new(wakers) })
+    }
+
+    fn take(&self) -> Vec<Waker> {
+        std::mem::take(&mut *lock(&self.wakers))
+    }
+}
+
+impl Awaited for WakeLater {
+    fn is_done(&self) -> bool {
+        !self.is_queued()
+    }
+
+    fn site(&self) -> CallSite {
+        self.site
+    }
+
+    fn survey(self: Arc<Self>, _: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, _: &mut Needs) -> Survey {
+        Survey::Unseen
+    }
+
+    fn enlist(&self, waiter: Waiter) -> Option<Waiter> {
+        Some(waiter)
+    }
+
+    fn delist(&self, _which: &dyn Fn(&Waiter) -> bool) {}
+
+    fn forget(&self, _dependant: usize) {}
+}
+
+impl Job for WakeLater {
+    fn pool(&self) -> PoolId {
+        PoolId::NONE
+    }
+
+    fn is_queued(&self) -> bool {
+        !lock(&self.wakers).is_empty()
+    }
+
+    fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
+        let wakers = self.take();
+        if wakers.is_empty() {
+            return false;
+        }
+        observer.began();
+        observer.ended(Ending::Stopped);
+        wake_here(wakers);
+        true
+    }
+
+    fn lose(self: Arc<Self>, _error: TaskError) -> bool {
+        let wakers = self.take();
+        let lost = !wakers.is_empty();
+        wake_here(wakers);
+        lost
+    }
+
+    fn end_unrun(self: Arc<Self>, error: TaskError) -> bool {
+        self.lose(error)
+    }
+
+    fn withdraw(self: Arc<Self>) -> Option<Withdrawn> {
+        // What must happen is not cancelled: its tasks are woken instead.
+        let wakers = self.take();
+        let waking = (!wakers.is_empty()).then(|| Withdrawn { unrun: Unrun::Uncounted, remains: Box::new(()) });
+        wake_here(wakers);
+        waking
+    }
+
+    fn end_lost(&self, _error: TaskError, _aftermath: &mut Aftermath) {}
+}
+
+/// Wakes tasks on this thread. A waker that panics has its panic shown by the hook; the others must still be woken.
+pub(crate) fn wake_here(wakers: Vec<Waker>) {
+    for waker in wakers {
+        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake())).map_err(discard);
+    }
+}

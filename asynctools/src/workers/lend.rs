@@ -1,0 +1,202 @@
+//! Permits that are lent beyond the limit, so that every wait ends.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::graph::look;
+use crate::graph::look::View;
+use crate::graph::traits::Helper;
+use crate::graph::traits::ThreadNumber;
+use crate::sync::Instant;
+use crate::workers::inner::Inner;
+use crate::workers::state::Assignment;
+use crate::workers::state::PoolState;
+use crate::workers::state::Worker;
+
+// Implementation
+//
+// A pool of n workers lends the permits of blocked calls to at most `max_blocked` calls that no blocked call needs. At that limit
+// a call in the queue does not begin although a permit is free. Nearly always a blocked call will come back. If none does, because
+// they wait for what only a call in the queue would do, the pool has to lend one permit more; but to lend is to start a thread, and
+// a pool that lends too readily starts as many as it has calls.
+//
+// So one of the blocked workers is the watcher: it parks with a timeout, and looks along the needs of all blocked calls of the
+// pool. If nothing moves there, it lends at once. If a way ends at a promise, which a call of the queue may be about to set, it
+// lends when no call of the queue has begun or ended for 5 ms, and if something runs, for 1 s, since a program may have channels
+// of its own. Both grow with the permits lent so: after a time t without progress there are about the square root of t of them.
+// Nobody polls: a pool that is not at its limit has no watcher.
+
+/// How long a queue stands still before a call begins that a blocked one may wait for through a promise.
+const PROMISED: Duration = Duration::from_millis(5);
+/// The same, where the look sees something run.
+const MOVES: Duration = Duration::from_secs(1);
+
+impl Inner {
+    /// Whether a call of the queue waits for a permit that only the watcher would lend.
+    fn needs_watch(&self, state: &PoolState) -> bool {
+        state.target > 0
+            && state.is_permit_free()
+            && !state.gone
+            && ((state.is_limit_reached() && self.queue.live() > 0)
+                || (state.refused && (self.queue.live() > 0 || !state.wanted.is_empty())))
+    }
+
+    /// Appoints a watcher if the pool needs one and has none: `blocking`, which is about to park, or another blocked worker.
+    pub(crate) fn keep_watch(&self, state: &mut PoolState, blocking: Option<&Arc<Worker>>) {
+        if state.watcher.is_some() || !self.needs_watch(state) {
+            return;
+        }
+        let Some(watcher) = blocking.or(state.blocked.last()).cloned() else { return };
+        watcher.watches.store(true, Ordering::Release);
+        if blocking.is_none() {
+            watcher.unpark();
+        }
+        if state.since.is_none() {
+            state.since = Some(Instant::now());
+            state.progress = state.count_progress();
+        }
+        state.watcher = Some(watcher);
+    }
+
+    /// The turn of the watcher: lends a permit if it is time to. Returns when the worker has to look again; `None` if it is not
+    /// the watcher, or not any more.
+    pub(crate) fn watch(self: &Arc<Self>, worker: &Arc<Worker>) -> Option<Instant> {
+        if !worker.watches.load(Ordering::Acquire) {
+            return None;
+        }
+        let (threads, due) = {
+            let mut state = self.lock();
+            if !self.needs_watch(&state) {
+                worker.watches.store(false, Ordering::Relaxed);
+                state.watcher = None;
+                state.since = None;
+                return None;
+            }
+            let now = Instant::now();
+            let progress = state.count_progress();
+            if state.progress != progress || state.since.is_none() {
+                state.progress = progress;
+                state.since = Some(now);
+            }
+            let since = state.since.unwrap_or(now);
+            let due = since + PROMISED * times(state.beyond);
+            if now < due && !crate::graph::blocked::is_any_held_up() {
+                return Some(due);
+            }
+            (blocked_threads(&state), due)
+        };
+        let view = look::view(threads);
+        let state = self.lock();
+        let since = state.since?;
+        let (due, next) = match view {
+            View::Stuck => (since, due),
+            View::Promised => (due, due),
+            // Looks again at growing intervals: what runs now may come to wait for a promise.
+            View::Moves => (since + MOVES * times(state.beyond), Instant::now() + since.elapsed().max(PROMISED)),
+        };
+        drop(state);
+        if Instant::now() < due {
+            return Some(next.min(due));
+        }
+        self.lend_beyond(view);
+        Some(Instant::now() + PROMISED)
+    }
+
+    /// Lends a permit at once if no blocked call of this pool can go on otherwise.
+    pub(crate) fn lend_if_stuck(self: &Arc<Self>) {
+        let threads = {
+            let state = self.lock();
+            if !self.needs_watch(&state) {
+                return;
+            }
+            blocked_threads(&state)
+        };
+        if look::view(threads) == View::Stuck {
+            self.lend_beyond(View::Stuck);
+        }
+    }
+
+    /// Has one call of the queue begin beyond the limit.
+    fn lend_beyond(self: &Arc<Self>, view: View) {
+        let mut state = self.lock();
+        if !self.needs_watch(&state) {
+            return;
+        }
+        state.since = Some(Instant::now());
+        let assignment = if let Some(wanted) = state.next_wanted() {
+            wanted
+        } else if state.is_vacant() {
+            Assignment::Search
+        } else {
+            Assignment::Beyond
+        };
+        if let Err(error) = self.place(state, assignment) {
+            self.give_up_one(view, &error);
+        }
+    }
+
+    /// The system refused a thread. Where nothing runs that could end a wait, one call ends, and with it perhaps what others wait
+    /// for: the first that a blocked worker needs, by the end of that worker's wait, or the first of the queue.
+    fn give_up_one(&self, view: View, error: &io::Error) {
+        let starved = {
+            let mut state = self.lock();
+            if view == View::Moves || state.busy > 0 {
+                return;
+            }
+            std::mem::take(&mut state.wanted)
+        };
+        if starved.is_empty() {
+            let mut found = false;
+            self.lose_queued(Self::refused(error), |job| {
+                let is_first = !found && job.is_queued();
+                found |= is_first;
+                is_first
+            });
+        } else {
+            starved.iter().filter_map(|(agenda, _)| agenda.upgrade()).for_each(|agenda| agenda.starve());
+        }
+    }
+
+    /// Whether a thread will come for what `worker` needs, although the system refused one: one that runs, or that will come back
+    /// from its wait.
+    pub(crate) fn will_serve(&self, worker: &Worker) -> bool {
+        let others: Vec<_> = {
+            let state = self.lock();
+            if state.busy > 0 {
+                return true;
+            }
+            let others = state.blocked.iter().filter(|other| other.number != worker.number);
+            others.filter_map(|other| other.number_of_thread()).collect()
+        };
+        !others.is_empty() && look::view(others) != View::Stuck
+    }
+
+    /// Serves the agenda of a blocked worker of another pool, now if a permit is free, or when one comes free.
+    pub(crate) fn serve_other(self: &Arc<Self>, agenda: &Arc<dyn Helper>) {
+        if self.config.dedicated_threads {
+            return;
+        }
+        let mut state = self.lock();
+        if state.wanted_by_others.len() == state.wanted_by_others.capacity() {
+            state.wanted_by_others.retain(|(agenda, _)| agenda.strong_count() > 0);
+        }
+        state.wanted_by_others.push((Arc::downgrade(agenda), None));
+        if !state.is_permit_free() || !state.is_limit_reached() || state.gone {
+            return;
+        }
+        if let Some(wanted) = state.next_wanted() {
+            // If the thread is refused, the agenda waits for one that comes back.
+            drop(self.place(state, wanted));
+        }
+    }
+}
+
+fn times(beyond: usize) -> u32 {
+    u32::try_from(beyond).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+fn blocked_threads(state: &PoolState) -> Vec<ThreadNumber> {
+    state.blocked.iter().filter_map(|worker| worker.number_of_thread()).collect()
+}

@@ -1,0 +1,129 @@
+//! The queue of a pool.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::graph::traits::Job;
+use crate::panics::lock;
+use crate::sync::AtomicBool;
+use crate::sync::AtomicIsize;
+use crate::sync::Mutex;
+use crate::sync::Receiver;
+use crate::sync::Sender;
+use crate::sync::unbounded;
+
+/// Alone in its cache lines, since the others of the pool are written all the time.
+#[derive(Default)]
+#[repr(align(128))]
+pub(crate) struct Padded<T>(pub(crate) T);
+
+/// Calls that are ready to run, in the order in which they are taken.
+///
+/// A call that somebody ran before its turn, or that was cancelled, leaves a tombstone: its entry stays, and nobody has to run
+/// it. Tombstones are counted, skipped, and swept out when they are many.
+pub(crate) struct Queue {
+    sender: Sender<Arc<dyn Job>>,
+    receiver: Receiver<Arc<dyn Job>>,
+    /// Calls that come before those in the channel: they were taken out of it and given back.
+    front: Mutex<VecDeque<Arc<dyn Job>>>,
+    has_front: Padded<AtomicBool>,
+    /// Below zero for a moment when an entry is taken out before it is counted.
+    tombstones: Padded<AtomicIsize>,
+}
+
+/// Of fewer tombstones than these a queue is not swept.
+const SWEEP: usize = 1024;
+
+impl Queue {
+    pub(crate) fn new() -> Self {
+        let (sender, receiver) = unbounded();
+        Self { sender, receiver, front: Mutex::default(), has_front: Padded::default(), tombstones: Padded::default() }
+    }
+
+    pub(crate) fn push(&self, job: Arc<dyn Job>) {
+        let Ok(()) = self.sender.send(job) else { unreachable!("the queue holds the other end") };
+    }
+
+    /// Gives back a call that was taken and may not start yet.
+    pub(crate) fn push_front(&self, job: Arc<dyn Job>) {
+        let mut front = lock(&self.front);
+        front.push_front(job);
+        self.has_front.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether calls stand before those in the channel.
+    pub(crate) fn has_front(&self) -> bool {
+        self.has_front.0.load(Ordering::SeqCst)
+    }
+
+    /// Takes the next entry of the channel, which is the next call unless there is a front.
+    pub(crate) fn pop_back(&self) -> Option<Arc<dyn Job>> {
+        self.receiver.try_recv().ok()
+    }
+
+    /// Takes the next entry.
+    pub(crate) fn pop(&self) -> Option<Arc<dyn Job>> {
+        if self.has_front() {
+            let mut front = lock(&self.front);
+            let job = front.pop_front();
+            if front.is_empty() {
+                self.has_front.0.store(false, Ordering::SeqCst);
+            }
+            if job.is_some() {
+                return job;
+            }
+        }
+        self.pop_back()
+    }
+
+    /// The entries, tombstones included. Approximate, because no lock is taken.
+    pub(crate) fn len(&self) -> usize {
+        self.receiver.len() + if self.has_front() { lock(&self.front).len() } else { 0 }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.receiver.is_empty() && !self.has_front()
+    }
+
+    /// The calls that have to run.
+    pub(crate) fn live(&self) -> usize {
+        self.len().saturating_sub(self.tombstones())
+    }
+
+    /// An entry has become a tombstone.
+    pub(crate) fn bury(&self) {
+        self.tombstones.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A tombstone was taken out.
+    pub(crate) fn unearth(&self) {
+        self.tombstones.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn tombstones(&self) -> usize {
+        usize::try_from(self.tombstones.0.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// Takes out what `which` finds among the entries that stand here now, tombstones included.
+    pub(crate) fn take_out(&self, mut which: impl FnMut(&dyn Job) -> bool) -> Vec<Arc<dyn Job>> {
+        let mut front = lock(&self.front);
+        let mut all: Vec<_> = front.drain(..).collect();
+        all.extend(self.receiver.try_iter().take(self.receiver.len()));
+        let (out, stay): (Vec<_>, Vec<_>) = all.into_iter().partition(|job| which(&**job));
+        front.extend(stay);
+        self.has_front.0.store(!front.is_empty(), Ordering::SeqCst);
+        out
+    }
+
+    /// Takes out the tombstones if they are many, and the greater part of the queue.
+    pub(crate) fn sweep(&self) -> Vec<Arc<dyn Job>> {
+        let tombstones = self.tombstones();
+        if tombstones < SWEEP || tombstones * 2 < self.len() {
+            return Vec::new();
+        }
+        let swept = self.take_out(|job| !job.is_queued());
+        self.tombstones.0.fetch_sub(isize::try_from(swept.len()).unwrap_or(isize::MAX), Ordering::Relaxed);
+        swept
+    }
+}

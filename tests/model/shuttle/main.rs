@@ -1,0 +1,57 @@
+//! Pools under `shuttle`: each test runs thousands of times, and each run has another order of what the threads do. The checker
+//! reports a hang as a deadlock, and time passes at random. A failure prints its schedule: store the schedule in a file and name
+//! the file in `MODEL_REPLAY` to run the same order again. `MODEL_SCHEDULES` sets how often each test runs with each scheduler.
+
+mod helpers;
+
+mod submit;
+mod waits;
+mod resize;
+mod ends;
+mod full;
+mod cancel;
+mod lists;
+mod results;
+
+use shuttle::Config;
+use shuttle::Runner;
+use shuttle::scheduler::PctScheduler;
+use shuttle::scheduler::RandomScheduler;
+
+/// The files with the models, as text: a test counts the models.
+const ROOMS: &[&str] = &[
+    include_str!("submit.rs"),
+    include_str!("waits.rs"),
+    include_str!("resize.rs"),
+    include_str!("ends.rs"),
+    include_str!("full.rs"),
+    include_str!("cancel.rs"),
+    include_str!("lists.rs"),
+    include_str!("results.rs"),
+];
+
+fn schedules() -> usize {
+    std::env::var("MODEL_SCHEDULES").map_or(10_000, |number| number.parse().expect("a number"))
+}
+
+/// The number of preemptions that PCT tries to insert.
+const DEPTH: usize = 3;
+
+fn check(test: fn()) {
+    if let Ok(path) = std::env::var("MODEL_REPLAY") {
+        return shuttle::replay_from_file(test, path);
+    }
+    let mut config = Config::new();
+    // All threads of a model have this stack. The stack size of a pool only decides which waits run calls inline.
+    config.stack_size = 256 * 1024;
+    config.silence_warnings = true;
+    let times = schedules();
+    assert_eq!(Runner::new(RandomScheduler::new(times), config.clone()).run(test), times);
+    assert_eq!(Runner::new(PctScheduler::new(DEPTH, times), config).run(test), times);
+}
+
+#[test]
+fn the_schedules_are_many() {
+    let tests = ROOMS.iter().map(|room| room.matches("\n    check(|| {\n").count()).sum::<usize>();
+    assert!(tests * 2 * schedules() >= 100_000, "{tests} tests run {} times with each scheduler", schedules());
+}

@@ -1,0 +1,273 @@
+//! The parts of a program.
+
+use std::fmt;
+use std::sync::Arc;
+
+use asynctools::OnFull;
+
+/// A whole program.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    pub(crate) style: Style,
+    pub(crate) pools: Vec<PoolPlan>,
+    /// In the order in which they are made.
+    pub(crate) calls: Vec<Call>,
+    /// The promises that bodies wait for, set in this order; each number is the yields before one of them.
+    pub(crate) gates: Vec<u8>,
+    /// The acts of each thread that has handles.
+    pub(crate) users: Vec<Vec<Act>>,
+    /// The acts of the thread that never blocks.
+    pub(crate) operator: Vec<Act>,
+    /// The number of calls, nested ones included.
+    pub(crate) bodies: usize,
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn lines<T: fmt::Debug>(f: &mut fmt::Formatter<'_>, what: &str, all: &[T]) -> fmt::Result {
+            all.iter().enumerate().try_for_each(|(index, one)| writeln!(f, "  {what} {index}: {one:?}"))
+        }
+        writeln!(f, "  {:?}, gates after {:?} yields, operator {:?}", self.style, self.gates, self.operator)?;
+        lines(f, "pool", &self.pools)?;
+        lines(f, "call", &self.calls)?;
+        lines(f, "user", &self.users)
+    }
+}
+
+/// How much a program leaves out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Style {
+    /// Nothing.
+    Wild,
+    /// Everything that could end a call otherwise than its body does: each handle has one possible end.
+    Calm,
+    /// The same, and every wait for something outside the pool of the waiter: ceilings are exact.
+    Exact,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct PoolPlan {
+    pub(crate) workers: usize,
+    pub(crate) bound: Option<(usize, OnFull)>,
+    pub(crate) idle_micros: Option<u16>,
+    pub(crate) small_stack: bool,
+    /// The number of workers that the program leaves the pool with.
+    pub(crate) last: usize,
+}
+
+/// Where a call runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum At {
+    /// On the pool of the call that makes this one; resolved once a program is complete.
+    Own,
+    Pool(usize),
+    Parallel,
+    Global,
+}
+
+/// A call that the program makes from outside.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) at: At,
+    pub(crate) shape: Shape,
+    /// Earlier calls.
+    pub(crate) args: Vec<usize>,
+    pub(crate) keep: Keep,
+    /// The call fails with `Mild`, which converts into `Bad`.
+    pub(crate) mild: bool,
+    pub(crate) body: Arc<Body>,
+    /// How the handle is used up, by which thread, and when among the other acts of that thread.
+    pub(crate) wait: Wait,
+    pub(crate) user: usize,
+    pub(crate) rank: u16,
+    /// The handle is used up together with others, as a list.
+    pub(crate) grouped: bool,
+    /// The last of the later calls that need this one, or this call itself.
+    pub(crate) last_reader: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Shape {
+    /// A closure without arguments.
+    Spawn,
+    /// An annotated function of up to two arguments, the second by reference.
+    Call,
+    /// An annotated function that takes its argument as a `Result`.
+    Whole,
+    /// An annotated function that takes a list: as a `Vec`, or as a slice.
+    Many,
+    Slice,
+    Map,
+    AndThen,
+    MapOk,
+    Chain,
+    Zip,
+    ListMap,
+    ListChain,
+    Ready,
+    /// A promise that is set, or dropped.
+    Promise(bool),
+}
+
+impl Shape {
+    /// Whether the shape takes the handles themselves.
+    pub(crate) fn moves(self) -> bool {
+        use_of_args(self).1
+    }
+
+    /// Returns how many arguments the shape takes at least and at most.
+    pub(crate) fn arity(self) -> (usize, usize) {
+        use_of_args(self).0
+    }
+
+    /// Whether the shape is a method of a handle, which runs on the pool of the call before it.
+    pub(crate) fn follows(self) -> bool {
+        matches!(
+            self,
+            Self::Map | Self::AndThen | Self::MapOk | Self::Chain | Self::Zip | Self::ListMap | Self::ListChain
+        )
+    }
+
+    /// Whether an `Err` of an argument is a value like any other.
+    pub(crate) fn takes_results(self) -> bool {
+        matches!(self, Self::Whole | Self::Map | Self::Zip | Self::ListMap)
+    }
+
+    /// Whether the call runs nothing.
+    pub(crate) fn has_no_body(self) -> bool {
+        matches!(self, Self::Ready | Self::Promise(_))
+    }
+}
+
+fn use_of_args(shape: Shape) -> ((usize, usize), bool) {
+    match shape {
+        Shape::Spawn | Shape::Ready | Shape::Promise(_) => ((0, 0), false),
+        Shape::Call => ((0, 2), false),
+        Shape::Whole => ((1, 1), false),
+        Shape::Many | Shape::Slice | Shape::ListMap | Shape::ListChain => ((1, 5), true),
+        Shape::Map | Shape::AndThen | Shape::MapOk | Shape::Chain => ((1, 1), true),
+        Shape::Zip => ((2, 2), true),
+    }
+}
+
+/// How a handle reaches the calls that need it; `Moved` only if there is just one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Keep {
+    Moved,
+    Borrowed,
+    Shared,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Body {
+    /// Unique in the program; the outer calls come first.
+    pub(crate) id: usize,
+    pub(crate) depth: usize,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) end: Finish,
+    /// The value of the call panics when it is cloned.
+    pub(crate) brittle: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Finish {
+    Value,
+    Fail,
+    /// With a text.
+    Panic,
+    /// With a payload that is counted.
+    PanicAny,
+}
+
+/// One step of a body.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Yield(u8),
+    Nest {
+        at: At,
+        body: Arc<Body>,
+        via: Via,
+        wait: Wait,
+    },
+    List {
+        calls: Vec<(At, Arc<Body>)>,
+        wait: ListWait,
+    },
+    Gate {
+        gate: usize,
+        micros: Option<u16>,
+    },
+    /// Makes a promise that another thread sets or drops.
+    Promise {
+        set: bool,
+        wait: Wait,
+    },
+    Pool(PoolAct),
+}
+
+/// How the handle of a nested call is waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Via {
+    Itself,
+    Map,
+    AndThen,
+    Chain,
+    Shared,
+}
+
+/// How a handle is used up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wait {
+    Get,
+    Outcome,
+    /// Timed until the time is over, and then without a limit.
+    GetTimeout(u16),
+    OutcomeTimeout(u16),
+    Within(u16),
+    Ended,
+    /// Asks that many times before it waits.
+    TryGet(u8),
+    /// Polled by hand: outside of calls until the value is ready, inside of calls that many times before a wait.
+    Poll(u8),
+    /// Polled by hand that many times, and then dropped.
+    PollDrop(u8),
+    Cancel,
+    Drop,
+    Detach,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ListWait {
+    Get,
+    Outcomes,
+    Join,
+    AsCompleted,
+    /// At most that many ends.
+    AsCompletedPartly(u8),
+    GetTimeout(u16),
+    FirstTimeout(u16),
+    First,
+    FirstOk,
+    Cancel,
+    Drop,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum PoolAct {
+    Resize(usize, usize),
+    CancelQueued(usize),
+    /// Inside of calls only of their own pool.
+    Close(usize),
+    CloseTimeout(usize, u16),
+    /// Outside of calls only.
+    Drop(usize),
+}
+
+/// One act of a thread outside of all calls.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    Yield(u8),
+    Use(usize),
+    UseList(Vec<usize>, ListWait),
+    Pool(PoolAct),
+}

@@ -1,0 +1,178 @@
+//! Runs a program from the first call to the last drop.
+
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use asynctools::AsyncValue;
+use asynctools::Pool;
+
+use crate::oracle::Oracle;
+use crate::program::plan::Call;
+use crate::program::plan::PoolAct;
+use crate::program::plan::PoolPlan;
+use crate::program::plan::Program;
+use crate::program::plan::Shape;
+use crate::run::edges::Handle;
+use crate::run::frame::Meter;
+use crate::run::state::Order;
+use crate::run::state::Run;
+use crate::run::state::Slots;
+use crate::run::state::comes_true;
+use crate::run::state::lock;
+use crate::run::state::yield_often;
+use crate::tally::Tally;
+use crate::value::Fail;
+use crate::value::Ledger;
+use crate::value::Out;
+use crate::value::Val;
+
+pub(crate) fn build(index: usize, plan: &PoolPlan) -> Pool {
+    let mut builder = Pool::builder().workers(plan.workers).name(format!("p{index}"));
+    if let Some((bound, on_full)) = plan.bound {
+        builder = builder.queue(bound).on_full(on_full);
+    }
+    if let Some(micros) = plan.idle_micros {
+        builder = builder.idle_timeout(Duration::from_micros(u64::from(micros)));
+    }
+    if plan.small_stack {
+        builder = builder.stack_size(256 << 10);
+    }
+    builder.build().expect("nothing to refuse")
+}
+
+/// Sets the promises of a program; blocks only for the next order.
+pub(crate) fn set_promises(orders: &mpsc::Receiver<Order>) {
+    for order in orders {
+        order();
+    }
+}
+
+/// A run that is about to begin.
+pub(crate) struct Prepared {
+    pub(crate) run: Arc<Run>,
+    pub(crate) receiver: mpsc::Receiver<Order>,
+    pub(crate) promised: Vec<Option<Handle>>,
+}
+
+pub(crate) fn prepare(program: &Arc<Program>, tally: &Arc<Tally>) -> Prepared {
+    let (sender, receiver) = mpsc::channel::<Order>();
+    let ledger = Ledger::new(program.bodies);
+    let mut gates = Vec::with_capacity(program.gates.len());
+    for yields in program.gates.iter().copied() {
+        let (promise, gate) = AsyncValue::promise();
+        gates.push(gate.shared());
+        let open = move || {
+            yield_often(yields);
+            promise.set(());
+        };
+        drop(sender.send(Box::new(open)));
+    }
+    let promised = program.calls.iter().map(|call| promise(call, &ledger, &sender)).collect();
+    let run = Arc::new(Run {
+        program: program.clone(),
+        oracle: Oracle::new(program),
+        tally: tally.clone(),
+        pools: program
+            .pools
+            .iter()
+            .enumerate()
+            .map(|(index, plan)| Mutex::new(Some(Arc::new(build(index, plan)))))
+            .collect(),
+        meters: program.pools.iter().map(|_| Meter::default()).collect(),
+        gates,
+        orders: Mutex::new(Some(sender)),
+        ledger,
+        ran: (0..program.bodies).map(|_| AtomicUsize::new(0)).collect(),
+        seen: program.calls.iter().map(|_| Mutex::default()).collect(),
+        slots: Mutex::new(Slots { handles: program.calls.iter().map(|_| None).collect(), broken: false }),
+        filled: Condvar::new(),
+        faults: Mutex::default(),
+    });
+    Prepared { run, receiver, promised }
+}
+
+/// Makes the handle of a ready value or of a promise; `None` for a call.
+pub(crate) fn promise(call: &Call, ledger: &Arc<Ledger>, sender: &mpsc::Sender<Order>) -> Option<Handle> {
+    pub(crate) fn handle<E: Fail>(
+        call: &Call,
+        ledger: &Arc<Ledger>,
+        sender: &mpsc::Sender<Order>,
+    ) -> Option<AsyncValue<Out<E>>> {
+        let made = || Ok(Val { origin: call.body.id, brittle: call.body.brittle, token: ledger.result() });
+        let set = match call.shape {
+            Shape::Ready => return Some(AsyncValue::ready(made())),
+            Shape::Promise(set) => set,
+            _ => return None,
+        };
+        let (promise, value) = AsyncValue::promise();
+        let made = made();
+        drop(sender.send(Box::new(move || if set { promise.set(made) } else { drop(promise) })));
+        Some(value)
+    }
+    if call.mild {
+        handle(call, ledger, sender).map(Handle::Mild)
+    } else {
+        handle(call, ledger, sender).map(Handle::Bad)
+    }
+}
+
+/// Runs the program to its end, and returns what was wrong.
+pub(crate) fn execute(prepared: Prepared) -> Vec<String> {
+    let Prepared { run, receiver, promised } = prepared;
+    let program = run.program.clone();
+    thread::scope(|scope| {
+        let spawn = |name: String| thread::Builder::new().name(name);
+        let setter = spawn("setter".to_owned()).spawn_scoped(scope, move || set_promises(&receiver)).expect("a thread");
+        let operator = spawn("operator".to_owned()).spawn_scoped(scope, || {
+            program.operator.iter().for_each(|act| run.act(act));
+            for (index, plan) in program.pools.iter().enumerate() {
+                run.act_on_pool(PoolAct::Resize(index, plan.last));
+            }
+        });
+        let users: Vec<_> = program
+            .users
+            .iter()
+            .enumerate()
+            .map(|(index, acts)| {
+                let run = &run;
+                let user = spawn(format!("user-{index}"))
+                    .spawn_scoped(scope, move || acts.iter().for_each(|act| run.act(act)));
+                user.expect("a thread")
+            })
+            .collect();
+        let made = catch_unwind(AssertUnwindSafe(|| run.make_calls(promised)));
+        if made.is_err() {
+            run.fault("making a call panicked".to_owned());
+            lock(&run.slots).broken = true;
+            run.filled.notify_all();
+        }
+        let threads = users.into_iter().chain([operator.expect("a thread")]);
+        for thread in threads {
+            if thread.join().is_err() {
+                run.fault("a thread outside of all calls panicked".to_owned());
+            }
+        }
+        if !comes_true(|| run.ledger.arguments() == 0) {
+            run.fault("some calls never end, or keep their arguments".to_owned());
+        }
+        drop(lock(&run.orders).take());
+        if setter.join().is_err() {
+            run.fault("setting a promise panicked".to_owned());
+        }
+    });
+    run.end_pools();
+    if !comes_true(|| run.ledger.results() == 0) {
+        run.fault(format!("{} results are never dropped", run.ledger.results()));
+    }
+    run.check();
+    Tally::add(&run.tally.programs);
+    run.oracle.facts().iter().filter(|facts| facts.is_exact()).for_each(|_| Tally::add(&run.tally.exact));
+    std::mem::take(&mut lock(&run.faults))
+}

@@ -1,0 +1,101 @@
+//! The body of a call, and its counted argument.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::program::plan::At;
+use crate::program::plan::Body;
+use crate::program::plan::Finish;
+use crate::run::frame::Frame;
+use crate::run::state::Run;
+use crate::value::Boom;
+use crate::value::Fail;
+use crate::value::Out;
+use crate::value::Token;
+use crate::value::Val;
+use crate::value::boom;
+
+/// A body to run, and its counted argument.
+pub(crate) struct Work {
+    pub(crate) run: Arc<Run>,
+    pub(crate) body: Arc<Body>,
+    pub(crate) home: At,
+    pub(crate) token: Token,
+}
+
+impl Work {
+    /// Checks that an argument is the result of the call that the program names.
+    pub(crate) fn got(&self, position: usize, origin: usize) {
+        let wanted = self.run.program.calls[self.body.id].args.get(position);
+        if wanted != Some(&origin) {
+            self.run.fault(format!("call {} got the result of {origin} as argument {position}", self.body.id));
+        }
+    }
+
+    pub(crate) fn got_result<E: Fail>(&self, position: usize, result: &Out<E>) {
+        match result {
+            Ok(value) => self.got(position, value.origin),
+            // An error keeps its origin when it crosses an edge.
+            Err(error) => {
+                if error.origin() >= self.run.ran.len() {
+                    self.run.fault(format!("call {} got an error out of nowhere", self.body.id));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn got_all(&self, all: &[Val]) {
+        if all.len() != self.run.program.calls[self.body.id].args.len() {
+            self.run.fault(format!("call {} got {} arguments", self.body.id, all.len()));
+        }
+        for (position, value) in all.iter().enumerate() {
+            self.got(position, value.origin);
+        }
+    }
+
+    pub(crate) fn run<E: Fail>(self) -> Out<E> {
+        let Self { run, body, home, token } = self;
+        if run.ran[body.id].fetch_add(1, Ordering::SeqCst) > 0 {
+            run.fault(format!("call {} runs twice", body.id));
+        }
+        {
+            let frame = Frame::enter(&run, home, Some(&body));
+            for step in &body.steps {
+                run.step(&frame, &body, step);
+            }
+        }
+        let result = match body.end {
+            Finish::Value => Ok(run.value(&body)),
+            Finish::Fail => Err(E::new(body.id, run.ledger.result())),
+            Finish::Panic => resume_unwind(Box::new(boom(body.id))),
+            Finish::PanicAny => resume_unwind(Box::new(Boom { tag: body.id, _token: run.ledger.result() })),
+        };
+        drop(token);
+        result
+    }
+
+    pub(crate) fn run_with<X: Fail, E: Fail>(self, all: &[Out<X>]) -> Out<E> {
+        for (position, result) in all.iter().enumerate() {
+            self.got_result(position, result);
+        }
+        self.run()
+    }
+
+    pub(crate) fn run_with_value<E: Fail>(self, value: &Val) -> Out<E> {
+        self.got(0, value.origin);
+        self.run()
+    }
+
+    pub(crate) fn run_with_two<X: Fail, Y: Fail, E: Fail>(self, a: &Out<X>, b: &Out<Y>) -> Out<E> {
+        self.got_result(0, a);
+        self.got_result(1, b);
+        self.run()
+    }
+}
+
+impl Run {
+    pub(crate) fn work(self: &Arc<Self>, body: &Arc<Body>, home: At) -> Work {
+        Work { run: self.clone(), body: body.clone(), home, token: self.ledger.argument(body.id) }
+    }
+}

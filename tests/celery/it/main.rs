@@ -6,9 +6,10 @@ mod proxy;
 mod interop;
 mod crash;
 mod load;
+mod attribute;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    runner::run(&[interop::TESTS, crash::TESTS, load::TESTS])
+    runner::run(&[interop::TESTS, crash::TESTS, load::TESTS, attribute::TESTS])
 }

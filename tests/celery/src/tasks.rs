@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::fleet;
 use crate::redis::Client;
 
 /// The error of `divide`.
@@ -128,4 +129,9 @@ pub fn all(worker: Worker) -> Worker {
         .task::<Abort>()
         .task::<Long>()
         .task::<Quiet>()
+        .task::<fleet::half>()
+        .task::<fleet::letters>()
+        .task::<fleet::reverse>()
+        .task::<fleet::sum>()
+        .task::<fleet::fails>()
 }

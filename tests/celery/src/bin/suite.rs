@@ -3,13 +3,12 @@
 use std::thread;
 use std::time::Duration;
 
+use asynctools::celery;
 use asynctools_celery::Arguments;
 use asynctools_celery::Failure;
 use asynctools_celery::Task;
 use asynctools_celery::TaskOptions;
-use asynctools_celery::Worker;
 use asynctools_celery::value;
-use celery_tests::OnPool;
 use serde_json::Value;
 use serde_json::json;
 
@@ -101,7 +100,7 @@ task!(DeclaredLimits, "t.integration.tasks.task_with_declared_time_limits", {}, 
 fn main() {
     let args: Vec<_> = std::env::args().skip(1).collect();
     let threads = args[1].parse().expect("a number of threads");
-    let worker = Worker::new(OnPool::of(threads)).broker(&args[0]).hostname(&args[2]).queue("celery");
+    let worker = celery::worker().threads(threads).broker(&args[0]).hostname(&args[2]).queue("celery");
     let worker = worker
         .task::<Add>()
         .task::<AddNotTyped>()

@@ -3,8 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use asynctools_celery::Worker;
-use celery_tests::OnPool;
+use asynctools::celery;
 use celery_tests::tasks;
 
 fn main() -> ExitCode {
@@ -14,7 +13,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let threads = threads.parse().expect("a number of threads");
-    let mut worker = tasks::all(Worker::new(OnPool::of(threads))).broker(url);
+    let mut worker = tasks::all(celery::worker().threads(threads)).broker(url);
     for arg in args {
         let (option, value) = arg.split_once('=').expect("option=value");
         let millis = || Duration::from_millis(value.parse().expect("milliseconds"));

@@ -7,6 +7,7 @@
 mod error;
 mod wire;
 mod message;
+mod codec;
 mod broker;
 mod store;
 mod registry;
@@ -18,9 +19,21 @@ mod local;
 #[cfg(test)]
 mod recorded;
 
-/// What expansions submit tasks with.
+/// What expansions of `#[celery]` call. Not for programs: it changes without notice.
 #[doc(hidden)]
-pub use inventory;
+pub mod __private {
+    pub use inventory;
+
+    pub use crate::codec::Codec;
+    pub use crate::codec::by_reference;
+    pub use crate::codec::by_value;
+    pub use crate::codec::bytes;
+    pub use crate::codec::list;
+    pub use crate::codec::text;
+    pub use crate::registry::result_with;
+    pub use crate::registry::take_with;
+    pub use crate::registry::value_with;
+}
 
 pub use crate::client::app::App;
 pub use crate::client::app::AppBuilder;

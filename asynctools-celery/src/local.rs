@@ -33,7 +33,7 @@ fn run(call: Call) -> Answer {
     let args = match (call.args)() {
         Ok(args) if args == "null" => "[]".to_owned(),
         Ok(args) => args,
-        Err(error) => return refuse(RemoteErrorKind::BadArguments, error.to_string()),
+        Err(why) => return refuse(RemoteErrorKind::BadArguments, why),
     };
     let message = NewCall {
         id: ID,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::codec::Codec;
 use crate::error::WorkerError;
 use crate::message::arguments::Arguments;
 use crate::message::arguments::BadArguments;
@@ -31,6 +32,11 @@ use crate::message::arguments::BadArguments;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no task that a worker can run",
+    label = "this has no body here",
+    note = "a function with `#[celery(extern)]` runs elsewhere; a worker takes those with a body"
+)]
 pub trait Task: 'static {
     /// The name on the wire.
     const NAME: &'static str;
@@ -122,11 +128,13 @@ impl From<BadArguments> for Failure {
     }
 }
 
-fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String, Failure> {
-    serde_json::to_string(value).map_err(|error| Failure {
-        kind: FailureKind::BadResult,
-        message: format!("the result of type `{}` has no form in JSON: {error}", type_name::<T>()),
-    })
+fn bad_result<T>(why: &str) -> Failure {
+    let message = format!("the result of type `{}` has no form in JSON: {why}", type_name::<T>());
+    Failure { kind: FailureKind::BadResult, message }
+}
+
+fn failed<E>(json: String, message: String, retry: bool) -> Failure {
+    Failure { kind: FailureKind::Failed { type_name: type_name::<E>(), json, retry }, message }
 }
 
 /// Returns the result of an infallible function for [`Task::run`].
@@ -135,7 +143,7 @@ fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String, Failure> {
 ///
 /// The value has no form in JSON.
 pub fn value<T: Serialize>(value: &T) -> Result<String, Failure> {
-    to_json(value)
+    serde_json::to_string(value).map_err(|error| bad_result::<T>(&error.to_string()))
 }
 
 /// Returns the result of a fallible function for [`Task::run`]; `retry_on` decides whether an error may be tried again.
@@ -149,13 +157,45 @@ where
     E: Serialize + fmt::Display,
 {
     match result {
-        Ok(value) => to_json(value),
-        Err(error) => {
-            let (json, retry) = (to_json(error)?, retry_on(error));
-            let kind = FailureKind::Failed { type_name: type_name::<E>(), json, retry };
-            Err(Failure { kind, message: error.to_string() })
-        }
+        Ok(ok) => value(ok),
+        Err(error) => Err(failed::<E>(value(error)?, error.to_string(), retry_on(error))),
     }
+}
+
+/// Returns the result of an infallible function whose value travels this way.
+///
+/// # Errors
+///
+/// The value has no form in JSON.
+pub fn value_with<T>(codec: &Codec<T, T>, value: &T) -> Result<String, Failure> {
+    codec.write(value).map_err(|why| bad_result::<T>(&why))
+}
+
+/// Returns the result of a fallible function whose value and error travel these ways.
+///
+/// # Errors
+///
+/// The function failed, or its value has no form in JSON.
+pub fn result_with<T, E>(
+    value: &Codec<T, T>,
+    error: &Codec<E, E>,
+    text: fn(&E) -> String,
+    result: &Result<T, E>,
+    retry_on: impl FnOnce(&E) -> bool,
+) -> Result<String, Failure> {
+    match result {
+        Ok(ok) => value_with(value, ok),
+        Err(lost) => Err(failed::<E>(value_with(error, lost)?, text(lost), retry_on(lost))),
+    }
+}
+
+/// Returns the argument of a task whose values travel this way.
+///
+/// # Errors
+///
+/// The argument is missing, is there twice, or is of another type.
+pub fn take_with<B: ?Sized, T>(arguments: &mut Arguments<'_>, codec: &Codec<B, T>, name: &str) -> Result<T, Failure> {
+    Ok(arguments.take_by(name, |json| codec.read(json))?)
 }
 
 /// A task as a worker knows it. `#[celery]` submits one for each function to the list that `all` collects.

@@ -8,9 +8,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::codec::Codec;
 use crate::error::RemoteError;
 use crate::error::RemoteErrorKind;
-use crate::wire::json;
+use crate::message::arguments;
 use crate::wire::time::Timestamp;
 
 /// The type that the worker writes for arguments that do not fit.
@@ -124,13 +125,7 @@ impl Answer {
     ///
     /// The call failed, or its value is not a `T`.
     pub fn into_value<T: DeserializeOwned>(self) -> Result<T, RemoteError> {
-        let raw = self.0.map_err(|lost| lost.error)?;
-        let bad = |why: String| {
-            let kind = RemoteErrorKind::BadResult;
-            RemoteError::new(kind, format!("the result is no `{}`: {why}", std::any::type_name::<T>()))
-        };
-        json::check(raw.get()).map_err(|error| bad(error.to_string()))?;
-        serde_json::from_str(raw.get()).map_err(|error| bad(error.to_string()))
+        self.value_by(read_value::<T>)
     }
 
     /// Returns the result of a call of a fallible function: its value, or the error that it returned if that is an `E`.
@@ -139,15 +134,53 @@ impl Answer {
     ///
     /// The call ended without either.
     pub fn into_result<T: DeserializeOwned, E: DeserializeOwned>(self) -> Result<Result<T, E>, RemoteError> {
+        self.result_by(read_value::<T>, read_value::<E>)
+    }
+
+    /// Returns the value of a call that travels this way.
+    ///
+    /// # Errors
+    ///
+    /// The call failed, or its value is not a `T`.
+    pub fn value_with<T>(self, codec: &Codec<T, T>) -> Result<T, RemoteError> {
+        self.value_by(|json| codec.read(Some(json)))
+    }
+
+    /// Returns the result of a call of a fallible function whose value and error travel these ways.
+    ///
+    /// # Errors
+    ///
+    /// The call ended without either.
+    pub fn result_with<T, E>(self, value: &Codec<T, T>, error: &Codec<E, E>) -> Result<Result<T, E>, RemoteError> {
+        self.result_by(|json| value.read(Some(json)), |json| error.read(Some(json)))
+    }
+
+    fn value_by<T>(self, read: impl FnOnce(&str) -> Result<T, String>) -> Result<T, RemoteError> {
+        let raw = self.0.map_err(|lost| lost.error)?;
+        read(raw.get()).map_err(|why| {
+            let kind = RemoteErrorKind::BadResult;
+            RemoteError::new(kind, format!("the result is no `{}`: {why}", std::any::type_name::<T>()))
+        })
+    }
+
+    fn result_by<T, E>(
+        self,
+        read: impl FnOnce(&str) -> Result<T, String>,
+        read_error: impl FnOnce(&str) -> Result<E, String>,
+    ) -> Result<Result<T, E>, RemoteError> {
         if let Err(lost) = &self.0
             && let Some((name, value)) = &lost.typed
             && name == std::any::type_name::<E>()
-            && let Ok(error) = serde_json::from_str(value.get())
+            && let Ok(error) = read_error(value.get())
         {
             return Ok(Err(error));
         }
-        self.into_value().map(Ok)
+        self.value_by(read).map(Ok)
     }
+}
+
+fn read_value<T: DeserializeOwned>(json: &str) -> Result<T, String> {
+    arguments::read(Some(json))
 }
 
 #[derive(Deserialize)]

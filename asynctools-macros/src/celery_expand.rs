@@ -16,6 +16,7 @@ use crate::item::AnnotatedItem;
 use crate::item::ErrorType;
 use crate::item::Param;
 use crate::item::Passing;
+use crate::item::says_impl;
 use crate::kept_attributes::BodyPlace;
 use crate::kept_attributes::of_the_body;
 use crate::kept_attributes::of_the_call;
@@ -34,7 +35,7 @@ pub(crate) fn answer(options: TokenStream, item: TokenStream) -> TokenStream {
     let in_item = celery_valid::check(&options, &function, written);
     let errors: TokenStream = [&in_options, &in_item].into_iter().flatten().map(Error::to_compile_error).collect();
     if in_options.is_some() {
-        options = options.beside_error();
+        options = options.beside_error(&function.sig.ident);
     }
     let shared = options.shared();
     let plan = Plan { refused: in_item.is_some(), ..Plan::new(&function, &shared) };
@@ -60,8 +61,11 @@ fn with_body(item: TokenStream) -> (TokenStream, Written) {
     }
 }
 
-/// Writes the function that callers would see without the mistake.
+/// Writes the function that callers would see without the mistake. There is none where only the body says what it returns.
 fn refused(plan: &Plan<'_>) -> TokenStream {
+    if plan.function.output().is_some_and(says_impl) {
+        return TokenStream::new();
+    }
     let attrs = of_the_call(plan.function, BodyPlace::Hidden);
     let (vis, signature) = (&plan.function.vis, plan.signature());
     quote!(#(#attrs)* #[allow(unused_variables, reason = "the body is left out")] #vis #signature { ::core::unreachable!() })
@@ -102,10 +106,11 @@ impl Expansion<'_> {
         let mut block = Group::new(Delimiter::Brace, quote_spanned!(span=> #name::with().call(#(#names),*)));
         block.set_span(function.body.span());
         let (constants, call) = (self.constants(), self.call());
-        let (sync, task, checks) = match &self.options.is_extern {
-            Some(_) => (None, None, self.checks()),
-            None => (Some(self.sync()), Some(self.task()), self.checks()),
+        let (sync, task) = match &self.options.is_extern {
+            Some(_) => (None, None),
+            None => (Some(self.sync()), Some(self.task())),
         };
+        let codecs = self.codecs();
         let kept = self.kept();
         quote_spanned! {span=>
             #(#attrs)*
@@ -124,13 +129,13 @@ impl Expansion<'_> {
             #[allow(dead_code, reason = "a program uses what it needs")]
             impl #name {
                 #constants
+                #codecs
                 #call
                 #sync
             }
             #kept
             #(#conditions)*
             const _: () = {
-                #checks
                 #task
             };
         }
@@ -186,26 +191,23 @@ impl Expansion<'_> {
             .collect();
         let given = arguments.iter().map(|argument| &argument.given);
         let locals: Vec<_> = arguments.iter().map(|argument| &argument.local).collect();
-        let sent = params.iter().zip(&locals).map(|(param, local)| match &param.passing {
-            Passing::ByReference(ty) if is_bytes(ty) => {
-                quote_spanned!(span=> #celery::__private::BytesByReference(#local))
-            }
-            Passing::ByReference(ty) => quote_spanned!(span=> #celery::__private::ByReference::<#ty, _>::new(#local)),
-            Passing::ByValue | Passing::Plain => local.to_token_stream(),
+        let written = params.iter().zip(&locals).enumerate().map(|(index, (param, local))| {
+            let (codec, borrowed) = (codec(index, param), borrowed(param));
+            quote_spanned!(span=> Self::#codec.write(::core::borrow::Borrow::<#borrowed>::borrow(&#local)))
         });
         let (handle, error, identity, output) = (plan.handle(), plan.error_type(), plan.identity(), self.output());
         let prefix = if self.is_fallible() { "try_start" } else { "start" };
         let method = format_ident!("{prefix}{}", params.len(), span = span);
         let read = if self.is_fallible() {
             quote_spanned! {span=>
-                |answer| answer.into_result().or_else(|error| {
+                |answer| answer.result_with(&Self::VALUE, &Self::ERROR).or_else(|error| {
                     #[allow(unused_imports, reason = "one of the two has the method")]
                     use #celery::__private::{ViaFrom as _, ViaLoss as _};
                     (&#celery::__private::Remote::<#error>::new()).convert(error).map(::core::result::Result::Err)
                 })
             }
         } else {
-            quote_spanned!(span=> |answer| answer.into_value())
+            quote_spanned!(span=> |answer| answer.value_with(&Self::VALUE))
         };
         quote_spanned! {span=>
             /// Makes the call with these options.
@@ -215,7 +217,8 @@ impl Expansion<'_> {
                 #runtime::__private::HandOver::<#error, ()>::new(#identity).#method(
                     #(#given,)*
                     move |#(#locals,)* promise| {
-                        #celery::__private::send::<#output>(Self::NAME, options, (#(#sent,)*), promise, #read);
+                        let args = move || #celery::__private::list([#(#written),*]);
+                        #celery::__private::send::<#output>(Self::NAME, options, args, promise, #read);
                     },
                 )
             }
@@ -262,23 +265,25 @@ impl Expansion<'_> {
         let (plan, celery) = (self.plan, self.celery());
         let (span, name, output) = (plan.name_span, &plan.function.sig.ident, self.output());
         let arguments = plan.function.params.iter().enumerate().map(|(index, param)| {
-            let (local, text) = (local(index, param), written_name(param));
-            let ty = owned(&celery, param);
-            let span = hygienic(param.ends.whole);
-            quote_spanned!(span=> let #local: #ty = arguments.take(#text)?;)
+            let (local, codec, text) = (local(index, param), codec(index, param), written_name(param));
+            quote_spanned!(span=> let #local = #celery::__private::take_with(&mut arguments, &#name::#codec, #text)?;)
         });
         let passed = plan.function.params.iter().enumerate().map(|(index, param)| {
             let local = local(index, param);
             match &param.passing {
-                Passing::ByReference(ty) if is_bytes(ty) => quote_spanned!(span=> &#local.0),
                 Passing::ByReference(ty) => quote_spanned!(span=> ::core::borrow::Borrow::<#ty>::borrow(&#local)),
                 Passing::ByValue | Passing::Plain => local.to_token_stream(),
             }
         });
+        let fallible = |retry_on: &TokenStream| {
+            quote_spanned! {span=>
+                #celery::__private::result_with(&#name::VALUE, &#name::ERROR, #name::TEXT, &result, #retry_on)
+            }
+        };
         let end = match &self.options.retry_on {
-            _ if !self.is_fallible() => quote_spanned!(span=> #celery::__private::value(&result)),
-            None => quote_spanned!(span=> #celery::__private::result(&result, |_| true)),
-            Some(retry_on) => quote_spanned!(span=> #celery::__private::result(&result, #retry_on)),
+            _ if !self.is_fallible() => quote_spanned!(span=> #celery::__private::value_with(&#name::VALUE, &result)),
+            None => fallible(&quote_spanned!(span=> |_| true)),
+            Some(retry_on) => fallible(&retry_on.to_token_stream()),
         };
         quote_spanned! {span=>
             impl #celery::Task for #name {
@@ -299,34 +304,43 @@ impl Expansion<'_> {
         }
     }
 
-    /// Writes the questions whether everything can travel, each at the type that it is about.
-    fn checks(&self) -> TokenStream {
+    /// Writes how each argument and the result travel. Where one cannot, rustc says so at its type, and nowhere else.
+    fn codecs(&self) -> TokenStream {
         let celery = self.celery();
-        let function = self.plan.function;
-        let mut checks = TokenStream::new();
-        for param in &function.params {
-            let (ty, span) = (owned(&celery, param), hygienic(param.ends.whole));
-            checks.extend(quote_spanned!(span=> #celery::__private::travels::<#ty>();));
+        let (plan, function) = (self.plan, self.plan.function);
+        let mut codecs = TokenStream::new();
+        for (index, param) in function.params.iter().enumerate() {
+            let (name, borrowed, span) = (codec(index, param), borrowed(param), hygienic(param.ends.whole));
+            let (owned, make) = match &param.passing {
+                Passing::ByReference(ty) if is_bytes(ty) => (quote_spanned!(span=> ::std::vec::Vec<u8>), quote!(bytes)),
+                Passing::ByReference(ty) => {
+                    (quote_spanned!(span=> <#ty as ::std::borrow::ToOwned>::Owned), quote!(by_reference::<#ty>))
+                }
+                Passing::ByValue | Passing::Plain => (borrowed.clone(), quote!(by_value::<#borrowed>)),
+            };
+            codecs.extend(quote_spanned! {span=>
+                const #name: #celery::__private::Codec<#borrowed, #owned> = #celery::__private::#make();
+            });
         }
-        let span = self.plan.output_span;
-        match (&self.plan.error_type, function.output()) {
-            (_, None) => {}
-            (ErrorType::Never, Some(output)) => {
-                checks.extend(quote_spanned!(span=> #celery::__private::travels::<#output>();));
-            }
-            (ErrorType::Named(error), Some(output)) => {
-                let value = first_argument(output);
-                checks.extend(value.map(|value| quote_spanned!(span=> #celery::__private::travels::<#value>();)));
-                checks.extend(quote_spanned!(span=> #celery::__private::travels::<#error>();));
-                checks.extend(quote_spanned!(span=> #celery::__private::ends::<#error>();));
-            }
-            (ErrorType::Projected(_), Some(_)) => {
-                let error = self.plan.error_type();
-                checks.extend(quote_spanned!(span=> #celery::__private::travels::<#error>();));
-                checks.extend(quote_spanned!(span=> #celery::__private::ends::<#error>();));
-            }
+        let span = plan.output_span;
+        let runtime = plan.runtime(span);
+        let output = self.output();
+        let value = match (&plan.error_type, function.output()) {
+            (ErrorType::Never, _) => output,
+            (ErrorType::Named(_), Some(result)) => first_argument(result).map_or(output, ToTokens::to_token_stream),
+            _ => quote_spanned!(span=> <#output as #runtime::__private::Fallible>::Value),
+        };
+        codecs.extend(quote_spanned! {span=>
+            const VALUE: #celery::__private::Codec<#value, #value> = #celery::__private::by_value::<#value>();
+        });
+        if self.is_fallible() {
+            let error = plan.error_type();
+            codecs.extend(quote_spanned! {span=>
+                const ERROR: #celery::__private::Codec<#error, #error> = #celery::__private::by_value::<#error>();
+                const TEXT: fn(&#error) -> ::std::string::String = #celery::__private::text::<#error>();
+            });
         }
-        checks
+        codecs
     }
 }
 
@@ -342,12 +356,15 @@ fn written_name(param: &Param) -> String {
     }
 }
 
-/// Writes the type that a worker reads from a message.
-fn owned(celery: &TokenStream, param: &Param) -> TokenStream {
-    let span = hygienic(param.ends.whole);
+/// Returns the name of the constant that says how the argument travels.
+fn codec(index: usize, param: &Param) -> Ident {
+    format_ident!("INPUT{index}", span = hygienic(param.ends.whole))
+}
+
+/// Writes the type as which the argument is written into a message.
+fn borrowed(param: &Param) -> TokenStream {
     match &param.passing {
-        Passing::ByReference(ty) if is_bytes(ty) => quote_spanned!(span=> #celery::Bytes),
-        Passing::ByReference(ty) => quote_spanned!(span=> <#ty as ::std::borrow::ToOwned>::Owned),
+        Passing::ByReference(ty) => ty.to_token_stream(),
         Passing::ByValue | Passing::Plain => param.syntax.ty.to_token_stream(),
     }
 }

@@ -110,9 +110,10 @@ impl CeleryOptions {
         }
     }
 
-    /// Leaves out all but the names: the options of a function beside an error.
-    pub(crate) fn beside_error(self) -> CeleryOptions {
+    /// Returns the options that a function of that name can have beside an error.
+    pub(crate) fn beside_error(self, function: &Ident) -> CeleryOptions {
         let CeleryOptions { is_extern, sync, runtime_path, .. } = self;
+        let sync = sync.filter(|sync| sync != function);
         CeleryOptions { is_extern, sync, runtime_path, ..CeleryOptions::default() }
     }
 
@@ -136,10 +137,10 @@ impl CeleryOptions {
         }
         self.given.push(name.clone());
         if text == "extern" {
+            self.is_extern = Some(name.clone());
             if input.peek(Token![=]) {
                 bail!(name, "`extern` takes no value; write `#[celery(extern)]`");
             }
-            self.is_extern = Some(name);
             return Ok(());
         }
         if !input.peek(Token![=]) || input.peek(Token![==]) {

@@ -26,7 +26,7 @@ pub struct Call {
     pub(crate) task: Cow<'static, str>,
     pub(crate) options: CallOptions,
     /// Writes the list of arguments. The sender thread calls it, so the caller of a function does not pay for it.
-    pub(crate) args: Box<dyn FnOnce() -> serde_json::Result<String> + Send>,
+    pub(crate) args: Box<dyn FnOnce() -> Result<String, String> + Send>,
 }
 
 impl fmt::Debug for Call {
@@ -55,16 +55,17 @@ impl Call {
         options: TaskOptions,
         args: impl Serialize + Send + 'static,
     ) -> Self {
-        Self::with_options(task, CallOptions::of(options), args)
+        let write = move || serde_json::to_string(&args).map_err(|error| error.to_string());
+        Self::written(task, CallOptions::of(options), write)
     }
 
-    /// Returns a call with options of its own.
-    pub fn with_options(
+    /// Returns a call whose list of arguments `args` writes.
+    pub fn written(
         task: impl Into<Cow<'static, str>>,
         options: CallOptions,
-        args: impl Serialize + Send + 'static,
+        args: impl FnOnce() -> Result<String, String> + Send + 'static,
     ) -> Self {
-        Self { task: task.into(), options, args: Box::new(move || serde_json::to_string(&args)) }
+        Self { task: task.into(), options, args: Box::new(args) }
     }
 
     /// Returns the call with other options.

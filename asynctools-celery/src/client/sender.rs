@@ -86,7 +86,7 @@ fn prepare(client: &Client, queued: Queued, commands: &mut Commands) -> Option<(
         failed => {
             let why = match failed {
                 Ok(Ok(_)) => "they are neither a tuple nor a list".to_owned(),
-                Ok(Err(error)) => error.to_string(),
+                Ok(Err(why)) => why,
                 Err(_) => "their `Serialize` panicked".to_owned(),
             };
             let kind = RemoteErrorKind::BadArguments;

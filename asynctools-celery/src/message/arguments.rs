@@ -120,18 +120,25 @@ impl Arguments<'_> {
     ///
     /// The argument is missing, is there twice, or is of another type.
     pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, BadArguments> {
+        self.take_by(name, read::<T>)
+    }
+
+    /// Returns the argument for the next parameter, read by `read`.
+    pub(crate) fn take_by<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Option<&str>) -> Result<T, String>,
+    ) -> Result<T, BadArguments> {
         let positional = self.args.get(self.taken).copied();
         let keyword = self.kwargs.remove(name);
         self.taken += 1;
-        let raw = match (positional, keyword) {
-            (Some(_), Some(_)) => return Err(BadArguments(format!("argument `{name}` is there twice"))),
-            (Some(raw), None) | (None, Some(raw)) => raw.get(),
-            (None, None) => {
-                return T::deserialize(Missing).map_err(|_| BadArguments(format!("argument `{name}` is missing")));
-            }
-        };
-        json::check(raw).map_err(|error| BadArguments(format!("argument `{name}`: {error}")))?;
-        serde_json::from_str(raw).map_err(|error| BadArguments(format!("argument `{name}`: {error}")))
+        if positional.is_some() && keyword.is_some() {
+            return Err(BadArguments(format!("argument `{name}` is there twice")));
+        }
+        match positional.or(keyword) {
+            None => read(None).map_err(|_| BadArguments(format!("argument `{name}` is missing"))),
+            Some(raw) => read(Some(raw.get())).map_err(|why| BadArguments(format!("argument `{name}`: {why}"))),
+        }
     }
 
     /// Ends the taking.
@@ -151,6 +158,13 @@ impl Arguments<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// Reads a value from JSON, or from an argument that is left out.
+pub(crate) fn read<T: DeserializeOwned>(json: Option<&str>) -> Result<T, String> {
+    let Some(json) = json else { return T::deserialize(Missing).map_err(|error| error.to_string()) };
+    json::check(json).map_err(|error| error.to_string())?;
+    serde_json::from_str(json).map_err(|error| error.to_string())
 }
 
 /// An argument that is not there: nothing but an `Option` is content with it.

@@ -1,88 +1,22 @@
 //! What expansions of `#[celery]` call.
 
-use std::borrow::Borrow;
-use std::fmt;
 use std::marker::PhantomData;
 
 use asynctools_celery::Answer;
-use asynctools_celery::Bytes;
 use asynctools_celery::Call;
 use asynctools_celery::CallOptions;
 use asynctools_celery::RemoteError;
 use asynctools_celery::RemoteErrorKind;
-use serde::Serialize;
-use serde::Serializer;
-use serde::de::DeserializeOwned;
 
 use crate::celery::app;
 use crate::error::TaskError;
 use crate::handles::promise::Promise;
 
-/// A value that goes to another machine and comes back: an argument, a result, or an error.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot travel to a Celery worker and back",
-    label = "`{Self}` does not implement both `Serialize` and `DeserializeOwned`",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for it"
-)]
-pub trait Travels: Serialize + DeserializeOwned {}
-
-#[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned> Travels for T {}
-
-/// An error that goes to another machine, which also gets its text.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no text, which callers in Python get",
-    label = "`{Self}` does not implement `Display`",
-    note = "implement `std::fmt::Display` for the error"
-)]
-pub trait Ends: fmt::Display {}
-
-#[diagnostic::do_not_recommend]
-impl<E: fmt::Display> Ends for E {}
-
-/// Asks rustc whether a type can travel.
-pub const fn travels<T: Travels>() {}
-
-/// Asks rustc whether an error has a text.
-pub const fn ends<E: Ends>() {}
-
-/// The owner of an argument, which travels as what it borrows as.
-pub struct ByReference<B: ?Sized, O>(O, PhantomData<fn() -> Box<B>>);
-
-impl<B: ?Sized, O> ByReference<B, O> {
-    /// Takes the owner.
-    pub fn new(owner: O) -> Self {
-        Self(owner, PhantomData)
-    }
-}
-
-impl<B: ?Sized, O> fmt::Debug for ByReference<B, O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ByReference").finish_non_exhaustive()
-    }
-}
-
-impl<B: Serialize + ?Sized, O: Borrow<B>> Serialize for ByReference<B, O> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.borrow().serialize(serializer)
-    }
-}
-
-/// The owner of bytes, which travel as Python's `bytes`.
-#[derive(Debug)]
-pub struct BytesByReference<O>(pub O);
-
-impl<O: Borrow<[u8]>> Serialize for BytesByReference<O> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Bytes(self.0.borrow().to_vec()).serialize(serializer)
-    }
-}
-
 /// Sends a call. What `read` makes of its end goes to the promise.
 pub fn send<R: Send + 'static>(
     task: &'static str,
     options: CallOptions,
-    args: impl Serialize + Send + 'static,
+    args: impl FnOnce() -> Result<String, String> + Send + 'static,
     promise: Promise<R>,
     read: impl FnOnce(Answer) -> Result<R, RemoteError> + Send + 'static,
 ) {
@@ -96,7 +30,7 @@ pub fn send<R: Send + 'static>(
     let ticket = app.ticket();
     let cancelled = ticket.clone();
     promise.on_cancel(move || cancelled.cancel());
-    ticket.send(Call::with_options(task, options, args), move |answer| settle(promise, read(answer)));
+    ticket.send(Call::written(task, options, args), move |answer| settle(promise, read(answer)));
 }
 
 fn settle<R: Send + 'static>(promise: Promise<R>, end: Result<R, RemoteError>) {

@@ -131,20 +131,23 @@ pub fn app() -> Result<&'static App, &'static WorkerError> {
 /// What expansions call. Not for programs: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
+    pub use asynctools_celery::__private::Codec;
+    pub use asynctools_celery::__private::by_reference;
+    pub use asynctools_celery::__private::by_value;
+    pub use asynctools_celery::__private::bytes;
+    pub use asynctools_celery::__private::inventory;
+    pub use asynctools_celery::__private::list;
+    pub use asynctools_celery::__private::result_with;
+    pub use asynctools_celery::__private::take_with;
+    pub use asynctools_celery::__private::text;
+    pub use asynctools_celery::__private::value_with;
     pub use asynctools_celery::Answer;
     pub use asynctools_celery::CallOptions;
     pub use asynctools_celery::Entry;
-    pub use asynctools_celery::inventory;
-    pub use asynctools_celery::result;
-    pub use asynctools_celery::value;
 
     pub use crate::__celery_with as with;
-    pub use crate::celery::expansion::ByReference;
-    pub use crate::celery::expansion::BytesByReference;
     pub use crate::celery::expansion::Remote;
     pub use crate::celery::expansion::ViaFrom;
     pub use crate::celery::expansion::ViaLoss;
-    pub use crate::celery::expansion::ends;
     pub use crate::celery::expansion::send;
-    pub use crate::celery::expansion::travels;
 }

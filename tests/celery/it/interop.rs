@@ -74,8 +74,10 @@ fn get<T: DeserializeOwned + Send + 'static>(app: &App, call: Call) -> Result<T,
 fn rust_to_rust() {
     let redis = Redis::start();
     let _worker = redis.worker(2, &[]);
-    let app = redis.app();
+    redis.wait_for_worker();
+    let (app, start) = (redis.app(), Instant::now());
     assert_eq!(call::<Add, i64>(&app, (2, 3)), Ok(5));
+    assert!(start.elapsed() < Duration::from_secs(4), "the result is heard, not found by a sweep");
     let unicode =
         json!({"text": "žluťoučký \u{1F40E} \"quoted\" \\", "list": [null, true, 1.5, -7], "map": {"b": 1, "a": 2}});
     assert_eq!(call::<Echo, Value>(&app, (unicode.clone(),)), Ok(unicode));

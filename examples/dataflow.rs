@@ -1,4 +1,4 @@
-//! A handle is an argument: a diamond of calls, and what an error does on its edges.
+//! A handle is an argument: a diamond of calls, and an error that crosses its edges.
 //!
 //! ```text
 //!          ┌──► longest_word ──┐
@@ -39,7 +39,7 @@ fn report(longest: &str, commonest: (String, usize)) -> Result<String, String> {
     Ok(format!("the longest word is `{longest}`, and `{word}` is there {count} times"))
 }
 
-/// Returns at once. Each call starts when its arguments are there, and none waits on a thread for them.
+/// Returns at once. Each call starts when its arguments are there, and no thread waits for them.
 fn diamond(path: &Path) -> AsyncValue<Result<String, String>> {
     let text: Shared<Result<String, String>> = load(path).shared(); // one result, two readers, no copy
     report(longest_word(text.clone()), commonest(text))

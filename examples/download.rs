@@ -1,4 +1,4 @@
-//! Eight pages, downloaded side by side by a function that carries one attribute.
+//! Eight pages, downloaded at the same time by a function with one attribute.
 //!
 //! ```text
 //! cargo run --example download                    a server of its own, each page held back for 150 ms
@@ -18,7 +18,7 @@ use examples::{LocalServer, Page};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ureq::Agent;
 
-/// Blocking code as it always was. The attribute makes a call return at once, with a handle to its result.
+/// The body is ordinary blocking code. The attribute makes a call return at once, with a handle to its result.
 #[pooled(workers = ARGS.workers.get())]
 fn download(url: &str) -> Download {
     let start = Instant::now();
@@ -60,10 +60,10 @@ fn main() -> ExitCode {
     if rows.iter().all(|row| row.bytes.is_ok()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Downloads pages side by side.
+/// Downloads pages at the same time.
 #[derive(Parser)]
 struct Args {
-    /// What to download; without any, eight pages of a server of its own on loopback
+    /// The pages to download; without any, eight pages of a server of its own on loopback
     #[arg(value_name = "URL")]
     urls: Vec<String>,
     /// How many downloads run at once
@@ -98,7 +98,7 @@ fn page(n: usize) -> Page {
     Page { path: format!("/page-{n}"), body, status: 200, delay: Duration::from_millis(150) }
 }
 
-/// What went wrong, for somebody who sees only the row.
+/// Explains the error to a reader who sees only the row.
 fn explain(error: &ureq::Error) -> String {
     match error {
         ureq::Error::StatusCode(404) => "not found (status 404)".to_owned(),
@@ -173,7 +173,7 @@ fn print_table(urls: &[String], rows: &[Row], wall_time: Duration) {
     say(&format!("one after another  {:>9.3} s", one_after_another.as_secs_f64()));
 }
 
-/// A line of output; whether somebody reads it (`| head`) is not our business.
+/// Prints a line; a reader that has left (`| head`) is no error.
 fn say(line: &str) {
     drop(writeln!(io::stdout(), "{line}"));
 }

@@ -1,4 +1,4 @@
-//! What `#[pooled]` writes, by hand: `sum` and `sum_expanded` are the same.
+//! The code that `#[pooled]` writes, written by hand: `sum` and `sum_expanded` are the same.
 //!
 //! `asynctools::__private` is for expansions only: it changes without notice.
 
@@ -15,7 +15,7 @@ fn sum(text: &str, start: u64) -> Result<u64, ParseIntError> {
 /// Adds up the numbers of a text.
 #[track_caller] // so that an error can tell where the call was made
 fn sum_expanded(
-    // By reference: a `&str`, what owns one, or a handle to it. The error says what a handle may fail with.
+    // By reference: a `&str`, an owner of one, or a handle to it. A handle may fail with this error.
     text: impl ::asynctools::ArgRef<str, ParseIntError>,
     // By value: a `u64` or a handle to one.
     start: impl ::asynctools::Arg<u64, ParseIntError>,
@@ -36,7 +36,7 @@ fn sum_expanded(
             POOL.get()
         },
     )
-    // Runs when both are there. A handle that failed ends the call with its error instead.
+    // Runs when both arguments are there. A handle that failed ends the call with its error instead.
     .try_run2(
         ::asynctools::__private::arg_ref::<str, ParseIntError, _>(text),
         ::asynctools::__private::arg::<u64, ParseIntError, _>(start),

@@ -1,4 +1,4 @@
-//! A race of mirrors: ask several, take the first good answer, and call the others off.
+//! A race of mirrors: ask several, take the first good answer, and cancel the others.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;

@@ -1,4 +1,4 @@
-//! What the examples share: a web server on loopback, so that none of them needs a network.
+//! The examples share a web server on loopback, so that none of them needs a network.
 
 use std::io;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use tiny_http::Server;
 /// A page of a [`LocalServer`].
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// As in the URL, with the slash in front.
+    /// The path in the URL, with the slash in front.
     pub path: String,
-    /// What it is: text, all of it `body`.
+    /// The text of the page.
     pub body: String,
-    /// What the server answers with it: 200 when all is well.
+    /// The status of the answer: 200 for a good page.
     pub status: u16,
     /// How long the server holds it back.
     pub delay: Duration,
@@ -26,7 +26,8 @@ pub struct Page {
 
 /// A web server on loopback that answers any number of requests side by side. It stops when it is dropped.
 ///
-/// It reads requests on four threads, and a connection that its client keeps open keeps one of them: send `Connection: close`.
+/// Four threads read requests, and a connection that its client keeps open occupies one of them: send
+/// `Connection: close`.
 pub struct LocalServer {
     server: Arc<Server>,
     address: String,
@@ -37,7 +38,7 @@ impl LocalServer {
     ///
     /// # Errors
     ///
-    /// The system gives no port.
+    /// When the system gives no port.
     pub fn start(pages: Vec<Page>) -> io::Result<Self> {
         let server = Arc::new(Server::http("127.0.0.1:0").map_err(io::Error::other)?);
         let address = format!("http://{}", server.server_addr());
@@ -51,7 +52,7 @@ impl LocalServer {
         Ok(Self { server, address })
     }
 
-    /// The address of a page: `url("/page")` is `http://127.0.0.1:PORT/page`.
+    /// Returns the address of a page: `url("/page")` is `http://127.0.0.1:PORT/page`.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.address)
@@ -82,6 +83,6 @@ fn answer(request: Request, pages: Arc<Vec<Page>>) {
     };
     let plain_text =
         Header { field: "Content-Type".parse().expect("valid"), value: "text/plain".parse().expect("valid") };
-    // Whoever asked may be gone by now.
+    // The client may be gone by now.
     drop(request.respond(response.with_header(plain_text)));
 }

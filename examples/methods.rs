@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use asynctools::{AsyncList, BuildError, Pool, pooled};
 use examples::{LocalServer, Page};
 
-/// `&self` is cloned into each call, so what a clone must share is in an `Arc`.
+/// `&self` is cloned into each call, so everything that clones share is in an `Arc`.
 #[derive(Clone)]
 struct Client {
     address: String,

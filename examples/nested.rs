@@ -24,7 +24,7 @@ fn walk(folder: PathBuf) -> io::Result<Folder> {
             bytes += entry.metadata()?.len();
         }
     }
-    // The one worker waits here, and runs what it waits for.
+    // The only worker waits here, and runs the calls that it waits for.
     let (mut below, unreadable) = below.join();
     below.sort_by_key(|folder| std::cmp::Reverse(folder.bytes));
     bytes += below.iter().map(|folder| folder.bytes).sum::<u64>();
@@ -39,7 +39,7 @@ struct Folder {
     unreadable: usize,
 }
 
-/// Who walked.
+/// The threads that walked.
 static THREADS: LazyLock<Mutex<HashSet<ThreadId>>> = LazyLock::new(Mutex::default);
 
 fn main() -> io::Result<()> {
@@ -66,7 +66,7 @@ fn show(folder: &Folder, depth: usize) {
     }
 }
 
-/// What is built, and what is hidden.
+/// Skips build output and hidden folders.
 fn is_skipped(entry: &fs::DirEntry) -> bool {
     let name = entry.file_name();
     name == "target" || name.to_string_lossy().starts_with('.')

@@ -1,5 +1,5 @@
-//! Every source file below a folder is read, hashed and counted by three annotated functions, joined by their handles. A file
-//! that cannot be read fails its own branch only.
+//! Every source file below a folder is read, hashed and counted by three annotated functions, joined by their handles.
+//! A file that cannot be read fails its own branch only.
 //!
 //! `cargo run --example pipeline -- FOLDER`; without it, this repository.
 
@@ -15,7 +15,7 @@ fn read(path: &Path) -> Result<String, io::ErrorKind> {
     fs::read_to_string(path).map_err(|error| error.kind())
 }
 
-/// FNV-1a. It cannot fail itself, but passes on what `read` failed with: that is why it returns a `Result`.
+/// FNV-1a. It cannot fail itself, but returns a `Result` in order to pass on the errors of `read`.
 #[pooled]
 fn hash(text: &str) -> Result<u64, io::ErrorKind> {
     Ok(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)))

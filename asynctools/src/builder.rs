@@ -1,8 +1,10 @@
-//! `PoolBuilder`: how a pool is configured.
+//! `PoolBuilder`: configures a pool, and refuses what can never work.
 
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use crate::error::BuildError;
 use crate::pool::Pool;
 use crate::pool::default_workers;
 use crate::workers::config::Config;
@@ -212,3 +214,92 @@ impl PoolBuilder {
         Ok(Pool::with(self.workers.unwrap_or_else(default_workers), Config { bound, ..self.config }))
     }
 }
+
+/// Prints the name that the attributes give it: `block`, `run_here` or `reject`.
+impl fmt::Display for OnFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Block => "block",
+            Self::RunHere => "run_here",
+            Self::Reject => "reject",
+        })
+    }
+}
+
+/// Reads the names that the attributes use, for a pool that a program configures from a file or the command line.
+impl FromStr for OnFull {
+    type Err = ParseOnFullError;
+
+    fn from_str(name: &str) -> Result<Self, ParseOnFullError> {
+        let all = [Self::Block, Self::RunHere, Self::Reject];
+        let found = all.into_iter().find(|on_full| on_full.to_string() == name);
+        found.ok_or_else(|| ParseOnFullError(name.to_owned()))
+    }
+}
+
+/// The refusal of a name that is no [`OnFull`].
+///
+/// # Examples
+///
+/// ```
+/// use asynctools::OnFull;
+///
+/// assert_eq!("run_here".parse(), Ok(OnFull::RunHere));
+/// let error = "drop".parse::<OnFull>().unwrap_err();
+/// assert_eq!(error.to_string(), "unknown name `drop`; a full queue can `block`, `run_here` or `reject`");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseOnFullError(String);
+
+impl fmt::Display for ParseOnFullError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown name `{}`; a full queue can `block`, `run_here` or `reject`", self.0)
+    }
+}
+
+impl Error for ParseOnFullError {}
+
+/// The refusal of [`PoolBuilder::build`](crate::PoolBuilder::build): names the field, and the reason.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools::Pool;
+///
+/// let error = Pool::builder().workers(2).queue(0).build().unwrap_err();
+/// assert_eq!(error.field(), "queue");
+/// assert!(error.to_string().starts_with("`queue`"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildError {
+    field: &'static str,
+    why: &'static str,
+}
+
+impl BuildError {
+    fn new(field: &'static str, why: &'static str) -> Self {
+        Self { field, why }
+    }
+
+    /// Returns the name of the builder's method whose value was refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    ///
+    /// assert_eq!(Pool::builder().name("a\0b").build().unwrap_err().field(), "name");
+    /// ```
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        self.field
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.field, self.why)
+    }
+}
+
+impl Error for BuildError {}

@@ -1,6 +1,6 @@
 //! `CallBuilder`: the functions that expansions call.
 
-#![expect(clippy::too_many_arguments, reason = "a call has as many as the writer of its function gave it")]
+#![expect(clippy::too_many_arguments, reason = "a call has the parameters that its function was written with")]
 
 use std::convert::Infallible;
 use std::fmt;

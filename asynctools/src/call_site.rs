@@ -1,6 +1,9 @@
 //! `CallSite`: which function was called, and where.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::Hash;
+use std::hash::Hasher;
 use std::panic::Location;
 
 use crate::sync::OnceLock;
@@ -45,7 +48,8 @@ impl Function {
 
 /// One call on the path of a [`TaskError`](crate::TaskError): the function that was called, and where.
 ///
-/// Prints as `fetch (src/main.rs:12)`. A call through a function value (`urls.iter().map(fetch)`) has no line of its
+/// Two sites are equal if the same function was called at the same file, line and column, which is also their order. Prints
+/// as `fetch (src/main.rs:12)`. A call through a function value (`urls.iter().map(fetch)`) has no line of its
 /// own in the program, so its site is the line of the function.
 ///
 /// # Examples
@@ -132,6 +136,40 @@ impl CallSite {
         let file = self.location.file();
         let shim = file.ends_with("core/src/ops/function.rs") || file.ends_with(r"core\src\ops\function.rs");
         self.function.location.filter(|_| shim).unwrap_or(self.location)
+    }
+}
+
+impl CallSite {
+    /// Returns the parts that sites are compared by.
+    fn parts(&self) -> (&'static str, u32, u32, &'static str) {
+        let location = self.location();
+        (location.file(), location.line(), location.column(), self.function())
+    }
+}
+
+impl PartialEq for CallSite {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for CallSite {}
+
+impl PartialOrd for CallSite {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for CallSite {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl Hash for CallSite {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
     }
 }
 

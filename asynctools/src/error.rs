@@ -94,12 +94,67 @@ impl TaskError {
         let (own, path) = match self {
             Self::Panicked(panic) => (Some(panic.0.site), None),
             Self::Spawn(refused) | Self::WouldDeadlock(refused) => (Some(refused.0.site), None),
-            Self::Upstream(upstream) => (None, Some(upstream.near.iter().rev().chain(upstream.far.iter().rev()))),
+            Self::Upstream(upstream) => (None, Some(upstream.path())),
             Self::Cancelled | Self::Closed | Self::Rejected | Self::Abandoned => (None, None),
             #[cfg(feature = "celery")]
             Self::Remote(_) => (None, None),
         };
-        own.into_iter().chain(path.into_iter().flatten().copied())
+        own.into_iter().chain(path.into_iter().flatten())
+    }
+
+    /// Returns whether the root is a panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    ///
+    /// let pool = Pool::new(1);
+    /// let error = pool.spawn(|| -> u8 { panic!("no luck") }).map(|n| n + 1).outcome().unwrap_err();
+    /// assert!(error.is_panic());
+    /// ```
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        matches!(self.root(), Self::Panicked(_))
+    }
+
+    /// Returns whether the root is a cancelled call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    ///
+    /// let call = Pool::new(0).spawn(|| 5);
+    /// call.cancel();
+    /// assert!(call.outcome().unwrap_err().is_cancelled());
+    /// ```
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.root(), Self::Cancelled)
+    }
+
+    /// Takes the payload of the panic at the root, for [`resume_unwind`](std::panic::resume_unwind). If another reader took
+    /// the payload, returns the text of the panic, as a `String`.
+    ///
+    /// # Panics
+    ///
+    /// If the root is no panic; [`is_panic`](Self::is_panic) tells.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    ///
+    /// let pool = Pool::new(1);
+    /// let error = pool.spawn(|| -> u8 { panic!("no luck") }).map(|n| n + 1).outcome().unwrap_err();
+    /// assert_eq!(error.into_panic().downcast_ref(), Some(&"no luck"));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn into_panic(self) -> Box<dyn Any + Send> {
+        let Self::Panicked(panic) = self.root() else { panic!("`into_panic` of a loss that is no panic: {self}") };
+        panic.take_payload().unwrap_or_else(|| Box::new(panic.message().to_owned()))
     }
 
     /// Returns the loss of `dependant`, which needed the call at `site` that ended with this error.
@@ -137,26 +192,45 @@ impl TaskError {
     }
 }
 
+/// Prints the sites of a path, the nearest first, and how many calls the path leaves out after the first sites.
+fn fmt_path(f: &mut fmt::Formatter<'_>, path: impl Iterator<Item = CallSite>, left_out: usize) -> fmt::Result {
+    let mut before = "";
+    for (index, site) in path.enumerate() {
+        if index == KEPT && left_out > 0 {
+            write!(f, "{before}({left_out} more)")?;
+        }
+        write!(f, "{before}{site}")?;
+        before = " <- ";
+    }
+    if before.is_empty() { Ok(()) } else { f.write_str(": ") }
+}
+
 impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let left_out = if let Self::Upstream(upstream) = self { upstream.left_out } else { 0 };
-        let mut before = "";
-        for (index, site) in self.path().enumerate() {
-            if index == KEPT && left_out > 0 {
-                write!(f, "{before}({left_out} more)")?;
-            }
-            write!(f, "{before}{site}")?;
-            before = " <- ";
+        if let Self::Upstream(upstream) = self {
+            return upstream.fmt(f);
         }
-        if !before.is_empty() {
-            f.write_str(": ")?;
+        fmt_path(f, self.path(), 0)?;
+        self.fmt_cause(f)
+    }
+}
+
+/// Prints as [`TaskError::Upstream`] does.
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt_path(f, self.path(), self.left_out)?;
+        self.root.fmt_cause(f)?;
+        match self.others {
+            0 => Ok(()),
+            1 => f.write_str(" (+1 other)"),
+            others => write!(f, " (+{others} others)"),
         }
-        self.fmt_cause(f)?;
-        match self {
-            Self::Upstream(upstream) if upstream.others == 1 => f.write_str(" (+1 other)"),
-            Self::Upstream(upstream) if upstream.others > 1 => write!(f, " (+{} others)", upstream.others),
-            _ => Ok(()),
-        }
+    }
+}
+
+impl Error for Upstream {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.root)
     }
 }
 
@@ -188,6 +262,10 @@ pub struct Upstream {
 }
 
 impl Upstream {
+    fn path(&self) -> impl Iterator<Item = CallSite> {
+        self.near.iter().rev().chain(self.far.iter().rev()).copied()
+    }
+
     fn push(&mut self, site: CallSite) {
         if self.near.is_empty() && self.far.len() < KEPT {
             self.far.push(site);
@@ -220,7 +298,7 @@ impl Upstream {
         self.left_out
     }
 
-    /// Returns how many other arguments were lost along the path, besides the argument that the path follows.
+    /// Returns how many arguments were lost along the path, other than the one that the path follows.
     ///
     /// # Examples
     ///
@@ -307,6 +385,15 @@ impl fmt::Debug for Panic {
     }
 }
 
+/// Prints the text of the panic.
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl Error for Panic {}
+
 impl Drop for PanicParts {
     fn drop(&mut self) {
         let payload = self.payload.get_mut().unwrap_or_else(PoisonError::into_inner).take();
@@ -347,96 +434,21 @@ impl SpawnError {
     }
 }
 
+/// Prints the error of the system.
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.error.fmt(f)
+    }
+}
+
+impl Error for SpawnError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.error.source()
+    }
+}
+
 // Their contents are shared, and no reader sees them half done.
 impl UnwindSafe for Panic {}
 impl RefUnwindSafe for Panic {}
 impl UnwindSafe for SpawnError {}
 impl RefUnwindSafe for SpawnError {}
-
-/// The failure of one call of [`AsyncList::join`](crate::AsyncList::join): the function's own error, or the loss of the
-/// call.
-///
-/// # Examples
-///
-/// ```
-/// use asynctools::{AsyncList, CallError, pooled};
-///
-/// #[pooled(workers = 2)]
-/// fn half(n: u32) -> Result<u32, String> {
-///     if n % 2 == 0 { Ok(n / 2) } else { Err(format!("{n} is odd")) }
-/// }
-///
-/// let (halves, errors) = (0..4).map(half).collect::<AsyncList<_>>().join();
-/// assert_eq!(halves, [0, 1]);
-/// assert!(matches!(&errors[0], CallError::Failed(text) if text == "1 is odd"));
-/// ```
-#[derive(Clone, Debug)]
-pub enum CallError<E> {
-    /// The function returned this error.
-    Failed(E),
-    /// The call ended without a result.
-    Lost(TaskError),
-}
-
-impl<E: fmt::Display> fmt::Display for CallError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed(error) => error.fmt(f),
-            Self::Lost(error) => error.fmt(f),
-        }
-    }
-}
-
-impl<E: Error + 'static> Error for CallError<E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Failed(error) => error.source(),
-            Self::Lost(error) => error.source(),
-        }
-    }
-}
-
-/// The refusal of [`PoolBuilder::build`](crate::PoolBuilder::build): names the field, and the reason.
-///
-/// # Examples
-///
-/// ```
-/// use asynctools::Pool;
-///
-/// let error = Pool::builder().workers(2).queue(0).build().unwrap_err();
-/// assert_eq!(error.field(), "queue");
-/// assert!(error.to_string().starts_with("`queue`"));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BuildError {
-    field: &'static str,
-    why: &'static str,
-}
-
-impl BuildError {
-    pub(crate) fn new(field: &'static str, why: &'static str) -> Self {
-        Self { field, why }
-    }
-
-    /// Returns the name of the builder's method whose value was refused.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::Pool;
-    ///
-    /// assert_eq!(Pool::builder().name("a\0b").build().unwrap_err().field(), "name");
-    /// ```
-    #[must_use]
-    pub fn field(&self) -> &'static str {
-        self.field
-    }
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}", self.field, self.why)
-    }
-}
-
-impl Error for BuildError {}

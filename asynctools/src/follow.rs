@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use crate::arguments::input::Input;
 use crate::arguments::source::All;
+use crate::arguments::source::Borrowed;
 use crate::arguments::source::Outcome;
 use crate::arguments::source::Try;
 use crate::arguments::source::Whole;
+use crate::arguments::work::flatten;
 use crate::arguments::work::flow;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
@@ -55,9 +57,12 @@ where
     flow(pool, Some(route), site, ((), input), fail, move |((), value)| f(value))
 }
 
+static THEN: Function = Function::method("then");
+static CATCH: Function = Function::method("catch");
 static CHAIN: Function = Function::method("chain");
 static ZIP: Function = Function::method("zip");
 static AND_THEN: Function = Function::method("and_then");
+static OR_ELSE: Function = Function::method("or_else");
 static MAP_OK: Function = Function::method("map_ok");
 static MAP_ERR: Function = Function::method("map_err");
 
@@ -88,6 +93,45 @@ impl<T: Send + 'static> AsyncValue<T> {
         follow(self.node().pool(), CallSite::here(&MAP), Input::value(self), cannot_fail, f)
     }
 
+    /// Runs `f(outcome)` when this call has ended, with its value or its loss, exactly once, unless the pool is closed or
+    /// the new call is cancelled. Returns the handle of the new call. Never blocks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    ///
+    /// let pool = Pool::new(1);
+    /// let seven = pool.spawn(|| -> u8 { panic!("no luck") }).then(|outcome| outcome.unwrap_or(7));
+    /// assert_eq!(seven.get(), 7);
+    /// ```
+    #[track_caller]
+    pub fn then<U, F>(self, f: F) -> AsyncValue<U>
+    where
+        U: Send + 'static,
+        F: FnOnce(Result<T, TaskError>) -> U + Send + 'static,
+    {
+        follow(self.node().pool(), CallSite::here(&THEN), Input::incoming(Outcome(self)), cannot_fail, f)
+    }
+
+    /// Returns a handle to the outcome of this call, its value or its loss: to `.await`, or to pass on to another call. No
+    /// pool is used. Never blocks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncValue, TaskError};
+    ///
+    /// let (promise, value) = AsyncValue::<u8>::promise();
+    /// drop(promise);
+    /// let outcome: AsyncValue<Result<u8, TaskError>> = value.catch();
+    /// assert!(matches!(outcome.get(), Err(TaskError::Abandoned)));
+    /// ```
+    #[track_caller]
+    pub fn catch(self) -> AsyncValue<Result<T, TaskError>> {
+        catch_at(CallSite::here(&CATCH), self)
+    }
+
     /// Drops the outcome of this call, however the call ends, and then runs `f()` exactly once, unless the pool is
     /// closed or the new call is cancelled. Returns the handle of the new call. Never blocks.
     ///
@@ -106,7 +150,7 @@ impl<T: Send + 'static> AsyncValue<T> {
         U: Send + 'static,
         F: FnOnce() -> U + Send + 'static,
     {
-        follow(self.node().pool(), CallSite::here(&CHAIN), Input::pending(Outcome(self)), cannot_fail, |outcome| {
+        follow(self.node().pool(), CallSite::here(&CHAIN), Input::incoming(Outcome(self)), cannot_fail, |outcome| {
             discard(outcome);
             f()
         })
@@ -148,6 +192,34 @@ impl<T: Send + 'static> AsyncValue<T> {
     }
 }
 
+/// Returns a handle to the outcome of `value`. The handle is that of a call at `site`.
+fn catch_at<T: Send + 'static>(site: CallSite, value: AsyncValue<T>) -> AsyncValue<Result<T, TaskError>> {
+    let pool = value.node().pool();
+    flow(pool, None, site, ((), Input::incoming(Outcome(value))), cannot_fail, |((), outcome)| outcome)
+}
+
+impl<T: Send + 'static> AsyncValue<AsyncValue<T>> {
+    /// Returns a handle to the value of the inner call. No pool is used, and no thread waits in the meantime. Never blocks.
+    ///
+    /// A loss of the inner call prints its path as `outer <- inner`; a loss of this call is passed on as it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncValue, pooled};
+    ///
+    /// #[pooled(workers = 1)]
+    /// fn countdown(n: u32) -> AsyncValue<&'static str> {
+    ///     if n == 0 { AsyncValue::ready("lift-off") } else { countdown(n - 1).flatten() }
+    /// }
+    ///
+    /// assert_eq!(countdown(1000).flatten().get(), "lift-off");
+    /// ```
+    pub fn flatten(self) -> AsyncValue<T> {
+        flatten(self)
+    }
+}
+
 impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
     /// Runs `f(value)` if this call returns `Ok(value)`, and passes an `Err` on without running `f`. Returns the handle
     /// of the new call. Never blocks.
@@ -166,7 +238,28 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(T) -> Result<U, E> + Send + 'static,
     {
-        follow(self.node().pool(), CallSite::here(&AND_THEN), Input::pending(Try(self)), Err, f)
+        follow(self.node().pool(), CallSite::here(&AND_THEN), Input::incoming(Try(self)), Err, f)
+    }
+
+    /// Runs `f(error)` if this call returns `Err(error)`, and passes an `Ok` on without running `f`. Returns the handle of
+    /// the new call. Never blocks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::parallel;
+    ///
+    /// let number = parallel(|| "seven".parse::<u32>()).or_else(|_error| Ok::<u32, String>(7));
+    /// assert_eq!(number.get(), Ok(7));
+    /// ```
+    #[track_caller]
+    pub fn or_else<G, F>(self, f: F) -> AsyncValue<Result<T, G>>
+    where
+        G: Send + 'static,
+        F: FnOnce(E) -> Result<T, G> + Send + 'static,
+    {
+        let or_else = |result: Result<T, E>| result.or_else(f);
+        follow(self.node().pool(), CallSite::here(&OR_ELSE), Input::value(self), cannot_fail, or_else)
     }
 
     /// Runs `f(value)` if this call returns `Ok(value)`, for a new `Ok`, and passes an `Err` on without running `f`.
@@ -186,7 +279,7 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
         U: Send + 'static,
         F: FnOnce(T) -> U + Send + 'static,
     {
-        follow(self.node().pool(), CallSite::here(&MAP_OK), Input::pending(Try(self)), Err, |value| Ok(f(value)))
+        follow(self.node().pool(), CallSite::here(&MAP_OK), Input::incoming(Try(self)), Err, |value| Ok(f(value)))
     }
 
     /// Runs `f(error)` if this call returns `Err(error)`, for a new `Err`, and passes an `Ok` on. Returns the handle of
@@ -212,6 +305,30 @@ impl<T: Send + 'static, E: Send + 'static> AsyncValue<Result<T, E>> {
     }
 }
 
+impl<T: Send + Sync + 'static> Shared<T> {
+    /// Runs `f(&value)` when the value is there, and returns the handle of that call. If the value is lost, the new call
+    /// ends as [`TaskError::Upstream`], unrun. Never blocks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::parallel;
+    ///
+    /// let text = parallel(|| "some text".to_owned()).shared();
+    /// let (length, words) = (text.map(|text| text.len()), text.map(|text| text.split(' ').count()));
+    /// assert_eq!((length.get(), words.get()), (9, 2));
+    /// ```
+    #[track_caller]
+    pub fn map<U, F>(&self, f: F) -> AsyncValue<U>
+    where
+        U: Send + 'static,
+        F: FnOnce(&T) -> U + Send + 'static,
+    {
+        let input = Input::incoming(Borrowed(self.clone()));
+        follow(self.followers_run_on(), CallSite::here(&MAP), input, cannot_fail, |value| f(value.get()))
+    }
+}
+
 /// Calls that follow a list. A closure runs on the pool of the first call; after an empty list, on the default pool.
 impl<T: Send + 'static> AsyncList<T> {
     /// Runs `f(results)`, with all results in call order, when the last result is there, and returns the handle of that
@@ -232,7 +349,29 @@ impl<T: Send + 'static> AsyncList<T> {
         U: Send + 'static,
         F: FnOnce(Vec<T>) -> U + Send + 'static,
     {
-        follow(self.pool(), CallSite::here(&MAP), Input::pending(All::of(self, Whole)), cannot_fail, f)
+        follow(self.pool(), CallSite::here(&MAP), Input::incoming(All::of(self, Whole)), cannot_fail, f)
+    }
+
+    /// Returns a list of the outcomes of the calls, each a value or a loss: to `.await`, or to pass on to another call. No
+    /// pool is used. Never blocks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{Pool, pooled};
+    ///
+    /// #[pooled]
+    /// fn count_lost(outcomes: Vec<Result<u32, asynctools::TaskError>>) -> usize {
+    ///     outcomes.iter().filter(|outcome| outcome.is_err()).count()
+    /// }
+    ///
+    /// let pool = Pool::new(2);
+    /// assert_eq!(count_lost(pool.map(0..3, |n| 6 / n).catch()).get(), 1);
+    /// ```
+    #[track_caller]
+    pub fn catch(self) -> AsyncList<Result<T, TaskError>> {
+        let site = CallSite::here(&CATCH);
+        self.into_iter().map(|value| catch_at(site, value)).collect()
     }
 
     /// Drops the outcomes of all calls, however they end, and then runs `f()`. Returns the handle of that call. Never
@@ -256,6 +395,6 @@ impl<T: Send + 'static> AsyncList<T> {
             outcomes.into_iter().for_each(discard);
             f()
         };
-        follow(self.pool(), CallSite::here(&CHAIN), Input::pending(All::of(self, Outcome)), cannot_fail, each)
+        follow(self.pool(), CallSite::here(&CHAIN), Input::incoming(All::of(self, Outcome)), cannot_fail, each)
     }
 }

@@ -9,9 +9,9 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use crate::arguments::bounds::Fallible;
+use crate::arguments::incoming::Stop;
 use crate::arguments::input::Input;
 use crate::arguments::input::Inputs;
-use crate::arguments::pending::Stop;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
 use crate::error::Panic;

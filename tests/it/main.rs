@@ -18,6 +18,7 @@ mod locks;
 mod seeds;
 mod sizes;
 mod tidy;
+mod prose;
 mod millions;
 mod refused;
 mod alone;

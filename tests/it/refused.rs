@@ -129,7 +129,7 @@ mod one_thread {
     }
 
     fn scarce(test: impl FnOnce() + Send + 'static) {
-        if leave_room(STACK + STACK / 2) {
+        if leave_room(2 * STACK + STACK / 2) {
             test();
         } else {
             println!("skipped: there is no `prlimit`");

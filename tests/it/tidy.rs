@@ -11,6 +11,7 @@ const RUNTIME: &[&str] = &[
     "call_site",
     "panics",
     "error",
+    "call_error",
     "graph::traits",
     "graph::registry",
     "graph::notify",
@@ -22,10 +23,12 @@ const RUNTIME: &[&str] = &[
     "handles::value",
     "handles::promise",
     "handles::shared",
-    "handles::as_completed",
+    "handles::completions",
     "handles::list",
+    "handles::as_completed",
     "handles::results",
     "handles::first",
+    "handles::window",
     "workers::config",
     "workers::state",
     "workers::inner",
@@ -33,7 +36,7 @@ const RUNTIME: &[&str] = &[
     "workers::serve",
     "workers::blocking",
     "arguments::bounds",
-    "arguments::pending",
+    "arguments::incoming",
     "arguments::source",
     "arguments::cloned",
     "arguments::input",
@@ -44,6 +47,7 @@ const RUNTIME: &[&str] = &[
     "function_pool",
     "follow",
     "call",
+    "per_worker",
 ];
 
 /// Those of the macros.
@@ -67,16 +71,16 @@ const MACROS: &[&str] = &[
 
 const CRATES: [(&str, &[&str]); 2] = [("asynctools", RUNTIME), ("asynctools-macros", MACROS)];
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn read(path: impl AsRef<Path>) -> String {
+pub(crate) fn read(path: impl AsRef<Path>) -> String {
     let path = root().join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn names(folder: impl AsRef<Path>) -> BTreeSet<String> {
+pub(crate) fn names(folder: impl AsRef<Path>) -> BTreeSet<String> {
     let entries = fs::read_dir(root().join(folder)).expect("it is a folder of ours");
     entries.map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned()).collect()
 }
@@ -253,5 +257,88 @@ fn the_workflow_runs_every_stage() {
         // These have jobs of their own.
         let alone = matches!(stage, "tests" | "licenses");
         assert!(alone || matrix.contains(&stage), "nothing in the workflow runs the stage `{stage}`");
+    }
+}
+
+/// The rows of the tables under the heading that contains `heading`: the first cell of each.
+fn first_cells(page: &str, heading: &str) -> Vec<String> {
+    let from = page.lines().skip_while(|line| !(line.starts_with('#') && line.contains(heading))).skip(1);
+    let section = from.take_while(|line| !line.starts_with('#'));
+    let cells = section.filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()).skip(2);
+    cells.flat_map(|cell| cell.split(", ")).map(|name| name.trim_matches('`').to_owned()).collect()
+}
+
+#[test]
+fn every_module_stands_on_the_map() {
+    let page = read("ARCHITECTURE.md");
+    for (package, floors) in CRATES {
+        let wings = wings(floors).into_iter().map(str::to_owned);
+        let modules: BTreeSet<String> = floors.iter().map(|floor| floor.replace("::", "/")).chain(wings).collect();
+        let mapped = first_cells(&page, &format!("`{package}/src`"));
+        for module in &modules {
+            assert!(mapped.contains(module), "ARCHITECTURE.md has no row for `{module}` of {package}");
+        }
+        for row in &mapped {
+            assert!(modules.contains(row), "ARCHITECTURE.md has a row for `{row}`, which is no module of {package}");
+        }
+        assert_eq!(mapped.len(), modules.len(), "a module of {package} has two rows");
+    }
+}
+
+#[test]
+fn the_tests_of_every_invariant_exist() {
+    let page = read("ARCHITECTURE.md");
+    let mut count = 0;
+    for name in page.split('`').filter_map(|code| code.strip_prefix("it::")).filter(|name| *name != "room::test") {
+        count += 1;
+        let (room, test) = name.split_once("::").unwrap_or((name, ""));
+        let found = test.is_empty() || read(format!("tests/it/{room}.rs")).contains(&format!("fn {test}()"));
+        assert!(found && names("tests/it").contains(&format!("{room}.rs")), "there is no test `it::{name}`");
+    }
+    assert!(count > 8, "only {count} tests");
+}
+
+#[test]
+fn the_state_of_a_call_is_known_to_its_node_alone() {
+    for module in RUNTIME.iter().filter(|module| **module != "graph::node") {
+        let path = file("asynctools", module);
+        for (line, code) in code(&read(&path)) {
+            assert!(!code.contains("node::State"), "{path}:{line} names the state of a call");
+        }
+    }
+}
+
+/// Things of the standard library by which threads affect each other, as they are written outside of `sync`.
+const SHARED_BY_THREADS: &[&str] = &[
+    "std::sync::Barrier",
+    "std::sync::Condvar",
+    "std::sync::Mutex",
+    "std::sync::OnceLock",
+    "std::sync::RwLock",
+    "std::sync::atomic::Atomic",
+    "std::sync::atomic::fence",
+    "std::sync::mpsc",
+    "std::thread::",
+    "std::time::Instant",
+    "crossbeam_channel::",
+];
+
+/// Where such a thing is named all the same. Pools are numbered in a `static` of the process, which no model can have; and
+/// the result of a caught panic is a type only.
+const NAMED_ALL_THE_SAME: &[(&str, &str)] = &[
+    ("graph::registry", "std::sync::RwLock"),
+    ("graph::registry", "std::sync::atomic::AtomicU32"),
+    ("arguments::cloned", "std::thread::Result"),
+];
+
+#[test]
+fn threads_meet_in_sync_alone() {
+    for module in RUNTIME.iter().filter(|module| **module != "sync") {
+        let path = file("asynctools", module);
+        for (line, code) in code(&read(&path)) {
+            let excused = NAMED_ALL_THE_SAME.iter().any(|(room, name)| room == module && code.contains(name));
+            let named = SHARED_BY_THREADS.iter().find(|name| code.contains(**name));
+            assert!(excused || named.is_none(), "{path}:{line}: import it from `crate::sync`: {}", code.trim());
+        }
     }
 }

@@ -136,6 +136,10 @@ impl<T> OnceLock<T> {
         let _writer = self.lock();
         self.value.get_or_init(f)
     }
+
+    pub(crate) fn take(&mut self) -> Option<T> {
+        self.value.take()
+    }
 }
 
 impl<T> From<T> for OnceLock<T> {

@@ -122,14 +122,14 @@ impl<T: CloneOut + Send + 'static, F> Arg<T, F> for &AsyncValue<T> {
     fn into_input(self) -> Input<T, F> {
         match Cloned::of(self) {
             Ok(clone) => Input::ready(clone),
-            Err(cloned) => Input::pending(Whole(cloned)),
+            Err(cloned) => Input::incoming(Whole(cloned)),
         }
     }
 }
 
 impl<T: 'static, E: 'static, F: FailsFrom<E>> Arg<T, F> for AsyncValue<Result<T, E>> {
     fn into_input(self) -> Input<T, F> {
-        Input::pending(Try(self))
+        Input::incoming(Try(self))
     }
 }
 
@@ -139,7 +139,7 @@ where
     E: Clone + Send + 'static,
 {
     fn into_input(self) -> Input<T, F> {
-        Input::pending(Try(match Cloned::of(self) {
+        Input::incoming(Try(match Cloned::of(self) {
             Ok(Ok(clone)) => return Input::ready(clone),
             Ok(error) => Cloned::there(self, error),
             Err(cloned) => cloned,
@@ -149,7 +149,7 @@ where
 
 impl<T: Clone + Send + Sync + 'static, F> Arg<T, F> for Shared<T> {
     fn into_input(self) -> Input<T, F> {
-        Input::pending(Whole(self))
+        Input::incoming(Whole(self))
     }
 }
 
@@ -165,7 +165,7 @@ where
     E: Clone + Send + Sync + 'static,
 {
     fn into_input(self) -> Input<T, F> {
-        Input::pending(Try(self))
+        Input::incoming(Try(self))
     }
 }
 
@@ -218,13 +218,13 @@ owners! {
 
 impl<T: 'static, F> Arg<Vec<T>, F> for AsyncList<T> {
     fn into_input(self) -> Input<Vec<T>, F> {
-        Input::pending(All::of(self, Whole))
+        Input::incoming(All::of(self, Whole))
     }
 }
 
 impl<T: 'static, E: 'static, F: FailsFrom<E>> Arg<Vec<T>, F> for AsyncList<Result<T, E>> {
     fn into_input(self) -> Input<Vec<T>, F> {
-        Input::pending(All::of(self, Try))
+        Input::incoming(All::of(self, Try))
     }
 }
 
@@ -285,7 +285,7 @@ macro_rules! handles {
             type Owner = SharedRef<$owner>;
 
             fn into_owner(self) -> Input<SharedRef<$owner>, F> {
-                Input::pending(Borrowed(self))
+                Input::incoming(Borrowed(self))
             }
         }
 
@@ -295,7 +295,7 @@ macro_rules! handles {
             type Owner = SharedRef<$owner>;
 
             fn into_owner(self) -> Input<SharedRef<$owner>, F> {
-                Input::pending(TryBorrowed(self))
+                Input::incoming(TryBorrowed(self))
             }
         }
 

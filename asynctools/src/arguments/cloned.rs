@@ -5,7 +5,7 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use crate::arguments::bounds::CloneOut;
-use crate::arguments::pending::Stop;
+use crate::arguments::incoming::Stop;
 use crate::arguments::source::Single;
 use crate::error::TaskError;
 use crate::graph::notify;

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::arguments::pending::Pending;
-use crate::arguments::pending::Source;
-use crate::arguments::pending::Stop;
+use crate::arguments::incoming::Incoming;
+use crate::arguments::incoming::Source;
+use crate::arguments::incoming::Stop;
 use crate::arguments::source::Whole;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
@@ -41,8 +41,8 @@ impl<T, F> Input<T, F> {
         }
     }
 
-    pub(crate) fn pending(pending: impl Pending<T, F> + 'static) -> Self {
-        Self(InputKind::Source(Box::new(pending)))
+    pub(crate) fn incoming(incoming: impl Incoming<T, F> + 'static) -> Self {
+        Self(InputKind::Source(Box::new(incoming)))
     }
 
     /// Returns what the argument comes from, if it is still to come.
@@ -61,7 +61,7 @@ impl<T, F> Input<T, F> {
     fn end(self) -> Result<T, Stop<F>> {
         match self.0 {
             InputKind::Ready(value) => Ok(value),
-            InputKind::Value(value) => Pending::end(value),
+            InputKind::Value(value) => Incoming::end(value),
             InputKind::Source(source) => source.end(),
         }
     }

@@ -2,7 +2,7 @@
 
 // Ground floor first: each room imports from those above it in this list only.
 pub(crate) mod bounds;
-pub(crate) mod pending;
+pub(crate) mod incoming;
 pub(crate) mod source;
 pub(crate) mod cloned;
 pub(crate) mod input;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::arguments::bounds::FailsFrom;
-use crate::arguments::pending::Pending;
-use crate::arguments::pending::Stop;
-use crate::arguments::pending::enlist;
+use crate::arguments::incoming::Incoming;
+use crate::arguments::incoming::Stop;
+use crate::arguments::incoming::enlist;
 use crate::error::TaskError;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
@@ -74,7 +74,7 @@ impl<T: Clone + Send + Sync + 'static> Single for Shared<T> {
 /// The value of a call.
 pub(crate) struct Whole<S>(pub(crate) S);
 
-impl<S: Single, F> Pending<S::Value, F> for Whole<S> {
+impl<S: Single, F> Incoming<S::Value, F> for Whole<S> {
     fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.0.call());
     }
@@ -95,7 +95,7 @@ impl<S: Single, F> Pending<S::Value, F> for Whole<S> {
 /// The `Ok` of a call. The dependant passes an `Err` on.
 pub(crate) struct Try<S>(pub(crate) S);
 
-impl<T, E, F: FailsFrom<E>, S: Single<Value = Result<T, E>>> Pending<T, F> for Try<S> {
+impl<T, E, F: FailsFrom<E>, S: Single<Value = Result<T, E>>> Incoming<T, F> for Try<S> {
     fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.0.call());
     }
@@ -119,7 +119,7 @@ impl<T, E, F: FailsFrom<E>, S: Single<Value = Result<T, E>>> Pending<T, F> for T
 /// The outcome of a call, whatever it is: nothing stops this argument.
 pub(crate) struct Outcome<T>(pub(crate) AsyncValue<T>);
 
-impl<T, F> Pending<Result<T, TaskError>, F> for Outcome<T> {
+impl<T, F> Incoming<Result<T, TaskError>, F> for Outcome<T> {
     fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.0.call());
     }
@@ -142,27 +142,27 @@ impl<P> All<P> {
     }
 }
 
-impl<T, F, P: Pending<T, F>> Pending<Vec<T>, F> for All<P> {
+impl<T, F, P: Incoming<T, F>> Incoming<Vec<T>, F> for All<P> {
     fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
-        self.0.iter().for_each(|pending| pending.needs(add));
+        self.0.iter().for_each(|incoming| incoming.needs(add));
     }
 
     fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize {
-        self.0.iter().map(|pending| pending.listen(dependant)).sum()
+        self.0.iter().map(|incoming| incoming.listen(dependant)).sum()
     }
 
     fn stopped(&self) -> usize {
-        self.0.iter().map(Pending::stopped).sum()
+        self.0.iter().map(Incoming::stopped).sum()
     }
 
     fn end(self) -> Result<Vec<T>, Stop<F>> {
         let mut stop = None;
-        let take = |pending: P| {
+        let take = |incoming: P| {
             if stop.is_some() {
-                discard(pending);
+                discard(incoming);
                 return None;
             }
-            pending.end().map_err(|end| stop = Some(end)).ok()
+            incoming.end().map_err(|end| stop = Some(end)).ok()
         };
         // `collect` reuses the allocation of the handles.
         let values: Vec<T> = self.0.into_iter().filter_map(take).collect();
@@ -200,7 +200,7 @@ impl<O: Send + Sync + 'static> Kept<O> for Borrowed<O> {
     }
 }
 
-impl<O: Send + Sync + 'static, F> Pending<SharedRef<O>, F> for Borrowed<O> {
+impl<O: Send + Sync + 'static, F> Incoming<SharedRef<O>, F> for Borrowed<O> {
     fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         add(self.0.call());
     }
@@ -227,7 +227,7 @@ impl<O: Send + Sync + 'static, E: Send + Sync + 'static> Kept<O> for TryBorrowed
     }
 }
 
-impl<O, E, F> Pending<SharedRef<O>, F> for TryBorrowed<O, E>
+impl<O, E, F> Incoming<SharedRef<O>, F> for TryBorrowed<O, E>
 where
     O: Send + Sync + 'static,
     E: Clone + Send + Sync + 'static,

@@ -2,16 +2,19 @@
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::Weak;
 
+use crate::arguments::incoming::Stop;
+use crate::arguments::incoming::enlist;
 use crate::arguments::input::Inputs;
-use crate::arguments::pending::Stop;
 use crate::call_site::CallSite;
 use crate::error::Panic;
 use crate::error::TaskError;
 use crate::graph::node::Node;
 use crate::graph::node::Route;
 use crate::graph::node::Work;
-use crate::graph::traits::Awaited;
+use crate::graph::traits::Dependant;
+use crate::graph::traits::Needs;
 use crate::graph::traits::PoolId;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
@@ -90,7 +93,7 @@ where
         }
     }
 
-    fn needs(&self, needs: &mut Vec<Arc<dyn Awaited>>) {
+    fn needs(&self, needs: &mut Needs) {
         self.inputs.needs(needs);
     }
 
@@ -118,5 +121,95 @@ where
     let work = PendingWork { inputs, body, missing: 1, route, fail };
     AsyncValue::of(Node::waiting(work, followers_run_on, site, |work, node| {
         work.missing += work.inputs.listen(&node);
+    }))
+}
+
+/// A call that ends as the call does that its outer call returns.
+struct FlattenWork<T> {
+    stage: Flatten<T>,
+    /// The ends that have not arrived, and 1 until the call is registered with the outer one.
+    missing: usize,
+    /// The call itself, for its registration with the inner call.
+    own: Option<Weak<dyn Dependant>>,
+}
+
+enum Flatten<T> {
+    Outer(AsyncValue<AsyncValue<T>>),
+    Inner(AsyncValue<T>),
+    Lost(TaskError),
+    /// The outer handle is out of its place, to be taken apart.
+    Between,
+}
+
+impl<T: Send + 'static> Work for FlattenWork<T> {
+    type Output = T;
+
+    fn run(self) -> T {
+        let Flatten::Inner(inner) = self.stage else { unreachable!("the outer call ended with a value") };
+        let Ok(value) = inner.into_value() else { unreachable!("the inner call ended with a value") };
+        value
+    }
+
+    /// The end of the outer call begins the wait for the inner one.
+    fn arrived(&mut self) -> bool {
+        self.missing -= 1;
+        if self.missing > 0 {
+            return false;
+        }
+        self.stage = match std::mem::replace(&mut self.stage, Flatten::Between) {
+            Flatten::Outer(outer) => match outer.into_outcome() {
+                Ok(inner) => {
+                    let own = self.own.as_ref().and_then(Weak::upgrade);
+                    self.missing = own.map_or(0, |own| enlist(&**inner.node(), &own));
+                    Flatten::Inner(inner)
+                }
+                Err(error) => Flatten::Lost(error),
+            },
+            stage => stage,
+        };
+        self.missing == 0
+    }
+
+    fn needs_others(&self) -> bool {
+        matches!(self.stage, Flatten::Inner(_))
+    }
+
+    fn is_stopped(&self) -> bool {
+        match &self.stage {
+            Flatten::Inner(inner) => inner.is_error(),
+            Flatten::Lost(_) => true,
+            Flatten::Outer(_) | Flatten::Between => false,
+        }
+    }
+
+    fn stop(self, own: CallSite) -> Result<T, TaskError> {
+        match self.stage {
+            Flatten::Inner(inner) => {
+                let site = inner.node().site();
+                inner.into_outcome().map_err(|error| error.through(site, own, 0))
+            }
+            Flatten::Lost(error) => Err(error),
+            Flatten::Outer(_) | Flatten::Between => unreachable!("asked only after the end of both calls"),
+        }
+    }
+
+    fn needs(&self, needs: &mut Needs) {
+        match &self.stage {
+            Flatten::Outer(outer) => needs.push(outer.node().clone()),
+            Flatten::Inner(inner) => needs.push(inner.node().clone()),
+            Flatten::Lost(_) | Flatten::Between => {}
+        }
+    }
+}
+
+/// Makes a call that ends as the inner call does, in the name of the outer one.
+pub(crate) fn flatten<T: Send + 'static>(outer: AsyncValue<AsyncValue<T>>) -> AsyncValue<T> {
+    let (pool, site) = (outer.node().pool(), outer.node().site());
+    let work = FlattenWork { stage: Flatten::Outer(outer), missing: 1, own: None };
+    AsyncValue::of(Node::waiting(work, pool, site, |work, node| {
+        work.own = Some(Arc::downgrade(&node));
+        if let Flatten::Outer(outer) = &work.stage {
+            work.missing += enlist(&**outer.node(), &node);
+        }
     }))
 }

@@ -74,6 +74,11 @@ pub(crate) trait Work: Send + 'static {
         true
     }
 
+    /// Whether the argument that was just taken in has brought another one, which the waiters do not know of.
+    fn needs_others(&self) -> bool {
+        false
+    }
+
     /// Whether an argument ended so that the call cannot run. All have ended. Runs no user code.
     fn is_stopped(&self) -> bool {
         false
@@ -226,6 +231,15 @@ impl<W: Work> Node<W> {
         let mut core = self.lock();
         let State::Waiting(work, _) = &mut core.state else { return None };
         if !work.arrived() {
+            if work.needs_others() {
+                let helpers = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Helper(_))));
+                drop(core);
+                for helper in helpers {
+                    if let WaiterKind::Plain(Waiter::Helper(helper)) = helper {
+                        helper.changed(self.clone());
+                    }
+                }
+            }
             return None;
         }
         let stopped = work.is_stopped();
@@ -512,6 +526,9 @@ pub(crate) trait Promised<T>: Send + Sync {
 
     /// Has `hook` called if the owner of the handle cancels the call.
     fn on_cancel(&self, hook: CancelHook);
+
+    /// Whether somebody has a handle.
+    fn is_wanted(&self) -> bool;
 }
 
 impl<W: Work> Promised<W::Output> for Node<W> {
@@ -521,6 +538,11 @@ impl<W: Work> Promised<W::Output> for Node<W> {
 
     fn on_cancel(&self, hook: CancelHook) {
         self.lock().waiters.push(WaiterKind::Cancel(hook));
+    }
+
+    fn is_wanted(&self) -> bool {
+        let _core = self.lock();
+        self.wanted.load(Ordering::Relaxed)
     }
 }
 

@@ -1,201 +1,221 @@
 //! `AsCompleted`: returns calls in the order in which they end.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::iter::FusedIterator;
-use std::panic::RefUnwindSafe;
-use std::panic::UnwindSafe;
-use std::sync::Arc;
+use std::time::Duration;
 
+use crate::call_error::CallError;
+use crate::call_error::TimedOut;
 use crate::call_site::CallSite;
+use crate::call_site::Function;
 use crate::error::TaskError;
-use crate::graph::agenda::Agenda;
-use crate::graph::current::current;
-use crate::graph::notify;
-use crate::graph::traits::Awaited;
-use crate::graph::traits::Dependant;
-use crate::graph::traits::Helper;
-use crate::graph::traits::Job;
-use crate::graph::traits::Needs;
-use crate::graph::traits::PoolId;
-use crate::graph::traits::Survey;
-use crate::graph::traits::Waiter;
-use crate::graph::wait::block;
-use crate::graph::wait::raise;
-use crate::graph::waiters::address;
+use crate::graph::wait::deadline;
+use crate::handles::completions::Completions;
+use crate::handles::list::AsyncList;
 use crate::handles::value::AsyncValue;
-use crate::panics::lock;
-use crate::sync::Instant;
-use crate::sync::Mutex;
 
-/// Returns the calls of an [`AsyncList`](crate::AsyncList) as they end, made by
-/// [`as_completed`](crate::AsyncList::as_completed).
+/// Returns the calls of an [`AsyncList`] as they end, made by [`as_completed`](AsyncList::as_completed).
 ///
-/// [`next`](Iterator::next) blocks until a call has ended. Dropping the iterator lets the other calls go on.
+/// [`next`](Iterator::next) blocks until a call has ended, and returns its index and its outcome. The index counts the
+/// calls in the order in which the set got them: first those of the list, then those of [`push`](Self::push). Dropping
+/// the iterator lets the other calls go on.
+///
+/// # Examples
+///
+/// A crawler, which takes a page and pushes the pages that it found there:
+///
+/// ```
+/// use asynctools::{AsyncList, pooled};
+///
+/// #[pooled(workers = 4)]
+/// fn links(page: u32) -> Vec<u32> {
+///     // Page n links to the pages 2n and 2n + 1.
+///     [2 * page, 2 * page + 1].into_iter().filter(|page| *page < 16).collect()
+/// }
+///
+/// let mut pages = AsyncList::from([links(1)]).as_completed();
+/// let mut seen = 0;
+/// while let Some((_index, found)) = pages.next() {
+///     seen += 1;
+///     pages.extend(found.unwrap().into_iter().map(links));
+/// }
+/// assert_eq!(seen, 15);
+/// ```
 #[must_use = "the calls run, but their results are lost"]
 pub struct AsCompleted<T> {
-    /// In call order; `None` after the call was returned.
-    pub(crate) values: Vec<Option<AsyncValue<T>>>,
-    ticks: Arc<Ticks>,
-    /// The number of calls that were not returned.
-    pub(crate) left: usize,
-    /// The calls that the worker under this iterator may run while `next` blocks.
-    agenda: Option<Arc<Agenda>>,
+    calls: Completions<(), T>,
 }
 
-/// The calls that have ended and were not returned.
-struct Ticks {
-    site: CallSite,
-    state: Mutex<Ended>,
-}
+static AS_COMPLETED: Function = Function::method("as_completed");
 
-#[derive(Default)]
-struct Ended {
-    indexes: VecDeque<u32>,
-    waiters: Vec<Waiter>,
+impl<T> AsyncList<T> {
+    /// Returns the calls as they end: the index of each in call order, and its outcome.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue};
+    ///
+    /// let (promise, value) = AsyncValue::promise();
+    /// let mut calls = AsyncList::from([value, AsyncValue::ready("first")]).as_completed();
+    /// assert_eq!(calls.len(), 2);
+    /// assert_eq!(calls.next().unwrap().0, 1);
+    /// promise.set("second");
+    /// assert_eq!(calls.next().unwrap().1.unwrap(), "second");
+    /// assert!(calls.next().is_none());
+    /// ```
+    #[track_caller]
+    pub fn as_completed(self) -> AsCompleted<T> {
+        AsCompleted { calls: self.into_completions() }
+    }
+
+    #[track_caller]
+    pub(crate) fn into_completions(self) -> Completions<(), T> {
+        let here = CallSite::here(&AS_COMPLETED);
+        let mut calls = Completions::new(self.iter().next().map_or(here, |value| value.node().site()));
+        calls.extend(self.into_iter().map(|call| ((), call)));
+        calls
+    }
 }
 
 impl<T> AsCompleted<T> {
-    pub(crate) fn new(values: Vec<AsyncValue<T>>, site: CallSite) -> Self {
-        let ticks = Arc::new(Ticks { site, state: Mutex::default() });
-        for (index, value) in values.iter().enumerate() {
-            let index = u32::try_from(index).unwrap_or_else(|_| unreachable!("so many handles need 64 GiB"));
-            if let Some(ended) = value.node().enlist(Waiter::Dependant(ticks.clone(), index)) {
-                drop(ended);
-                drop(ticks.clone().arrived(index));
-            }
-        }
-        let left = values.len();
-        Self { values: values.into_iter().map(Some).collect(), ticks, left, agenda: None }
+    /// Adds a call. After the last call has been returned, a pushed call makes the iterator go on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue};
+    ///
+    /// let mut calls = AsyncList::from([AsyncValue::ready("a")]).as_completed();
+    /// assert_eq!(calls.next().unwrap().0, 0);
+    /// assert!(calls.next().is_none());
+    /// calls.push(AsyncValue::ready("b"));
+    /// assert_eq!(calls.next().unwrap().0, 1);
+    /// ```
+    pub fn push(&mut self, call: AsyncValue<T>) {
+        self.calls.push((), call);
     }
 
-    /// Blocks until a call has ended, and returns its index; `None` if the deadline comes first.
-    pub(crate) fn next_index(&mut self, deadline: Option<Instant>) -> Option<usize> {
-        let ticks: Arc<dyn Awaited> = self.ticks.clone();
-        if !ticks.is_done() {
-            notify::before_blocking();
-            let agenda = self.agenda_here();
-            match block(&ticks, deadline, agenda.as_ref()) {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) => raise(&error, self.ticks.site),
-            }
+    /// Blocks as [`next`](Iterator::next) does, for at most `timeout`. [`Duration::ZERO`] looks without blocking.
+    ///
+    /// # Errors
+    ///
+    /// If no call has ended in time: [`TimedOut`]. The calls go on, and the iterator can be used again.
+    ///
+    /// # Panics
+    ///
+    /// As `next`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue, TimedOut};
+    /// use std::time::Duration;
+    ///
+    /// let (promise, value) = AsyncValue::promise();
+    /// let mut calls = AsyncList::from([value]).as_completed();
+    /// assert!(matches!(calls.next_timeout(Duration::ZERO), Err(TimedOut)));
+    /// promise.set(5);
+    /// assert!(matches!(calls.next_timeout(Duration::ZERO), Ok(Some((0, Ok(5))))));
+    /// assert!(matches!(calls.next_timeout(Duration::ZERO), Ok(None)));
+    /// ```
+    #[expect(clippy::type_complexity, reason = "the item of the iterator, which has no shorter name")]
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<(usize, Result<T, TaskError>)>, TimedOut> {
+        if self.calls.len() == 0 {
+            return Ok(None);
         }
-        let index = lock(&self.ticks.state).indexes.pop_front()?;
-        self.left -= 1;
-        Some(index as usize)
+        let entry = self.calls.next(deadline(timeout)).ok_or(TimedOut)?;
+        Ok(Some((entry.index, entry.value.into_outcome())))
     }
 
-    /// Returns the agenda of this worker. One agenda serves the whole iteration, so that the needs of the calls are
-    /// looked up once; on another worker the iterator starts a new one.
-    fn agenda_here(&mut self) -> Option<Arc<Agenda>> {
-        let here = current()?;
-        if self.agenda.as_ref().is_none_or(|agenda| !here.owns(agenda)) {
-            self.finish();
-            let left = self.values.iter().flatten();
-            self.agenda = Some(here.agenda(left.map(|value| -> Arc<dyn Awaited> { value.node().clone() }).collect()));
-        }
-        self.agenda.clone()
+    /// Cancels the calls that have not started, and returns how many those were. The iterator returns them as
+    /// [`TaskError::Cancelled`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    ///
+    /// let pool = Pool::new(0);
+    /// let calls = pool.map(0..3, |n| n).as_completed();
+    /// assert_eq!(calls.cancel(), 3);
+    /// assert!(calls.into_iter().all(|(_index, outcome)| outcome.is_err()));
+    /// ```
+    #[expect(clippy::must_use_candidate, reason = "a caller that cancels calls may not care which had started")]
+    pub fn cancel(&self) -> usize {
+        self.calls.cancel()
     }
 
-    fn finish(&mut self) {
-        if let Some(agenda) = self.agenda.take() {
-            agenda.finish();
-        }
+    /// Returns the calls that the iterator has not returned, in the order in which the set got them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue};
+    ///
+    /// let mut calls = AsyncList::from([1, 2, 3].map(AsyncValue::ready)).as_completed();
+    /// calls.next();
+    /// assert_eq!(calls.into_list().get(), [2, 3]);
+    /// ```
+    pub fn into_list(self) -> AsyncList<T> {
+        self.calls.into_entries().into_iter().map(|entry| entry.value).collect()
     }
+}
 
-    /// Returns the calls that were not returned, in call order, and takes the iterator out of their waiters.
-    pub(crate) fn into_values(mut self) -> Vec<AsyncValue<T>> {
-        let ticks: Arc<dyn Dependant> = self.ticks.clone();
-        let values: Vec<_> = std::mem::take(&mut self.values).into_iter().flatten().collect();
-        for value in values.iter().filter(|value| !value.is_finished()) {
-            value.node().delist(&|waiter| matches!(waiter, Waiter::Dependant(next, _) if Arc::ptr_eq(next, &ticks)));
-        }
-        values
+impl<T, E> AsCompleted<Result<T, E>> {
+    /// Returns the calls as they end: the index of each, and its result or its failure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, CallError, parallel};
+    ///
+    /// #[parallel]
+    /// fn parse(text: &str) -> Result<u8, std::num::ParseIntError> {
+    ///     text.parse()
+    /// }
+    ///
+    /// let texts = ["1", "two"];
+    /// for (index, number) in texts.into_iter().map(parse).collect::<AsyncList<_>>().as_completed().results() {
+    ///     match number {
+    ///         Ok(number) => assert_eq!(number, 1),
+    ///         Err(CallError::Failed(_)) => assert_eq!(texts[index], "two"),
+    ///         Err(CallError::Lost(error)) => panic!("{error}"),
+    ///     }
+    /// }
+    /// ```
+    pub fn results(self) -> impl Iterator<Item = (usize, Result<T, CallError<E>>)> {
+        self.map(|(index, outcome)| (index, CallError::flatten(outcome)))
+    }
+}
+
+impl<T> Extend<AsyncValue<T>> for AsCompleted<T> {
+    fn extend<I: IntoIterator<Item = AsyncValue<T>>>(&mut self, calls: I) {
+        self.calls.extend(calls.into_iter().map(|call| ((), call)));
     }
 }
 
 impl<T> Iterator for AsCompleted<T> {
     type Item = (usize, Result<T, TaskError>);
 
-    /// Blocks until a call has ended, and returns its index and outcome; `None` after the last call.
+    /// Blocks until a call has ended, and returns its index and outcome; `None` if all calls were returned.
     ///
     /// # Panics
     ///
     /// If the wait can never end ([`TaskError::WouldDeadlock`]).
     fn next(&mut self) -> Option<Self::Item> {
-        if self.left == 0 {
-            return None;
-        }
-        let index = self.next_index(None)?;
-        let value = self.values[index].take()?;
-        Some((index, value.into_outcome()))
+        let entry = self.calls.next(None)?;
+        Some((entry.index, entry.value.into_outcome()))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
+        (self.calls.len(), Some(self.calls.len()))
     }
 }
 
 impl<T> ExactSizeIterator for AsCompleted<T> {}
-impl<T> FusedIterator for AsCompleted<T> {}
-
-impl<T> Drop for AsCompleted<T> {
-    fn drop(&mut self) {
-        self.finish();
-    }
-}
-
-impl<T> UnwindSafe for AsCompleted<T> {}
-impl<T> RefUnwindSafe for AsCompleted<T> {}
 
 impl<T> fmt::Debug for AsCompleted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsCompleted").field("left", &self.left).finish_non_exhaustive()
-    }
-}
-
-impl Dependant for Ticks {
-    fn arrived(self: Arc<Self>, index: u32) -> Option<Arc<dyn Job>> {
-        let waiters = {
-            let mut state = lock(&self.state);
-            state.indexes.push_back(index);
-            std::mem::take(&mut state.waiters)
-        };
-        notify::tell_all(waiters);
-        None
-    }
-}
-
-/// The end of any of the calls, as something to wait for.
-impl Awaited for Ticks {
-    fn is_done(&self) -> bool {
-        !lock(&self.state).indexes.is_empty()
-    }
-
-    fn site(&self) -> CallSite {
-        self.site
-    }
-
-    fn survey(self: Arc<Self>, _: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, _needs: &mut Needs) -> Survey {
-        Survey::Unseen
-    }
-
-    fn enlist(&self, waiter: Waiter) -> Option<Waiter> {
-        let mut state = lock(&self.state);
-        if !state.indexes.is_empty() {
-            return Some(waiter);
-        }
-        state.waiters.push(waiter);
-        None
-    }
-
-    fn delist(&self, which: &dyn Fn(&Waiter) -> bool) {
-        let gone: Vec<_> = lock(&self.state).waiters.extract_if(.., |waiter| which(waiter)).collect();
-        drop(gone);
-    }
-
-    fn forget(&self, dependant: usize) {
-        self.delist(&|waiter| matches!(waiter, Waiter::Dependant(other, _) if address(other) == dependant));
+        f.debug_struct("AsCompleted").field("left", &self.calls.len()).finish_non_exhaustive()
     }
 }

@@ -1,12 +1,11 @@
-//! The first of many calls: returned as soon as it ends well, and the other calls are cancelled.
+//! Ends of a list that one call decides: the first value, the first `Ok`, the first failure. The other calls are cancelled.
 
 use std::time::Duration;
 
-use crate::error::CallError;
+use crate::call_error::CallError;
 use crate::graph::wait::deadline;
+use crate::handles::completions::Entry;
 use crate::handles::list::AsyncList;
-use crate::handles::list::discard_all;
-use crate::handles::value::AsyncValue;
 use crate::panics::discard;
 
 impl<T> AsyncList<T> {
@@ -25,10 +24,14 @@ impl<T> AsyncList<T> {
     /// ```
     #[must_use]
     pub fn first(self) -> Option<T> {
-        let mut calls = self.as_completed();
-        let first = calls.find_map(|(_, outcome)| outcome.ok());
-        discard_all(calls.into_values());
-        first
+        let mut calls = self.into_completions();
+        while let Some(entry) = calls.next(None) {
+            if let Ok(first) = entry.value.into_outcome() {
+                calls.discard();
+                return Some(first);
+            }
+        }
+        None
     }
 
     /// Blocks as [`first`](Self::first) does, for at most `timeout`.
@@ -50,18 +53,23 @@ impl<T> AsyncList<T> {
     /// ```
     pub fn first_timeout(self, timeout: Duration) -> Result<Option<T>, Self> {
         let Some(deadline) = deadline(timeout) else { return Ok(self.first()) };
-        let mut calls = self.as_completed();
-        while calls.left > 0 {
-            let Some(index) = calls.next_index(Some(deadline)) else { return Err(Self::from(calls.into_values())) };
-            match calls.values[index].take().map(AsyncValue::into_value) {
-                Some(Ok(first)) => {
-                    discard_all(calls.into_values());
+        let mut calls = self.into_completions();
+        let mut lost = Vec::new();
+        while let Some(entry) = calls.next(Some(deadline)) {
+            match entry.value.into_value() {
+                Ok(first) => {
+                    calls.discard();
                     return Ok(Some(first));
                 }
-                lost => calls.values[index] = lost.and_then(Result::err),
+                Err(value) => lost.push(Entry { value, ..entry }),
             }
         }
-        Ok(None)
+        if calls.len() == 0 {
+            return Ok(None);
+        }
+        lost.extend(calls.into_entries());
+        lost.sort_unstable_by_key(|entry| entry.index);
+        Err(lost.into_iter().map(|entry| entry.value).collect())
     }
 }
 
@@ -82,18 +90,50 @@ impl<T, E> AsyncList<Result<T, E>> {
     /// ```
     pub fn first_ok(self) -> Result<T, Vec<CallError<E>>> {
         let mut errors: Vec<Option<CallError<E>>> = std::iter::repeat_with(|| None).take(self.len()).collect();
-        let mut calls = self.as_completed();
-        while let Some((index, outcome)) = calls.next() {
-            errors[index] = Some(match outcome {
-                Ok(Ok(first)) => {
-                    discard_all(calls.into_values());
+        let mut calls = self.into_completions();
+        while let Some(entry) = calls.next(None) {
+            match CallError::flatten(entry.value.into_outcome()) {
+                Ok(first) => {
+                    calls.discard();
                     errors.into_iter().for_each(discard);
                     return Ok(first);
                 }
-                Ok(Err(error)) => CallError::Failed(error),
-                Err(error) => CallError::Lost(error),
-            });
+                Err(error) => errors[entry.index] = Some(error),
+            }
         }
         Err(errors.into_iter().flatten().collect())
+    }
+
+    /// Blocks until every call has ended with `Ok`, and returns the values in call order; or until a call fails, and then
+    /// cancels the other calls.
+    ///
+    /// # Errors
+    ///
+    /// If a call failed: the first failure in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue, CallError};
+    ///
+    /// let (never_set, slow) = AsyncValue::promise();
+    /// let list = AsyncList::from([slow, AsyncValue::ready(Err("down")), AsyncValue::ready(Ok("page"))]);
+    /// assert!(matches!(list.all_ok(), Err(CallError::Failed("down"))));
+    /// # drop(never_set);
+    /// ```
+    pub fn all_ok(self) -> Result<Vec<T>, CallError<E>> {
+        let mut values: Vec<Option<T>> = std::iter::repeat_with(|| None).take(self.len()).collect();
+        let mut calls = self.into_completions();
+        while let Some(entry) = calls.next(None) {
+            match CallError::flatten(entry.value.into_outcome()) {
+                Ok(value) => values[entry.index] = Some(value),
+                Err(error) => {
+                    calls.discard();
+                    values.into_iter().for_each(discard);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(values.into_iter().flatten().collect())
     }
 }

@@ -8,23 +8,18 @@ use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::call_site::CallSite;
-use crate::call_site::Function;
 use crate::error::TaskError;
 use crate::graph::agenda::Agenda;
 use crate::graph::current::current;
-use crate::graph::lose::lose_all;
 use crate::graph::notify;
 use crate::graph::traits::Awaited;
-use crate::graph::traits::Job;
 use crate::graph::traits::PoolId;
 use crate::graph::wait::block;
 use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
 use crate::graph::wait::watch;
-use crate::handles::as_completed::AsCompleted;
 use crate::handles::value::AsyncValue;
-use crate::panics::discard;
+use crate::handles::value::cancel_all;
 use crate::sync::Instant;
 
 /// The handles of many calls, in call order.
@@ -162,6 +157,31 @@ impl<T> AsyncList<T> {
         results
     }
 
+    /// Returns the results in call order if every call has ended, and else the list. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// If a call has not ended: the list.
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get), if a call ended without a value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue};
+    ///
+    /// let (promise, value) = AsyncValue::promise();
+    /// let list = AsyncList::from([AsyncValue::ready(1), value]).try_get().unwrap_err();
+    /// promise.set(2);
+    /// assert_eq!(list.try_get().unwrap(), [1, 2]);
+    /// ```
+    #[track_caller]
+    pub fn try_get(self) -> Result<Vec<T>, Self> {
+        if self.is_finished() { Ok(self.get()) } else { Err(self) }
+    }
+
     /// Blocks until every call has ended, and returns the result or the loss of each, in call order.
     ///
     /// # Examples
@@ -254,6 +274,28 @@ impl<T> AsyncList<T> {
         if self.wait_timeout(timeout) { Ok(self.get()) } else { Err(self) }
     }
 
+    /// Blocks as [`outcomes`](Self::outcomes) does, for at most `timeout` in all.
+    ///
+    /// # Errors
+    ///
+    /// If a call has not ended in time: the list.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, AsyncValue};
+    /// use std::time::Duration;
+    ///
+    /// let (promise, value) = AsyncValue::<u8>::promise();
+    /// let list = AsyncList::from([AsyncValue::ready(1), value]).outcomes_timeout(Duration::ZERO).unwrap_err();
+    /// drop(promise);
+    /// let outcomes = list.outcomes_timeout(Duration::ZERO).unwrap();
+    /// assert!(outcomes[0].is_ok() && outcomes[1].is_err());
+    /// ```
+    pub fn outcomes_timeout(self, timeout: Duration) -> Result<Vec<Result<T, TaskError>>, Self> {
+        if self.wait_timeout(timeout) { Ok(self.outcomes()) } else { Err(self) }
+    }
+
     /// Returns whether every call has ended.
     ///
     /// # Examples
@@ -299,31 +341,9 @@ impl<T> AsyncList<T> {
     /// let pool = Pool::new(0);
     /// assert_eq!(pool.map(0..3, |n| n).cancel(), 3);
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "one cancels what one no longer cares about")]
-    pub fn cancel(self) -> usize {
-        cancel_all(&self.values)
-    }
-
-    /// Returns the calls as they end: the index of each in call order, and its outcome.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use asynctools::{AsyncList, AsyncValue};
-    ///
-    /// let (promise, value) = AsyncValue::promise();
-    /// let mut calls = AsyncList::from(vec![value, AsyncValue::ready("first")]).as_completed();
-    /// assert_eq!(calls.len(), 2);
-    /// assert_eq!(calls.next().unwrap().0, 1);
-    /// promise.set("second");
-    /// assert_eq!(calls.next().unwrap().1.unwrap(), "second");
-    /// assert!(calls.next().is_none());
-    /// ```
-    #[track_caller]
-    pub fn as_completed(self) -> AsCompleted<T> {
-        let here = CallSite::here(&AS_COMPLETED);
-        let site = self.values.first().map_or(here, |value| value.node().site());
-        AsCompleted::new(self.values, site)
+    #[expect(clippy::must_use_candidate, reason = "a caller that cancels calls may not care which had started")]
+    pub fn cancel(&self) -> usize {
+        cancel_all(self.values.iter())
     }
 
     /// Returns the calls that the worker under this wait may run, if this thread is a worker.
@@ -356,26 +376,11 @@ impl<T> AsyncList<T> {
     }
 }
 
-/// Cancels those of `values` that have not started, and returns how many those were.
-pub(crate) fn cancel_all<T>(values: &[AsyncValue<T>]) -> usize {
-    // From the end: the calls at the front are the next to start.
-    let jobs = values.iter().rev().map(|value| -> Arc<dyn Job> { value.node().clone() });
-    lose_all(jobs.collect(), |_| TaskError::Cancelled)
-}
-
-/// Cancels calls that lost a race, and drops what has ended of them.
-pub(crate) fn discard_all<T>(values: Vec<AsyncValue<T>>) {
-    cancel_all(&values);
-    values.into_iter().for_each(discard);
-}
-
 fn finish(agenda: Option<Arc<Agenda>>) {
     if let Some(agenda) = agenda {
         agenda.finish();
     }
 }
-
-static AS_COMPLETED: Function = Function::method("as_completed");
 
 impl<T> Default for AsyncList<T> {
     fn default() -> Self {
@@ -386,6 +391,12 @@ impl<T> Default for AsyncList<T> {
 impl<T> From<Vec<AsyncValue<T>>> for AsyncList<T> {
     fn from(values: Vec<AsyncValue<T>>) -> Self {
         Self { values, ended: 0 }
+    }
+}
+
+impl<T, const N: usize> From<[AsyncValue<T>; N]> for AsyncList<T> {
+    fn from(values: [AsyncValue<T>; N]) -> Self {
+        Self::from(Vec::from(values))
     }
 }
 

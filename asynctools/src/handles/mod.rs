@@ -4,7 +4,9 @@
 pub(crate) mod value;
 pub(crate) mod promise;
 pub(crate) mod shared;
-pub(crate) mod as_completed;
+pub(crate) mod completions;
 pub(crate) mod list;
+pub(crate) mod as_completed;
 pub(crate) mod results;
 pub(crate) mod first;
+pub(crate) mod window;

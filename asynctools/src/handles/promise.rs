@@ -123,6 +123,24 @@ impl<T: Send + 'static> Promise<T> {
         }
     }
 
+    /// Returns whether the value is wanted: `false` after the handle was dropped or detached. A call that takes the handle as
+    /// an argument, or follows it, wants the value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::AsyncValue;
+    ///
+    /// let (promise, value) = AsyncValue::<u8>::promise();
+    /// assert!(promise.is_wanted());
+    /// drop(value);
+    /// assert!(!promise.is_wanted());
+    /// ```
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.node.as_ref().is_some_and(|node| node.is_wanted())
+    }
+
     pub(crate) fn end(mut self, outcome: Result<T, TaskError>) {
         if let Some(node) = self.node.take() {
             node.end(outcome);

@@ -1,9 +1,16 @@
 //! `Shared`: one result for many readers.
 
 use std::fmt;
+use std::future::Future;
 use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::Weak;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
 use std::time::Duration;
 
 use crate::call_site::CallSite;
@@ -21,8 +28,11 @@ use crate::graph::wait::block;
 use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
 use crate::graph::waiters::address;
+use crate::graph::wake_later::WakeLater;
 use crate::handles::value::AsyncValue;
+use crate::panics::discard;
 use crate::panics::lock;
+use crate::sync::AtomicBool;
 use crate::sync::Mutex;
 use crate::sync::OnceLock;
 
@@ -53,31 +63,53 @@ use crate::sync::OnceLock;
 /// ```
 #[must_use = "the call runs, but its result is lost"]
 pub struct Shared<T> {
-    hub: Arc<Hub<T>>,
+    kept: Arc<Kept<T>>,
+    /// This handle among the waiters, from its first poll on.
+    polled: Option<Polled>,
 }
 
-/// Keeps the result for the handles. Until the call has ended, the call keeps the hub alive too.
+/// Keeps the outcome. Only handles own this, so that the last one can take the value out.
+struct Kept<T> {
+    hub: Arc<Hub<T>>,
+    pool: PoolId,
+    outcome: OnceLock<Result<T, TaskError>>,
+}
+
+/// The one handle of a call that has not ended, and where its outcome goes.
+struct Open<T> {
+    value: AsyncValue<T>,
+    kept: Weak<Kept<T>>,
+}
+
+/// No handle is left, so nothing wants the result of a call that has not ended.
+impl<T> Drop for Kept<T> {
+    fn drop(&mut self) {
+        let open = lock(&self.hub.open).take();
+        drop(open);
+    }
+}
+
+/// The call, as its waiters see it that have a [`Shared`].
 struct Hub<T> {
     call: Arc<dyn Awaited>,
-    /// The one handle of the call, until the call has ended.
-    value: Mutex<Option<AsyncValue<T>>>,
-    outcome: OnceLock<Result<T, TaskError>>,
+    /// `None` after the call has ended.
+    open: Mutex<Option<Open<T>>>,
+    done: AtomicBool,
     waiters: Mutex<Vec<Waiter>>,
 }
 
 impl<T: Send + Sync + 'static> Shared<T> {
     pub(crate) fn new(value: AsyncValue<T>) -> Self {
-        let call: Arc<dyn Awaited> = value.node().clone();
-        let hub = Arc::new(Hub {
-            call: call.clone(),
-            value: Mutex::new(Some(value)),
-            outcome: OnceLock::new(),
-            waiters: Mutex::default(),
-        });
-        if let Some(ended) = call.enlist(Waiter::Dependant(hub.clone(), 0)) {
+        let (call, pool): (Arc<dyn Awaited>, _) = (value.node().clone(), value.node().pool());
+        let hub =
+            Hub { call: call.clone(), open: Mutex::default(), done: AtomicBool::new(false), waiters: Mutex::default() };
+        let hub = Arc::new(hub);
+        let kept = Arc::new(Kept { hub: hub.clone(), pool, outcome: OnceLock::new() });
+        *lock(&hub.open) = Some(Open { value, kept: Arc::downgrade(&kept) });
+        if let Some(ended) = call.enlist(Waiter::Dependant(hub, 0)) {
             notify::tell_all([ended]);
         }
-        Self { hub }
+        Self { kept, polled: None }
     }
 
     /// Blocks until the call ends, and returns a reference to its result.
@@ -100,7 +132,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
     pub fn get(&self) -> &T {
         match self.outcome() {
             Ok(value) => value,
-            Err(error) => raise(&error, self.hub.site()),
+            Err(error) => raise(&error, self.kept.hub.site()),
         }
     }
 
@@ -166,7 +198,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
     #[track_caller]
     pub fn wait(&self) {
         if let Err(error) = block(&self.call(), None, None) {
-            raise(&error, self.hub.site());
+            raise(&error, self.kept.hub.site());
         }
     }
 
@@ -189,6 +221,77 @@ impl<T: Send + Sync + 'static> Shared<T> {
         block(&self.call(), Some(deadline), None).unwrap_or(false)
     }
 
+    /// Blocks as [`get`](Self::get) does, for at most `timeout`; `None` if the call has not ended in time.
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get), if the call ended without a value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::AsyncValue;
+    /// use std::time::Duration;
+    ///
+    /// let (promise, value) = AsyncValue::promise();
+    /// let shared = value.shared();
+    /// assert_eq!(shared.get_timeout(Duration::ZERO), None);
+    /// promise.set(5);
+    /// assert_eq!(shared.get_timeout(Duration::ZERO), Some(&5));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn get_timeout(&self, timeout: Duration) -> Option<&T> {
+        if self.wait_timeout(timeout) { Some(self.get()) } else { None }
+    }
+
+    /// Blocks as [`outcome`](Self::outcome) does, for at most `timeout`; `None` if the call has not ended in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncValue, TaskError};
+    /// use std::time::Duration;
+    ///
+    /// let (promise, value) = AsyncValue::<u8>::promise();
+    /// let shared = value.shared();
+    /// assert!(shared.outcome_timeout(Duration::ZERO).is_none());
+    /// drop(promise);
+    /// assert!(matches!(shared.outcome_timeout(Duration::ZERO), Some(Err(TaskError::Abandoned))));
+    /// ```
+    #[must_use]
+    pub fn outcome_timeout(&self, timeout: Duration) -> Option<Result<&T, TaskError>> {
+        self.wait_timeout(timeout).then(|| self.outcome())
+    }
+
+    /// Returns the result if the call has ended with a value and this is the last handle, and else the handle. Never
+    /// blocks.
+    ///
+    /// # Errors
+    ///
+    /// If the call has not ended, or was lost, or another handle or call still shares the result: the handle.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::AsyncValue;
+    ///
+    /// let shared = AsyncValue::ready(String::from("text")).shared();
+    /// let other = shared.clone();
+    /// let shared = shared.try_unwrap().unwrap_err();
+    /// drop(other);
+    /// assert_eq!(shared.try_unwrap().unwrap(), "text");
+    /// ```
+    pub fn try_unwrap(self) -> Result<T, Self> {
+        if !self.is_finished() || self.is_error() {
+            return Err(self);
+        }
+        let shared = |kept| Self { kept, polled: None };
+        let mut kept = Arc::try_unwrap(self.kept).map_err(shared)?;
+        let Some(Ok(value)) = kept.outcome.take() else { unreachable!("the call ended with a value") };
+        Ok(value)
+    }
+
     /// Returns whether the call has ended, with a value or without.
     ///
     /// # Examples
@@ -204,7 +307,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.hub.is_done()
+        self.kept.hub.is_done()
     }
 
     /// Returns whether the call has ended without a value.
@@ -221,23 +324,90 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// ```
     #[must_use]
     pub fn is_error(&self) -> bool {
-        matches!(self.hub.outcome.get(), Some(Err(_)))
+        self.is_finished() && self.ended().is_err()
     }
 
     pub(crate) fn call(&self) -> Arc<dyn Awaited> {
-        self.hub.clone()
+        self.kept.hub.clone()
+    }
+
+    pub(crate) fn followers_run_on(&self) -> PoolId {
+        self.kept.pool
     }
 
     /// Returns the outcome of a call that has ended.
     pub(crate) fn ended(&self) -> &Result<T, TaskError> {
-        let Some(outcome) = self.hub.outcome.get() else { unreachable!("asked only after the end of the call") };
+        let Some(outcome) = self.kept.outcome.get() else { unreachable!("asked only after the end of the call") };
         outcome
     }
 }
 
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
-        Self { hub: self.hub.clone() }
+        Self { kept: self.kept.clone(), polled: None }
+    }
+}
+
+impl<T: Send + Sync + 'static> From<AsyncValue<T>> for Shared<T> {
+    fn from(value: AsyncValue<T>) -> Self {
+        value.shared()
+    }
+}
+
+/// Each handle can be polled by a task of its own.
+impl<T: Clone + Send + Sync + 'static> Future for Shared<T> {
+    type Output = T;
+
+    /// Returns a clone of the result when the call has ended, and panics as [`get`](Shared::get) does.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        if !self.is_finished() {
+            match &self.polled {
+                Some(polled) => polled.set(context.waker()),
+                None => self.polled = Some(Polled::new(self.call(), context.waker())),
+            }
+            // The call may have ended before the waker was there.
+            if !self.is_finished() {
+                return Poll::Pending;
+            }
+        }
+        self.polled = None;
+        Poll::Ready(self.get().clone())
+    }
+}
+
+/// The waker of one handle. Unlike that of an [`AsyncValue`], it stands among those of other handles.
+struct Polled {
+    call: Arc<dyn Awaited>,
+    task: Arc<Task>,
+}
+
+struct Task(Mutex<Option<Waker>>);
+
+impl Polled {
+    fn new(call: Arc<dyn Awaited>, waker: &Waker) -> Self {
+        let task = Arc::new(Task(Mutex::new(Some(waker.clone()))));
+        drop(call.enlist(Waiter::Dependant(task.clone(), 0)));
+        Self { call, task }
+    }
+
+    fn set(&self, waker: &Waker) {
+        let waker = waker.clone();
+        let before = lock(&self.task.0).replace(waker);
+        drop(before);
+    }
+}
+
+impl Drop for Polled {
+    fn drop(&mut self) {
+        self.call.forget(address(&self.task));
+    }
+}
+
+impl Dependant for Task {
+    fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
+        // The waker is the user's code, which may wait: a job of its own.
+        let waker = lock(&self.0).take()?;
+        Some(WakeLater::new(vec![waker]))
     }
 }
 
@@ -246,15 +416,21 @@ impl<T> RefUnwindSafe for Shared<T> {}
 
 impl<T> fmt::Debug for Shared<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (call, done) = (self.hub.call.site(), self.hub.outcome.get().is_some());
-        f.debug_struct("Shared").field("call", &call).field("is_finished", &done).finish()
+        let (call, done) = (self.kept.hub.call.site(), self.kept.outcome.get().is_some());
+        f.debug_struct("Shared").field("call", &call).field("is_finished", &done).finish_non_exhaustive()
     }
 }
 
 impl<T: Send + Sync> Dependant for Hub<T> {
     fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
-        let value = lock(&self.value).take()?;
-        drop(self.outcome.set(value.into_outcome()));
+        let Open { value, kept } = lock(&self.open).take()?;
+        if let Some(kept) = kept.upgrade() {
+            drop(kept.outcome.set(value.into_outcome()));
+            // The last handle may be dropped by now: then the result is dropped here.
+            discard(kept);
+        }
+        // From here on only handles own the outcome.
+        self.done.store(true, Ordering::Release);
         let waiters = std::mem::take(&mut *lock(&self.waiters));
         notify::tell_all(waiters);
         None
@@ -263,7 +439,7 @@ impl<T: Send + Sync> Dependant for Hub<T> {
 
 impl<T: Send + Sync> Awaited for Hub<T> {
     fn is_done(&self) -> bool {
-        self.outcome.get().is_some()
+        self.done.load(Ordering::Acquire)
     }
 
     fn site(&self) -> CallSite {

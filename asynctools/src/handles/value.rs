@@ -14,10 +14,12 @@ use crate::call_site::CallSite;
 use crate::call_site::Function;
 use crate::error::TaskError;
 use crate::graph::agenda::Agenda;
+use crate::graph::lose::lose_all;
 use crate::graph::node::NoWork;
 use crate::graph::node::Node;
 use crate::graph::node::Slot;
 use crate::graph::traits::Awaited;
+use crate::graph::traits::Job;
 use crate::graph::wait::block;
 use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
@@ -282,7 +284,8 @@ impl<T> AsyncValue<T> {
     /// Cancels the call if it has not started, and returns whether it did. After `true` the call never runs, and its
     /// arguments are dropped; `false` says that the call has started or ended, or that the handle belongs to a promise.
     ///
-    /// Calls that the cancelled call needs go on; calls that need it end as [`TaskError::Upstream`].
+    /// The handle of a cancelled call ends as [`TaskError::Cancelled`]. Calls that the cancelled call needs go on; calls
+    /// that need it end as [`TaskError::Upstream`].
     ///
     /// # Examples
     ///
@@ -292,8 +295,8 @@ impl<T> AsyncValue<T> {
     /// let pool = Pool::new(0);
     /// assert!(pool.spawn(|| 5).cancel());
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "one cancels what one no longer cares about")]
-    pub fn cancel(self) -> bool {
+    #[expect(clippy::must_use_candidate, reason = "a caller that cancels a call may not care whether it had started")]
+    pub fn cancel(&self) -> bool {
         self.node().clone().lose(TaskError::Cancelled)
     }
 
@@ -345,6 +348,21 @@ impl<T> AsyncValue<T> {
     /// Takes the outcome of a call that has ended.
     pub(crate) fn into_outcome(mut self) -> Result<T, TaskError> {
         self.take()
+    }
+}
+
+/// Cancels those of `calls` that have not started, and returns how many those were. The last call goes first, because the
+/// calls at the front are the next to start.
+pub(crate) fn cancel_all<'a, T: 'a>(calls: impl DoubleEndedIterator<Item = &'a AsyncValue<T>>) -> usize {
+    let jobs = calls.rev().map(|call| -> Arc<dyn Job> { call.node().clone() });
+    lose_all(jobs.collect(), |_| TaskError::Cancelled)
+}
+
+impl<T: Send + 'static> From<T> for AsyncValue<T> {
+    /// Makes a handle whose value is already there, as [`ready`](Self::ready) does.
+    #[track_caller]
+    fn from(value: T) -> Self {
+        Self::ready(value)
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// assert!(matches!(pool.spawn(|| 2).outcome(), Err(TaskError::Rejected)));
 /// # waits.detach();
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnFull {
     /// The caller blocks until there is room.
     #[default]

@@ -12,7 +12,7 @@ use crate::graph::traits::Dependant;
 use crate::graph::traits::Waiter;
 
 /// An argument that is still to come: the result of one call, or of many.
-pub(crate) trait Pending<T, F>: Send {
+pub(crate) trait Incoming<T, F>: Send {
     /// Adds the calls that the argument needs, in the order in which their losses count.
     fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>));
 
@@ -31,7 +31,7 @@ pub(crate) trait Pending<T, F>: Send {
     fn end(self) -> Result<T, Stop<F>>;
 }
 
-/// A [`Pending`] behind a box. The blanket is the only impl.
+/// A [`Incoming`] behind a box. The blanket is the only impl.
 pub(crate) trait Source<T, F>: Send {
     fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>));
     fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize;
@@ -39,21 +39,21 @@ pub(crate) trait Source<T, F>: Send {
     fn end(self: Box<Self>) -> Result<T, Stop<F>>;
 }
 
-impl<T, F, P: Pending<T, F>> Source<T, F> for P {
+impl<T, F, P: Incoming<T, F>> Source<T, F> for P {
     fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
-        Pending::needs(self, add);
+        Incoming::needs(self, add);
     }
 
     fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize {
-        Pending::listen(self, dependant)
+        Incoming::listen(self, dependant)
     }
 
     fn stopped(&self) -> usize {
-        Pending::stopped(self)
+        Incoming::stopped(self)
     }
 
     fn end(self: Box<Self>) -> Result<T, Stop<F>> {
-        Pending::end(*self)
+        Incoming::end(*self)
     }
 }
 

@@ -1,0 +1,223 @@
+//! How the sources and the pages are written: what a test can hold of the rules in CONTRIBUTING.md.
+
+use crate::tidy::names;
+use crate::tidy::read;
+use crate::tidy::root;
+
+/// The sources of all crates that are published.
+fn sources() -> Vec<String> {
+    fn collect(folder: &str, found: &mut Vec<String>) {
+        for name in names(folder) {
+            let path = format!("{folder}/{name}");
+            if root().join(&path).is_dir() {
+                collect(&path, found);
+            } else if name.strip_suffix(".rs").is_some() {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for package in names(".").into_iter().filter(|name| name.starts_with("asynctools")) {
+        collect(&format!("{package}/src"), &mut found);
+    }
+    assert!(found.len() > 40, "{found:?}");
+    found
+}
+
+/// The pages for readers.
+const PAGES: &[&str] = &[
+    "README.md",
+    "ARCHITECTURE.md",
+    "DESIGN.md",
+    "RELIABILITY.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "asynctools/benches/README.md",
+    "docs/from_python.md",
+];
+
+/// Fails with all of `mistakes` at once, since many are mended in one go.
+#[track_caller]
+fn assert_none(mistakes: &[String], rule: &str) {
+    assert!(mistakes.is_empty(), "{rule}\n{}\n{} in all", mistakes.join("\n"), mistakes.len());
+}
+
+/// Whether a doc comment begins as a sentence about what a function does: `Returns`, `Blocks`, or `Whether`.
+fn begins_with_a_verb(docs: &str) -> bool {
+    let word = docs.split(' ').next().unwrap_or_default();
+    let verb = word.starts_with(char::is_uppercase) && word.ends_with('s') && word.chars().all(char::is_alphabetic);
+    word == "Whether" || verb && !["As", "Its", "This"].contains(&word)
+}
+
+#[test]
+fn public_functions_say_what_they_do() {
+    let mut mistakes = Vec::new();
+    for path in sources().into_iter().filter(|path| path.starts_with("asynctools/")) {
+        let text = read(&path);
+        let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+        for (at, line) in lines.iter().enumerate() {
+            if !["pub fn ", "pub const fn ", "pub async fn "].iter().any(|start| line.starts_with(start)) {
+                continue;
+            }
+            let above = lines[..at].iter().rev();
+            let docs = above.take_while(|line| line.starts_with("///") || line.starts_with('#')).last();
+            let first = docs.and_then(|docs| docs.strip_prefix("/// ")).unwrap_or_default();
+            if !begins_with_a_verb(first) {
+                mistakes.push(format!("{path}:{}: {first}", at + 1));
+            }
+        }
+    }
+    assert_none(&mistakes, "the docs of a public function begin with a verb in the third person, or with `Whether`:");
+}
+
+/// A word of prose, where it stands, and whether a sentence begins with it.
+struct Word {
+    line: usize,
+    text: String,
+    begins: bool,
+}
+
+/// The words of lines of prose; code between fences is left out, and a heading or a row begins no sentence.
+fn words(lines: &[String]) -> Vec<Word> {
+    let mut words: Vec<Word> = Vec::new();
+    let mut is_code = false;
+    let mut begins = true;
+    for (at, text) in lines.iter().enumerate() {
+        let text = text.trim();
+        if text.starts_with("```") {
+            is_code = !is_code;
+        }
+        if text.is_empty() || text.starts_with("```") {
+            begins = true;
+            continue;
+        }
+        let is_heading = text.starts_with(['#', '|']);
+        for word in text.split_whitespace().filter(|_| !is_code) {
+            let is_word = word.contains(char::is_alphanumeric);
+            words.push(Word { line: at + 1, text: word.to_owned(), begins: is_word && begins && !is_heading });
+            if is_word {
+                begins = word.trim_end_matches([')', '*', '"', '`']).ends_with(['.', '?', '!', ':']);
+            }
+        }
+        begins |= is_heading;
+    }
+    words
+}
+
+/// The prose of the sources, comment by comment, and of the pages.
+fn prose() -> Vec<(String, Vec<Word>)> {
+    let comment = |line: &str| {
+        let text = line.trim_start().strip_prefix("//")?;
+        Some(text.trim_start_matches(['/', '!']).to_owned())
+    };
+    let mut all = Vec::new();
+    for path in sources() {
+        let text = read(&path);
+        // Code between two comments ends a sentence, as an empty line does.
+        let lines: Vec<String> = text.lines().map(|line| comment(line).unwrap_or_default()).collect();
+        all.push((path, words(&lines)));
+    }
+    for page in PAGES {
+        let lines: Vec<String> = read(page).lines().map(str::to_owned).collect();
+        all.push(((*page).to_owned(), words(&lines)));
+    }
+    all
+}
+
+/// Pictures from a theatre, a ship and an office: a pool has workers, permits, a queue.
+const RETIRED: &[&str] =
+    &["crew", "seat", "berth", "stint", "errand", "hire", "admit", "admitted", "withdrawn", "shell"];
+
+/// What reads like another language: say what happens, "at most", "exists".
+const RETIRED_PHRASES: &[&str] = &["becomes of", "one call more", "so many", "no more than so", "to be had"];
+
+/// The words of a text, cut where an identifier has a `_` or a capital.
+fn parts(text: &str) -> impl Iterator<Item = String> {
+    let mut spaced = String::new();
+    for letter in text.chars() {
+        if letter.is_uppercase() {
+            spaced.push(' ');
+        }
+        spaced.extend(letter.to_lowercase());
+    }
+    let parts: Vec<_> = spaced.split(|letter: char| !letter.is_alphabetic()).map(str::to_owned).collect();
+    parts.into_iter()
+}
+
+#[test]
+fn retired_words_stay_retired() {
+    let mut mistakes = Vec::new();
+    // In names too, so the code is read with its comments.
+    for path in sources().into_iter().chain(PAGES.iter().map(|page| (*page).to_owned())) {
+        for (at, line) in read(&path).lines().enumerate() {
+            let retired =
+                |word: &String| RETIRED.contains(&word.as_str()) || RETIRED.contains(&word.trim_end_matches('s'));
+            mistakes.extend(parts(line).find(retired).map(|word| format!("{path}:{}: {word}", at + 1)));
+        }
+    }
+    for (path, words) in prose() {
+        for phrase in RETIRED_PHRASES {
+            let phrase: Vec<&str> = phrase.split(' ').collect();
+            let same = |window: &[Word]| {
+                window.iter().zip(&phrase).all(|(word, part)| {
+                    word.text.trim_matches(|letter: char| !letter.is_alphabetic()).eq_ignore_ascii_case(part)
+                })
+            };
+            let found = words.windows(phrase.len()).filter(|window| same(window));
+            mistakes.extend(found.map(|window| format!("{path}:{}: {}", window[0].line, phrase.join(" "))));
+        }
+    }
+    assert_none(&mistakes, "CONTRIBUTING.md, \"How it is written\", has words for these:");
+}
+
+#[test]
+fn every_sentence_names_its_doer() {
+    let mut mistakes = Vec::new();
+    for (path, words) in prose() {
+        for (at, word) in words.iter().enumerate().filter(|(_, word)| word.begins) {
+            let next = words.get(at + 1).map_or("", |next| next.text.as_str());
+            let bare = word.text.trim_matches(|letter: char| !letter.is_alphabetic());
+            let nobody = match bare {
+                "What" | "Whoever" | "Nobody" => true,
+                "Those" => next == "who",
+                "One" => next == "that",
+                _ => false,
+            };
+            if nobody {
+                mistakes.push(format!("{path}:{}: {} {next}", word.line, word.text));
+            }
+        }
+    }
+    assert_none(&mistakes, "a sentence begins with who does it: a call, a handle, a worker, a pool, a caller:");
+}
+
+#[test]
+fn prose_is_as_wide_as_code() {
+    let mut mistakes = Vec::new();
+    for page in PAGES {
+        let mut is_code = false;
+        for (at, line) in read(page).lines().enumerate() {
+            is_code ^= line.trim_start().starts_with("```");
+            let exempt = is_code || line.starts_with(['|', '[', '!']) || line.contains("://");
+            let width = line.chars().count();
+            if width > 120 && !exempt {
+                mistakes.push(format!("{page}:{}: {width} wide", at + 1));
+            }
+        }
+    }
+    assert_none(&mistakes, "prose is at most 120 wide:");
+}
+
+#[test]
+fn code_on_the_front_page_fits_a_narrow_window() {
+    let mut mistakes = Vec::new();
+    let mut is_code = false;
+    for (at, line) in read("README.md").lines().enumerate() {
+        is_code ^= line.starts_with("```");
+        let width = line.chars().count();
+        if is_code && width > 80 {
+            mistakes.push(format!("README.md:{}: {width} wide", at + 1));
+        }
+    }
+    assert_none(&mistakes, "code in the README is at most 80 wide:");
+}

@@ -27,11 +27,11 @@ pub struct RemoteError {
     /// The message.
     pub message: String,
     /// The traceback, where the worker wrote one.
-    pub traceback: Option<String>,
+    pub traceback: Option<Box<str>>,
     /// The id of the task; empty where none was sent.
     pub task_id: String,
     /// The worker that ran the call, where its result names one.
-    pub worker: Option<String>,
+    pub worker: Option<Box<str>>,
 }
 
 /// The kind of a [`RemoteError`].

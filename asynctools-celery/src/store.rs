@@ -189,9 +189,9 @@ struct Meta<'a> {
     #[serde(borrow)]
     result: Option<&'a RawValue>,
     #[serde(default)]
-    traceback: Option<String>,
+    traceback: Option<Box<str>>,
     #[serde(default)]
-    worker: Option<String>,
+    worker: Option<Box<str>>,
 }
 
 #[derive(Deserialize)]

@@ -159,9 +159,10 @@ impl Expansion<'_> {
         let (plan, celery) = (self.plan, self.celery());
         let (span, vis) = (plan.name_span, &plan.function.vis);
         let text = plan.function.sig.ident.unraw().to_string();
-        let name = match &self.options.name {
-            Some(name) => name.to_token_stream(),
-            None => quote_spanned!(span=> ::core::concat!(::core::module_path!(), "::", #text)),
+        let name = if let Some(name) = &self.options.name {
+            name.to_token_stream()
+        } else {
+            quote_spanned!(span=> ::core::concat!(::core::module_path!(), "::", #text))
         };
         let fields = self.options.task.iter().map(TaskOption::field);
         quote_spanned! {span=>
@@ -232,11 +233,24 @@ impl Expansion<'_> {
         let span = self.plan.name_span;
         let sync = Ident::new("sync", span);
         let mut sig = Signature { ident: sync, ..sig.clone() };
+        let lints = quote! {
+            #[allow(
+                clippy::missing_const_for_fn,
+                clippy::missing_errors_doc,
+                clippy::missing_panics_doc,
+                clippy::must_use_candidate,
+                clippy::needless_pass_by_value,
+                clippy::too_many_arguments,
+                clippy::trivially_copy_pass_by_ref,
+                clippy::unnecessary_wraps,
+                reason = "the function that users see is the call, and its arguments come from a message"
+            )]
+        };
         if self.plan.body_place != BodyPlace::Kept {
             let attrs = of_the_body(function, BodyPlace::Inside);
             return quote! {
                 /// Runs the function here and now.
-                #(#attrs)* #[allow(clippy::needless_pass_by_value, reason = "a call has its arguments from a message")] #vis #sig #body
+                #(#attrs)* #lints #vis #sig #body
             };
         }
         let (body, names) = (&self.plan.body_name, &self.plan.names);
@@ -245,7 +259,7 @@ impl Expansion<'_> {
                 *param.pat = syn::parse_quote!(#name);
             }
         }
-        quote_spanned!(span=> /** Runs the function here and now. */ #vis #sig { #body(#(#names),*) })
+        quote_spanned!(span=> /** Runs the function here and now. */ #lints #vis #sig { #body(#(#names),*) })
     }
 
     /// Writes the original under the name that `sync` gives.

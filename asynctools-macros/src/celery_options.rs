@@ -124,13 +124,11 @@ impl CeleryOptions {
         };
         let text = name.to_string();
         let Some((_, example)) = KNOWN.iter().find(|(known, _)| text == *known) else {
-            match nearest(&text, KNOWN.iter().map(|(known, _)| *known)) {
-                Some(near) => bail!(name, "unknown option `{name}`; did you mean `{near}`?"),
-                None => {
-                    let names: Vec<_> = KNOWN.iter().map(|(known, _)| format!("`{known}`")).collect();
-                    bail!(name, "unknown option `{name}`; `#[celery]` knows {}", names.join(", "));
-                }
+            if let Some(near) = nearest(&text, KNOWN.iter().map(|(known, _)| *known)) {
+                bail!(name, "unknown option `{name}`; did you mean `{near}`?")
             }
+            let names: Vec<_> = KNOWN.iter().map(|(known, _)| format!("`{known}`")).collect();
+            bail!(name, "unknown option `{name}`; `#[celery]` knows {}", names.join(", "));
         };
         if self.given.contains(&name) {
             bail!(name, "`{name}` is given twice; keep one of the two");

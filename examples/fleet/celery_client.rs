@@ -18,8 +18,10 @@ fn main() -> io::Result<ExitCode> {
     let folder = env::args().nth(1).map_or_else(draw, |folder| Ok(PathBuf::from(folder)))?;
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder)? {
-        let path = entry?.path().to_string_lossy().into_owned();
-        if path.ends_with(".ppm") && !path.ends_with(".thumb.ppm") {
+        let path = entry?.path();
+        let is_picture = path.extension().is_some_and(|extension| extension == "ppm");
+        let path = path.to_string_lossy().into_owned();
+        if is_picture && !path.contains(".thumb.") {
             paths.push(path);
         }
     }
@@ -28,8 +30,12 @@ fn main() -> io::Result<ExitCode> {
     // Both calls are made at once: the second is sent when the first has its result.
     let words: AsyncList<_> = paths.iter().map(|path| describe(thumb(path, 64))).collect();
     let (words, errors) = words.join();
-    words.iter().for_each(|word| println!("{word}"));
-    errors.iter().for_each(|error| eprintln!("{error}"));
+    for word in &words {
+        println!("{word}");
+    }
+    for error in &errors {
+        eprintln!("{error}");
+    }
     println!("{} pictures, {} errors", words.len(), errors.len());
     Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -99,7 +99,7 @@ impl Picture {
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        write!(bytes, "P6 {} {} 255\n", self.width, self.height).expect("a `Vec` takes all bytes");
+        writeln!(bytes, "P6 {} {} 255", self.width, self.height).expect("a `Vec` takes all bytes");
         bytes.extend(self.pixels.iter().flatten());
         bytes
     }

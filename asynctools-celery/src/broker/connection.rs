@@ -42,7 +42,9 @@ pub(crate) struct Commands {
 impl Commands {
     pub(crate) fn add(&mut self, parts: &[&[u8]]) {
         self.begin(parts.len());
-        parts.iter().for_each(|part| self.part(part));
+        for part in parts {
+            self.part(part);
+        }
     }
 
     /// Begins a command of so many parts, each of which [`part`](Self::part) adds.

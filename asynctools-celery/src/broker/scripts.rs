@@ -44,16 +44,16 @@ return 1
 "#;
 
 /// Says that messages are still worked on. `KEYS`: index. `ARGV`: the tags.
-pub(crate) const ALIVE: &str = r#"
+pub(crate) const ALIVE: &str = r"
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 for i = 1, #ARGV do redis.call('ZADD', KEYS[1], 'XX', now, ARGV[i]) end
 return #ARGV
-"#;
+";
 
 /// Finds messages that nobody works on any more, and mends what is in one of the two places only. `KEYS`: index, hash.
 /// `ARGV`: the visibility timeout, how many at most. Answers with tag and entry, one after the other.
-pub(crate) const LOST: &str = r#"
+pub(crate) const LOST: &str = r"
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 if redis.call('HLEN', KEYS[2]) > redis.call('ZCARD', KEYS[1]) then
@@ -72,11 +72,11 @@ for _, tag in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - tonumber
   end
 end
 return found
-"#;
+";
 
 /// Puts a message back to the front of its list if nobody works on it. `KEYS`: index, hash, list. `ARGV`: tag, the visibility
 /// timeout, message. A timeout of nothing gives back a message of one's own.
-pub(crate) const RESTORE: &str = r#"
+pub(crate) const RESTORE: &str = r"
 local time = redis.call('TIME')
 local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not score then return 0 end
@@ -85,4 +85,4 @@ redis.call('RPUSH', KEYS[3], ARGV[3])
 redis.call('ZREM', KEYS[1], ARGV[1])
 redis.call('HDEL', KEYS[2], ARGV[1])
 return 1
-"#;
+";

@@ -79,7 +79,7 @@ impl Client {
 
     fn begin(self: &Arc<Self>) {
         self.begun.call_once(|| {
-            let threads: [(&str, fn(&Client)); 3] =
+            let threads: [(_, fn(&Client)); 3] =
                 [("celery-send", sender::run), ("celery-listen", listener::run), ("celery-sweep", sweeper::run)];
             for (name, run) in threads {
                 let client = self.clone();
@@ -141,7 +141,6 @@ impl App {
     }
 
     /// Returns a builder.
-    #[must_use]
     pub fn builder() -> AppBuilder {
         AppBuilder::default()
     }

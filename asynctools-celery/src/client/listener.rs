@@ -30,13 +30,13 @@ pub(crate) fn run(client: &Client) {
 }
 
 fn listen(client: &Client, begun: &mut bool) -> Result<(), BrokerError> {
-    let begin = || {
+    let told = || {
         *begun = true;
         client.listening(Ok(()));
         client.pending.sweep_now();
     };
     let pattern = format!("{}{}*", keys::RESULT, client.ids.prefix);
-    client.backend.open()?.listen(&pattern, SILENCE, begin, |heard| match heard {
+    client.backend.open()?.listen(&pattern, SILENCE, told, |heard| match heard {
         Heard::Message { channel, payload } => {
             hear(client, channel, payload);
             if client.pending.is_over() { Next::End } else { Next::Listen }

@@ -29,7 +29,7 @@ const ATTEMPTS: [Duration; 5] = [
     Duration::from_millis(100),
     Duration::from_millis(400),
     Duration::from_millis(1500),
-    Duration::from_millis(3000),
+    Duration::from_secs(3),
 ];
 
 /// Sends until the client is closed.

@@ -47,7 +47,9 @@ fn ask(
     let mut commands = Commands::default();
     commands.begin(numbers.len() + 1);
     commands.part(command);
-    numbers.iter().for_each(|number| commands.part(keys::result(&client.ids.text(*number)).as_bytes()));
+    for number in numbers {
+        commands.part(keys::result(&client.ids.text(*number)).as_bytes());
+    }
     let mut open = match connection.take() {
         Some(open) => open,
         None => client.backend.open()?,

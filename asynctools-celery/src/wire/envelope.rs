@@ -131,6 +131,7 @@ struct Outgoing<'a> {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are Celery's")]
 struct Headers<'a> {
     lang: &'a str,
     task: &'a str,

@@ -60,7 +60,9 @@ fn keep(shared: &Arc<Shared>) -> Result<(), BrokerError> {
             continue;
         }
         drop(state);
-        given_up.into_iter().for_each(|(number, running)| give_up(shared, number, running));
+        for (number, running) in given_up {
+            give_up(shared, number, running);
+        }
         if let Err(error) = bring_back_unsure(shared, &mut link, &unsure) {
             shared.doubt(&unsure);
             return Err(error);
@@ -117,7 +119,7 @@ fn bring_back_lost(shared: &Shared, link: &mut Link) -> Result<(), BrokerError> 
         for (tag, entry) in lost.into_iter().rev() {
             match read(&entry) {
                 None => end_unreadable(link, &tag, &entry)?,
-                Some((list, envelope)) => bring_back(shared, link, timeout, &tag, &list, envelope)?,
+                Some((to, envelope)) => bring_back(shared, link, timeout, &tag, &to, envelope)?,
             }
         }
         if all {

@@ -127,7 +127,7 @@ impl Link {
     /// Says that the messages with these tags are still worked on.
     pub(crate) fn alive(&mut self, tags: &[String]) -> Result<(), BrokerError> {
         let mut parts: Vec<&[u8]> = vec![b"EVALSHA", &self.alive, b"1", INDEX];
-        parts.extend(tags.iter().map(|tag| tag.as_bytes()));
+        parts.extend(tags.iter().map(std::string::String::as_bytes));
         self.broker.call(&parts).map(drop)
     }
 

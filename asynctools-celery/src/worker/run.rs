@@ -194,7 +194,9 @@ fn finish(shared: &Shared, number: u64, end: &Finish) -> Option<Delivery> {
                 shared.forget(number);
                 let taken = taken.into_iter().next();
                 if taken.is_none() {
-                    numbers.iter().for_each(|number| shared.forget(*number));
+                    for number in &numbers {
+                        shared.forget(*number);
+                    }
                 }
                 let fetched = |taken: crate::worker::link::Taken| {
                     Some(Delivery { number: *numbers.first()?, list: taken.list, message: taken.message })

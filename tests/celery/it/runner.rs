@@ -59,7 +59,9 @@ pub(crate) fn run(groups: &[&'static [Test]]) -> ExitCode {
     let chosen = all.filter(|test| wanted.is_empty() || wanted.iter().any(|filter| test.name.contains(filter)));
     let chosen: Vec<_> = chosen.collect();
     if list {
-        chosen.iter().for_each(|test| println!("{}: test", test.name));
+        for test in &chosen {
+            println!("{}: test", test.name);
+        }
         return ExitCode::SUCCESS;
     }
     let have = |needs| match needs {
@@ -70,7 +72,9 @@ pub(crate) fn run(groups: &[&'static [Test]]) -> ExitCode {
     let (here, missing): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|test| have(test.needs));
     let failed = run_on_threads(&here, threads);
     println!("celery: {} passed, {} failed", here.len() - failed.len(), failed.len());
-    failed.iter().for_each(|name| println!("    {name}"));
+    for name in &failed {
+        println!("    {name}");
+    }
     let required = std::env::var_os("CELERY_SERVERS").is_some();
     if !missing.is_empty() {
         println!(

@@ -44,9 +44,13 @@ impl FleetError {
 }
 
 /// Halves an even number.
+///
+/// # Errors
+///
+/// The number is odd.
 #[celery(queue = "fleet", name = "fleet.half", sync = half_here)]
 pub fn half(n: u32) -> Result<u32, FleetError> {
-    if n % 2 == 0 { Ok(n / 2) } else { Err(FleetError::Odd(n)) }
+    if n.is_multiple_of(2) { Ok(n / 2) } else { Err(FleetError::Odd(n)) }
 }
 
 /// Counts letters, and panics at a text without any.

@@ -60,7 +60,7 @@ impl Client {
     pub fn call(&mut self, parts: &[&str]) -> io::Result<Reply> {
         let mut command = format!("*{}\r\n", parts.len());
         for part in parts {
-            command += &format!("${}\r\n{part}\r\n", part.len());
+            command.extend(["$", &part.len().to_string(), "\r\n", part, "\r\n"]);
         }
         self.0.get_mut().write_all(command.as_bytes())?;
         self.read()

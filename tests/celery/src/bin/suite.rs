@@ -13,15 +13,16 @@ use serde_json::Value;
 use serde_json::json;
 
 macro_rules! task {
-    ($task:ident, $name:literal, { $($option:ident: $value:expr),* }, |$arguments:ident| $body:expr) => {
+    ($task:ident, $name:literal, { $($option:ident: $value:expr),* }, $body:expr) => {
         enum $task {}
 
         impl Task for $task {
             const NAME: &'static str = $name;
             const OPTIONS: TaskOptions = TaskOptions { $($option: $value,)* ..TaskOptions::DEFAULT };
 
-            fn run(#[allow(unused_mut, reason = "some take nothing")] mut $arguments: Arguments<'_>) -> Result<String, Failure> {
-                $body
+            fn run(arguments: Arguments<'_>) -> Result<String, Failure> {
+                let body: fn(Arguments<'_>) -> Result<String, Failure> = $body;
+                body(arguments)
             }
         }
     };
@@ -60,18 +61,18 @@ fn json_of(text: Option<String>) -> Value {
 
 const SOON: Duration = Duration::from_millis(1);
 
-task!(Add, "t.integration.tasks.add", {}, |arguments| add(arguments));
-task!(AddNotTyped, "t.integration.tasks.add_not_typed", {}, |arguments| add(arguments));
-task!(AddIgnoreResult, "t.integration.tasks.add_ignore_result", { ignore_result: true }, |arguments| add(arguments));
-task!(AddPydantic, "t.integration.tasks.add_pydantic", {}, |arguments| add_pydantic(arguments));
-task!(AddPydanticText, "t.integration.tasks.add_pydantic_string_annotations", {}, |arguments| add_pydantic(arguments));
-task!(Sleeping, "t.integration.tasks.sleeping", {}, |arguments| {
+task!(Add, "t.integration.tasks.add", {}, add);
+task!(AddNotTyped, "t.integration.tasks.add_not_typed", {}, add);
+task!(AddIgnoreResult, "t.integration.tasks.add_ignore_result", { ignore_result: true }, add);
+task!(AddPydantic, "t.integration.tasks.add_pydantic", {}, add_pydantic);
+task!(AddPydanticText, "t.integration.tasks.add_pydantic_string_annotations", {}, add_pydantic);
+task!(Sleeping, "t.integration.tasks.sleeping", {}, |mut arguments| {
     let seconds: f64 = arguments.take("i")?;
     thread::sleep(Duration::from_secs_f64(seconds));
     value(&())
 });
 task!(Fail, "t.integration.tasks.fail", {}, |_arguments| Err(expected(false)));
-task!(Retry, "t.integration.tasks.retry", { max_retries: 3 }, |arguments| {
+task!(Retry, "t.integration.tasks.retry", { max_retries: 3 }, |mut arguments| {
     let wanted: Option<String> = arguments.take("return_value")?;
     match wanted {
         Some(wanted) if arguments.retries() == 3 => value(&wanted),

@@ -4,8 +4,8 @@
 //! own this crate knows no handles and no pools: a call ends in a closure, and a worker runs its calls on [`Threads`].
 
 // Ground floor first: each module imports only from those above it.
-mod error;
 mod wire;
+mod error;
 mod message;
 mod codec;
 mod broker;
@@ -51,7 +51,7 @@ pub use crate::registry::Task;
 pub use crate::registry::TaskOptions;
 pub use crate::registry::result;
 pub use crate::registry::value;
-pub use crate::serve::Worker;
+pub use crate::serve::worker::Worker;
 pub use crate::store::Answer;
 pub use crate::wire::values::Bytes;
 pub use crate::wire::values::Date;

@@ -6,10 +6,7 @@ use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::Once;
-use std::sync::PoisonError;
 use std::thread;
-use std::time::Duration;
-use std::time::Instant;
 
 use crate::broker::address::Address;
 use crate::broker::connection::BrokerError;
@@ -22,74 +19,26 @@ use crate::client::pending::Ids;
 use crate::client::pending::Pending;
 use crate::client::pending::finish;
 use crate::client::sender;
+use crate::client::shared::Client;
 use crate::client::sweeper;
 use crate::error::RemoteError;
 use crate::error::RemoteErrorKind;
 use crate::error::WorkerError;
 use crate::store::Answer;
 
-/// How long the sender waits for the listener to listen.
-const LISTENED: Duration = Duration::from_secs(6);
-
-/// What the three threads of a client share.
-pub(crate) struct Client {
-    pub(crate) broker: Address,
-    pub(crate) backend: Address,
-    pub(crate) ids: Ids,
-    pub(crate) pending: Pending,
-    pub(crate) outbox: Outbox,
-    pub(crate) log_args: bool,
-    pub(crate) origin: String,
-    process: u32,
-    begun: Once,
-    /// Whether the listener has listened, or why not.
-    listening: Mutex<Option<Result<(), BrokerError>>>,
-    listened: Condvar,
-}
-
-impl Client {
-    /// Says how an attempt to listen went. One that went well counts for ever: what is missed later is looked up.
-    pub(crate) fn listening(&self, result: Result<(), BrokerError>) {
-        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
-        if !matches!(*listening, Some(Ok(()))) {
-            *listening = Some(result);
+/// Starts the threads of a client, once.
+fn begin(client: &Arc<Client>) {
+    client.begun.call_once(|| {
+        let threads: [(_, fn(&Client)); 3] =
+            [("celery-send", sender::run), ("celery-listen", listener::run), ("celery-sweep", sweeper::run)];
+        for (name, run) in threads {
+            let client = client.clone();
+            let started = thread::Builder::new().name(name.to_owned()).spawn(move || run(&client));
+            if let Err(error) = started {
+                client.listening(Err(BrokerError::Gone(format!("no thread for it: {error}"))));
+            }
         }
-        self.listened.notify_all();
-    }
-
-    /// Blocks until results are heard, before the first call is sent.
-    pub(crate) fn heard(&self) -> Result<(), BrokerError> {
-        let end = Instant::now() + LISTENED;
-        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(result) = listening.clone() {
-                // An older failure says nothing about the next attempt.
-                if result.is_err() {
-                    *listening = None;
-                }
-                return result;
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(BrokerError::Gone("the result backend does not answer".to_owned()));
-            }
-            listening = self.listened.wait_timeout(listening, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    fn begin(self: &Arc<Self>) {
-        self.begun.call_once(|| {
-            let threads: [(_, fn(&Client)); 3] =
-                [("celery-send", sender::run), ("celery-listen", listener::run), ("celery-sweep", sweeper::run)];
-            for (name, run) in threads {
-                let client = self.clone();
-                let started = thread::Builder::new().name(name.to_owned()).spawn(move || run(&client));
-                if let Err(error) = started {
-                    self.listening(Err(BrokerError::Gone(format!("no thread for it: {error}"))));
-                }
-            }
-        });
-    }
+    });
 }
 
 /// A client of a broker and a result backend.
@@ -201,7 +150,7 @@ impl Ticket {
             let error = "the client was made before a fork, so its ids are another process's; make a client after it";
             return finish(done, RemoteError::new(RemoteErrorKind::Broker, error).into());
         }
-        client.begin();
+        begin(client);
         client.outbox.push(Queued { number: self.number, call, done });
     }
 

@@ -7,7 +7,7 @@ use crate::broker::connection::BrokerError;
 use crate::broker::connection::Heard;
 use crate::broker::connection::Next;
 use crate::broker::keys;
-use crate::client::app::Client;
+use crate::client::shared::Client;
 use crate::store;
 
 /// After a silence of this length a waiting client asks whether the server is still there.

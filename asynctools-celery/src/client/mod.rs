@@ -3,6 +3,7 @@
 pub(crate) mod call;
 pub(crate) mod pending;
 pub(crate) mod outbox;
+pub(crate) mod shared;
 pub(crate) mod sender;
 pub(crate) mod listener;
 pub(crate) mod sweeper;

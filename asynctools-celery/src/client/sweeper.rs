@@ -6,8 +6,8 @@ use crate::broker::connection::Connection;
 use crate::broker::connection::bytes;
 use crate::broker::connection::list;
 use crate::broker::keys;
-use crate::client::app::Client;
 use crate::client::pending::Errand;
+use crate::client::shared::Client;
 use crate::store;
 
 /// How many keys go into one command at most.

@@ -8,7 +8,7 @@ use asynctools_celery::CallOptions;
 use asynctools_celery::RemoteError;
 use asynctools_celery::RemoteErrorKind;
 
-use crate::celery::app;
+use crate::celery::process::app;
 use crate::error::TaskError;
 use crate::handles::promise::Promise;
 

@@ -1,9 +1,9 @@
 //! Calls on a fleet of Celery workers: the client, the workers, and what [`#[celery]`](macro@crate::celery) expands to.
 
+mod process;
 mod expansion;
 
 use std::sync::Arc;
-use std::sync::OnceLock;
 
 pub use asynctools_celery::App;
 pub use asynctools_celery::AppBuilder;
@@ -24,6 +24,8 @@ pub use asynctools_celery::Uuid;
 pub use asynctools_celery::Worker;
 pub use asynctools_celery::WorkerError;
 
+pub use crate::celery::process::app;
+pub use crate::celery::process::use_app;
 use crate::pool::Pool;
 
 /// A pool as the threads of a worker. [`Pool::set_workers`] works while the worker runs.
@@ -102,30 +104,6 @@ pub fn worker() -> Worker {
 #[must_use]
 pub fn local() -> App {
     App::local(|job| Pool::global().spawn(job).detach())
-}
-
-/// The client of the process, or why there is none.
-static APP: OnceLock<Result<App, WorkerError>> = OnceLock::new();
-
-/// Sets the client of this process. By default it is made at the first call, from the environment
-/// ([`App::from_env`]).
-///
-/// # Errors
-///
-/// There is one already: the client that was to be set comes back.
-pub fn use_app(app: App) -> Result<(), App> {
-    let mut given = Some(app);
-    APP.get_or_init(|| given.take().ok_or_else(|| unreachable!("taken once")));
-    given.map_or(Ok(()), Err)
-}
-
-/// Returns the client of this process.
-///
-/// # Errors
-///
-/// `CELERY_BROKER_URL` is not set, or is no address. Calls end as [`RemoteErrorKind::Broker`] then.
-pub fn app() -> Result<&'static App, &'static WorkerError> {
-    APP.get_or_init(App::from_env).as_ref()
 }
 
 /// What expansions call. Not for programs: it changes without notice.

@@ -32,8 +32,8 @@ fn begin(client: &Arc<Client>) {
         let threads: [(_, fn(&Client)); 3] =
             [("celery-send", sender::run), ("celery-listen", listener::run), ("celery-sweep", sweeper::run)];
         for (name, run) in threads {
-            let client = client.clone();
-            let started = thread::Builder::new().name(name.to_owned()).spawn(move || run(&client));
+            let own = client.clone();
+            let started = thread::Builder::new().name(name.to_owned()).spawn(move || run(&own));
             if let Err(error) = started {
                 client.listening(Err(BrokerError::Gone(format!("no thread for it: {error}"))));
             }

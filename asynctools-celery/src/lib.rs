@@ -19,7 +19,7 @@ mod local;
 #[cfg(test)]
 mod recorded;
 
-/// What expansions of `#[celery]` call. Not for programs: it changes without notice.
+/// The items that expansions of `#[celery]` name. Not for programs: they change without notice.
 #[doc(hidden)]
 pub mod __private {
     pub use inventory;

@@ -1,4 +1,4 @@
-//! What Celery wrote, read by this crate, and damaged copies of it. `tests/celery/python/record.py` makes the files.
+//! Tests: this crate reads messages that Celery wrote, and damaged copies of them. `tests/celery/python/record.py` makes the files.
 
 use std::fs;
 use std::path::Path;

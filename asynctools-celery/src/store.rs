@@ -56,7 +56,7 @@ pub(crate) struct Typed {
     pub(crate) value: Box<RawValue>,
 }
 
-/// What is stored of a call besides its result.
+/// The fields that are stored beside the result of a call.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct About<'a> {
     pub(crate) task_id: &'a str,
@@ -68,7 +68,7 @@ pub(crate) struct About<'a> {
     pub(crate) extended: Option<Extended<'a>>,
 }
 
-/// What Celery stores when `result_extended` is set.
+/// The fields that Celery stores if `result_extended` is set.
 #[derive(Debug, Serialize)]
 pub(crate) struct Extended<'a> {
     pub(crate) name: &'a str,

@@ -54,7 +54,7 @@ impl TaskOption {
     }
 }
 
-/// What stands in the parentheses of `#[celery(..)]`.
+/// The options in the parentheses of `#[celery(..)]`.
 #[derive(Default)]
 pub(crate) struct CeleryOptions {
     pub(crate) name: Option<LitStr>,

@@ -1,4 +1,4 @@
-//! What `#[celery]` refuses besides what no attribute takes.
+//! Every refusal of `#[celery]` that the other attributes do not share.
 
 use quote::ToTokens;
 use syn::{Error, Pat, Result, ReturnType, Type};

@@ -8,7 +8,7 @@ use redis::Value;
 /// How long the server may take for an answer, besides the time that a command asks it to wait.
 pub(crate) const ANSWER: Duration = Duration::from_secs(10);
 
-/// What a broker did not do.
+/// A command that the broker did not carry out.
 #[derive(Clone, Debug)]
 pub(crate) enum BrokerError {
     /// The connection is of no more use.
@@ -47,7 +47,7 @@ impl Commands {
         }
     }
 
-    /// Begins a command of so many parts, each of which [`part`](Self::part) adds.
+    /// Begins a command with this number of parts. [`part`](Self::part) adds each of them.
     pub(crate) fn begin(&mut self, parts: usize) {
         self.bytes.extend_from_slice(format!("*{parts}\r\n").as_bytes());
         self.count += 1;
@@ -132,7 +132,7 @@ pub(crate) enum Heard<'a> {
     Silence,
 }
 
-/// What a listener does next.
+/// The next step of a listener.
 pub(crate) enum Next {
     Listen,
     /// Asks the server whether it is still there, then goes on.

@@ -1,4 +1,4 @@
-//! The calls of a client that are to be sent. At most so many, then callers wait.
+//! `Outbox`: the calls of a client that wait to be sent. If it is full, callers wait.
 
 use std::collections::VecDeque;
 use std::sync::Condvar;

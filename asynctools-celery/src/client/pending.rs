@@ -83,8 +83,8 @@ pub(crate) struct Pending {
     keep_results: bool,
 }
 
-/// What the sweeper is to do.
-pub(crate) enum Errand {
+/// The next step of the sweeper.
+pub(crate) enum Step {
     /// Look these up.
     Sweep(Vec<u64>),
     /// Delete these results.
@@ -168,16 +168,16 @@ impl Pending {
     }
 
     /// Blocks until the sweeper has something to do. Ends the calls whose time is over.
-    pub(crate) fn next_errand(&self, ids: &Ids) -> Errand {
+    pub(crate) fn next_step(&self, ids: &Ids) -> Step {
         let mut table = self.lock();
         loop {
             let now = Instant::now();
             if table.delete_at.is_some_and(|at| at <= now) || (table.closed && !table.delivered.is_empty()) {
                 table.delete_at = None;
-                return Errand::Delete(std::mem::take(&mut table.delivered));
+                return Step::Delete(std::mem::take(&mut table.delivered));
             }
             if table.closed && table.waiting.is_empty() {
-                return Errand::End;
+                return Step::End;
             }
             if table.deadline.is_some_and(|at| at <= now) {
                 let late = late(&mut table, now);
@@ -195,7 +195,7 @@ impl Pending {
                 let long = table.waiting.iter().filter(|(_, waiting)| waiting.since + SWEEP <= now);
                 let long: Vec<_> = long.map(|(number, _)| *number).collect();
                 if !long.is_empty() {
-                    return Errand::Sweep(long);
+                    return Step::Sweep(long);
                 }
                 continue;
             }

@@ -1,4 +1,4 @@
-//! What the threads of a client share.
+//! `Client`: the state that the threads of a client share.
 
 use std::sync::Condvar;
 use std::sync::Mutex;
@@ -16,7 +16,7 @@ use crate::client::pending::Pending;
 /// How long the sender waits for the listener to listen.
 const LISTENED: Duration = Duration::from_secs(6);
 
-/// What the three threads of a client share.
+/// The state that the three threads of a client share.
 pub(crate) struct Client {
     pub(crate) broker: Address,
     pub(crate) backend: Address,
@@ -33,7 +33,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Says how an attempt to listen went. One that went well counts for ever: what is missed later is looked up.
+    /// Says how an attempt to listen went. The first success counts for good: the sweeper looks up the results of later gaps.
     pub(crate) fn listening(&self, result: Result<(), BrokerError>) {
         let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
         if !matches!(*listening, Some(Ok(()))) {

@@ -6,7 +6,7 @@ use crate::broker::connection::Connection;
 use crate::broker::connection::bytes;
 use crate::broker::connection::list;
 use crate::broker::keys;
-use crate::client::pending::Errand;
+use crate::client::pending::Step;
 use crate::client::shared::Client;
 use crate::store;
 
@@ -17,10 +17,10 @@ const KEYS: usize = 500;
 pub(crate) fn run(client: &Client) {
     let mut connection = None;
     loop {
-        match client.pending.next_errand(&client.ids) {
-            Errand::End => return,
-            Errand::Sweep(numbers) => {
-                // What a broken connection does not find is found by the next sweep.
+        match client.pending.next_step(&client.ids) {
+            Step::End => return,
+            Step::Sweep(numbers) => {
+                // The next sweep finds the results that a broken connection did not.
                 let answers = numbers.chunks(KEYS).map(|numbers| ask(client, &mut connection, b"MGET", numbers));
                 for values in answers.collect::<Vec<_>>().into_iter().zip(numbers.chunks(KEYS)) {
                     if let (Ok(values), numbers) = values {
@@ -28,9 +28,9 @@ pub(crate) fn run(client: &Client) {
                     }
                 }
             }
-            Errand::Delete(numbers) => {
+            Step::Delete(numbers) => {
                 for numbers in numbers.chunks(KEYS) {
-                    // What is not deleted goes when its time to live is over.
+                    // A result that is not deleted goes when its time to live is over.
                     let _ = ask(client, &mut connection, b"UNLINK", numbers);
                 }
             }

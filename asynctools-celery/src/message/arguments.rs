@@ -23,7 +23,7 @@ pub(crate) struct Body<'a>(
     pub(crate) Embed,
 );
 
-/// What is to happen after the call.
+/// The steps that follow the call.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Embed {

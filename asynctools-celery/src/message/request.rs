@@ -1,4 +1,4 @@
-//! What a message asks for.
+//! `Request`: the call that a message asks for.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::wire::time::Timestamp;
 /// The header in which a worker of this crate counts how often a message was taken and not finished.
 pub(crate) const DELIVERIES: &str = "x-delivery-count";
 
-/// What the headers of a message say.
+/// The headers of a message, read.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Request {
     pub(crate) id: String,

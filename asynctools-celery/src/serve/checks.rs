@@ -1,4 +1,4 @@
-//! What is looked at before a worker starts.
+//! The checks before a worker starts.
 
 use crate::broker::address::Address;
 use crate::broker::connection::BrokerError;

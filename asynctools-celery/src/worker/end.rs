@@ -55,7 +55,7 @@ impl End {
     pub(crate) fn of_failure(failure: Failure) -> Self {
         let Failure { kind, message } = failure;
         match kind {
-            // What Python raises; the mark tells it from a `TypeError` of the function's own.
+            // Python raises the same class; the mark tells it from a `TypeError` of the function's own.
             FailureKind::BadArguments => {
                 let value = RawValue::from_string("null".to_owned()).expect("null is JSON");
                 let rust = Some(Typed { type_name: store::BAD_ARGUMENTS, value });

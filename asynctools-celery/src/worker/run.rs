@@ -67,7 +67,7 @@ pub(crate) fn start(shared: &Arc<Shared>, delivery: Delivery) {
     }));
 }
 
-/// What becomes of a message.
+/// The end of a message, or its delay.
 enum Outcome {
     End(Finish),
     /// It is to be run at this time.

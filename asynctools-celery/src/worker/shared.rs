@@ -1,4 +1,4 @@
-//! What the threads of a worker share.
+//! `Shared`: the state that the threads of a worker share.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ pub trait Threads: Send + Sync + 'static {
     fn shrink(&self);
 }
 
-/// What a worker is told at its start.
+/// The configuration of a worker.
 pub(crate) struct Config {
     pub(crate) name: String,
     pub(crate) broker: Address,
@@ -175,7 +175,7 @@ impl Shared {
         }
     }
 
-    /// What the thread that has just ended a call does next.
+    /// Returns the next step of a thread that has just ended a call.
     pub(crate) fn next(&self) -> Reserved {
         let mut state = self.lock();
         if state.stopping() || state.active > self.threads.count() {
@@ -269,7 +269,7 @@ impl Shared {
     }
 }
 
-/// What a thread may do.
+/// The step that a thread may take.
 pub(crate) enum Reserved {
     Nothing,
     Ready(Delivery),
@@ -309,7 +309,8 @@ impl State {
         &mut self.unsure
     }
 
-    /// Says whether a message is ready and one of so many threads is free for it. Where none is, the next that is free takes it.
+    /// Says whether a message is ready and one of the `threads` is free for it. If none is, the next free thread takes the
+    /// message.
     pub(crate) fn has_ready_and_room(&self, threads: usize) -> bool {
         !self.ready.is_empty() && self.active < threads
     }

@@ -1,4 +1,4 @@
-//! What expansions of `#[celery]` call.
+//! The functions that expansions of `#[celery]` call.
 
 use std::marker::PhantomData;
 
@@ -12,7 +12,7 @@ use crate::celery::process::app;
 use crate::error::TaskError;
 use crate::handles::promise::Promise;
 
-/// Sends a call. What `read` makes of its end goes to the promise.
+/// Sends a call. `read` turns its end into the value or the loss of the promise.
 pub fn send<R: Send + 'static>(
     task: &'static str,
     options: CallOptions,

@@ -106,7 +106,7 @@ pub fn local() -> App {
     App::local(|job| Pool::global().spawn(job).detach())
 }
 
-/// What expansions call. Not for programs: it changes without notice.
+/// The items that expansions name. Not for programs: they change without notice.
 #[doc(hidden)]
 pub mod __private {
     pub use asynctools_celery::__private::Codec;

@@ -1,9 +1,9 @@
 //! The client of this process.
 
-use std::sync::OnceLock;
-
 use asynctools_celery::App;
 use asynctools_celery::WorkerError;
+
+use crate::sync::OnceLock;
 
 /// The client of the process, or why there is none.
 static APP: OnceLock<Result<App, WorkerError>> = OnceLock::new();

@@ -49,3 +49,4 @@ mod strict;
 mod regressions;
 mod leftovers;
 mod stress;
+mod seam;

@@ -1,5 +1,5 @@
-//! Remote control: what `celery inspect` asks of a worker. So far `ping` and `active`; any other command is answered with an
-//! error.
+//! Remote control: the commands of `celery inspect` and `celery control`. A worker knows `ping`, `active` and `revoke`; it
+//! answers any other command with an error.
 
 use std::sync::Arc;
 use std::thread;
@@ -16,7 +16,10 @@ use crate::broker::connection::Commands;
 use crate::broker::connection::Heard;
 use crate::broker::connection::Next;
 use crate::broker::keys;
+use crate::store::About;
 use crate::wire::envelope::Envelope;
+use crate::worker::end::End;
+use crate::worker::end::celery;
 use crate::worker::shared::Running;
 use crate::worker::shared::Shared;
 
@@ -29,6 +32,8 @@ const EXPIRE: &[u8] = b"10";
 #[derive(Deserialize)]
 struct Command {
     method: String,
+    #[serde(default)]
+    arguments: Value,
     #[serde(default)]
     destination: Option<Vec<String>>,
     #[serde(default)]
@@ -56,7 +61,7 @@ pub(crate) fn run(shared: &Arc<Shared>) {
 }
 
 fn listen(shared: &Shared) -> Result<(), BrokerError> {
-    let topic = format!("/{}.celery.pidbox", shared.config.broker.database);
+    let topic = keys::control(shared.config.broker.database);
     shared.config.broker.open()?.listen(
         &topic,
         SILENCE,
@@ -77,7 +82,6 @@ fn listen(shared: &Shared) -> Result<(), BrokerError> {
 fn answer(shared: &Shared, message: &[u8]) -> Result<(), BrokerError> {
     let read = Envelope::read(message).and_then(|envelope| envelope.body());
     let Some(command) = read.ok().and_then(|body| serde_json::from_str::<Command>(&body).ok()) else { return Ok(()) };
-    let Some(reply_to) = command.reply_to else { return Ok(()) };
     let name = &shared.config.name;
     let for_us = match (&command.destination, &command.pattern) {
         (Some(names), _) if !names.is_empty() => names.contains(name),
@@ -91,8 +95,10 @@ fn answer(shared: &Shared, message: &[u8]) -> Result<(), BrokerError> {
     let value = match command.method.as_str() {
         "ping" => json!({"ok": "pong"}),
         "active" => active(shared),
+        "revoke" => revoke(shared, &command.arguments)?,
         other => json!({"error": format!("this worker does not know the command `{other}`")}),
     };
+    let Some(reply_to) = command.reply_to else { return Ok(()) };
     let mut headers = Map::new();
     headers.insert("ticket".to_owned(), Value::from(command.ticket));
     headers.insert("clock".to_owned(), Value::from(1));
@@ -106,6 +112,26 @@ fn answer(shared: &Shared, message: &[u8]) -> Result<(), BrokerError> {
     link.broker.send(&commands)?.into_iter().try_for_each(|reply| reply.map(drop))?;
     shared.keep(link);
     Ok(())
+}
+
+/// Marks calls as revoked: this worker does not begin them, and those of which nothing is stored end at once, since it may be
+/// that no worker ever sees their messages. Calls that run go on: a thread cannot be ended from outside.
+fn revoke(shared: &Shared, arguments: &Value) -> Result<Value, BrokerError> {
+    let ids: Vec<String> = match arguments.get("task_id") {
+        Some(Value::String(id)) => vec![id.clone()],
+        Some(Value::Array(ids)) => ids.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect(),
+        _ => Vec::new(),
+    };
+    let waiting = shared.revoke(&ids);
+    let mut link = shared.link()?;
+    for id in &waiting {
+        let end = End::Revoked(celery("TaskRevokedError", "revoked"));
+        link.revoke(id, &end.text(&About { task_id: id, ..About::default() }))?;
+    }
+    shared.keep(link);
+    let terminate = arguments.get("terminate").and_then(Value::as_bool).unwrap_or(false);
+    let but = if terminate { ", but not terminated: a thread cannot be ended from outside" } else { "" };
+    Ok(json!({"ok": format!("tasks {ids:?} flagged as revoked{but}")}))
 }
 
 fn active(shared: &Shared) -> Value {

@@ -14,6 +14,11 @@ pub(crate) const STEP: &str = "\u{6}\u{16}";
 
 const STEPS: [u8; 4] = [0, 3, 6, 9];
 
+/// Returns the topic of remote control. The number of the database is a part of it, though topics belong to none.
+pub(crate) fn control(database: i64) -> String {
+    format!("/{database}.celery.pidbox")
+}
+
 /// Returns the list of a queue for a priority: four lists a queue, and 0 is the highest priority.
 pub(crate) fn list(queue: &str, priority: u8) -> String {
     let step = STEPS.into_iter().rfind(|step| *step <= priority).unwrap_or(0);

@@ -43,6 +43,16 @@ end
 return 1
 "#;
 
+/// Stores that a call is revoked and tells who waits, if nothing is stored of the call but that it will run again. `KEYS`:
+/// result. `ARGV`: seconds to live, result.
+pub(crate) const REVOKE: &str = r#"
+local old = redis.call('GETRANGE', KEYS[1], 0, 17)
+if old ~= '' and old ~= '{"status": "RETRY"' then return 0 end
+redis.call('SETEX', KEYS[1], ARGV[1], ARGV[2])
+redis.call('PUBLISH', KEYS[1], ARGV[2])
+return 1
+"#;
+
 /// Says that messages are still worked on. `KEYS`: index. `ARGV`: the tags.
 pub(crate) const ALIVE: &str = r"
 local time = redis.call('TIME')

@@ -155,11 +155,14 @@ impl Ticket {
     }
 
     /// Ends the call as [`Cancelled`](RemoteErrorKind::Cancelled) if it waits to be sent. Returns `false` for a call that was
-    /// sent, or that an engine of this process has.
+    /// sent: workers are told not to begin it, and it ends as [`Revoked`](RemoteErrorKind::Revoked) unless it runs already.
     #[expect(clippy::must_use_candidate, reason = "one cancels what one no longer cares about")]
     pub fn cancel(&self) -> bool {
         let Engine::Remote(owner) = &self.engine else { return false };
-        let Some(queued) = owner.0.outbox.take_back(self.number) else { return false };
+        let Some(queued) = owner.0.outbox.take_back(self.number) else {
+            owner.0.pending.revoke(self.number);
+            return false;
+        };
         let error = RemoteError::new(RemoteErrorKind::Cancelled, "cancelled before it was sent");
         finish(queued.done, error.into());
         true

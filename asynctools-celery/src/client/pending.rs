@@ -71,6 +71,8 @@ struct Table {
     deadline: Option<Instant>,
     next_sweep: Option<Instant>,
     delivered: Vec<u64>,
+    /// The calls of which workers are to be told that their results are not wanted.
+    unwanted: Vec<u64>,
     delete_at: Option<Instant>,
     closed: bool,
 }
@@ -89,6 +91,8 @@ pub(crate) enum Step {
     Sweep(Vec<u64>),
     /// Delete these results.
     Delete(Vec<u64>),
+    /// Tell workers not to begin these.
+    Revoke(Vec<u64>),
     /// The client is closed, and nothing waits.
     End,
 }
@@ -142,6 +146,15 @@ impl Pending {
         true
     }
 
+    /// Has workers told not to begin a call that was sent.
+    pub(crate) fn revoke(&self, number: u64) {
+        let mut table = self.lock();
+        if table.waiting.contains_key(&number) {
+            table.unwanted.push(number);
+            self.changed.notify_all();
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().waiting.is_empty()
     }
@@ -175,6 +188,9 @@ impl Pending {
             if table.delete_at.is_some_and(|at| at <= now) || (table.closed && !table.delivered.is_empty()) {
                 table.delete_at = None;
                 return Step::Delete(std::mem::take(&mut table.delivered));
+            }
+            if !table.unwanted.is_empty() {
+                return Step::Revoke(std::mem::take(&mut table.unwanted));
             }
             if table.closed && table.waiting.is_empty() {
                 return Step::End;

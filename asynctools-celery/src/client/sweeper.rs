@@ -1,5 +1,8 @@
 //! The thread that looks up what was not heard, deletes what was delivered, and ends calls whose time is over.
 
+use serde_json::Map;
+use serde_json::json;
+
 use crate::broker::connection::BrokerError;
 use crate::broker::connection::Commands;
 use crate::broker::connection::Connection;
@@ -9,6 +12,7 @@ use crate::broker::keys;
 use crate::client::pending::Step;
 use crate::client::shared::Client;
 use crate::store;
+use crate::wire::envelope::Envelope;
 
 /// How many keys go into one command at most.
 const KEYS: usize = 500;
@@ -27,6 +31,10 @@ pub(crate) fn run(client: &Client) {
                         found(client, numbers, values);
                     }
                 }
+            }
+            Step::Revoke(numbers) => {
+                // Workers that do not hear of it run the calls, as if they were not cancelled.
+                let _ = revoke(client, &numbers);
             }
             Step::Delete(numbers) => {
                 for numbers in numbers.chunks(KEYS) {
@@ -57,6 +65,16 @@ fn ask(
     let reply = open.send(&commands)?.pop().expect("a command has an answer");
     *connection = Some(open);
     reply
+}
+
+/// Tells all workers not to begin these calls.
+fn revoke(client: &Client, numbers: &[u64]) -> Result<(), BrokerError> {
+    let ids: Vec<_> = numbers.iter().map(|number| client.ids.text(*number)).collect();
+    let tag = ids.first().map(String::as_str).unwrap_or_default();
+    let command = json!({"method": "revoke", "arguments": {"task_id": &ids}, "destination": null});
+    let message = Envelope::reply(&command.to_string(), Map::new(), "celery.pidbox", "", tag).write();
+    let topic = keys::control(client.broker.database);
+    client.broker.open()?.call(&[b"PUBLISH", topic.as_bytes(), &message]).map(drop)
 }
 
 fn found(client: &Client, numbers: &[u64], values: redis::Value) {

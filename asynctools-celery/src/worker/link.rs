@@ -41,6 +41,9 @@ pub(crate) struct Link {
     restore: Vec<u8>,
 }
 
+/// How long it is stored that a call is revoked: one day, in seconds.
+const REVOKED_EXPIRES: &[u8] = b"86400";
+
 const INDEX: &[u8] = keys::UNACKED_INDEX.as_bytes();
 const HASH: &[u8] = keys::UNACKED.as_bytes();
 
@@ -142,6 +145,13 @@ impl Link {
             entries.push((String::from_utf8_lossy(&tag).into_owned(), entry));
         }
         Ok(entries)
+    }
+
+    /// Stores that a call is revoked, if nothing else is stored of it.
+    pub(crate) fn revoke(&mut self, id: &str, text: &[u8]) -> Result<(), BrokerError> {
+        let backend = self.backend.as_mut().map_or(&mut self.broker, |(backend, _)| backend);
+        let (key, seconds) = (keys::result(id), REVOKED_EXPIRES);
+        backend.call(&[b"EVAL", scripts::REVOKE.as_bytes(), b"1", key.as_bytes(), seconds, text]).map(drop)
     }
 
     /// Returns the entry of a message that is not acknowledged.

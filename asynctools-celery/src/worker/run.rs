@@ -95,6 +95,9 @@ fn run(shared: &Shared, delivery: &Delivery) -> Outcome {
     if request.expires.is_some_and(Timestamp::is_past) {
         return stored(tag, &End::Revoked(celery("TaskRevokedError", "expired")), None);
     }
+    if shared.is_revoked(&request.id) {
+        return stored(tag, &End::Revoked(celery("TaskRevokedError", "revoked")), None);
+    }
     if let Some(eta) = request.eta.filter(|eta| !eta.is_past()) {
         return Outcome::Later(eta);
     }

@@ -21,6 +21,9 @@ use crate::registry::Registry;
 use crate::wire::time::Timestamp;
 use crate::worker::link::Link;
 
+/// How many revoked calls a worker remembers, and for how long.
+const REVOKED: (usize, Duration) = (10_000, Duration::from_secs(3 * 3600));
+
 /// The threads that a worker runs its calls on. `asynctools` makes a `Pool` of them.
 pub trait Threads: Send + Sync + 'static {
     /// Runs a job on a thread. The worker has at most [`count`](Self::count) jobs at once.
@@ -83,6 +86,8 @@ pub(crate) struct State {
     later: BinaryHeap<Reverse<(Timestamp, u64)>>,
     waiting: BTreeMap<u64, Delivery>,
     links: Vec<Link>,
+    /// The ids of revoked calls, the oldest first, and when they were revoked.
+    revoked: VecDeque<(String, Instant)>,
     /// How often the worker was told to stop.
     stops: u32,
     next: u64,
@@ -212,6 +217,23 @@ impl Shared {
         let mut state = self.lock();
         state.active -= 1;
         self.room(&state);
+    }
+
+    /// Notes that calls are revoked. Returns those that do not run here.
+    pub(crate) fn revoke(&self, ids: &[String]) -> Vec<String> {
+        let mut state = self.lock();
+        let now = Instant::now();
+        state.revoked.retain(|(_, since)| now - *since < REVOKED.1);
+        state.revoked.extend(ids.iter().map(|id| (id.clone(), now)));
+        let over = state.revoked.len().saturating_sub(REVOKED.0);
+        state.revoked.drain(..over);
+        let runs = |id: &String| state.running.values().any(|running| running.request.id == *id);
+        ids.iter().filter(|id| !runs(id)).cloned().collect()
+    }
+
+    pub(crate) fn is_revoked(&self, id: &str) -> bool {
+        let state = self.lock();
+        !state.revoked.is_empty() && state.revoked.iter().any(|(revoked, _)| revoked == id)
     }
 
     /// Notes that a call runs.

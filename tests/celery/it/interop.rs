@@ -6,6 +6,8 @@ use std::time::Duration;
 use std::time::Instant;
 
 use asynctools::AsyncList;
+use asynctools::AsyncValue;
+use asynctools_celery::Answer;
 use asynctools_celery::App;
 use asynctools_celery::Bytes;
 use asynctools_celery::Call;
@@ -16,6 +18,7 @@ use asynctools_celery::RemoteError;
 use asynctools_celery::RemoteErrorKind;
 use asynctools_celery::Task;
 use asynctools_celery::TaskOptions;
+use asynctools_celery::Ticket;
 use asynctools_celery::Uuid;
 use celery_tests::answer;
 use celery_tests::redis::Reply;
@@ -44,9 +47,10 @@ pub(crate) const TESTS: &[Test] = tests! {
     Redis: rust_to_rust, errors_of_rust, bad_arguments_are_named, an_unknown_task_is_told, priorities_go_in_order,
         a_countdown_and_an_expiry_are_kept, retries_end_with_the_value, no_result_where_none_is_wanted,
         a_timeout_ends_the_handle, a_call_that_is_too_long_is_given_up, results_are_deleted_when_delivered,
-        a_broker_that_is_not_there_ends_the_handle, arguments_without_json_are_told, a_backend_of_its_own;
+        a_cancelled_call_is_revoked, a_broker_that_is_not_there_ends_the_handle, arguments_without_json_are_told, a_backend_of_its_own;
     Python: rust_to_python, python_to_rust, typed_values, what_python_cannot_say, errors_for_python, groups_of_python,
-        every_form_of_a_time, extended_results, pickle_and_compression_are_refused, inspect_of_celery;
+        every_form_of_a_time, extended_results, pickle_and_compression_are_refused, inspect_of_celery,
+        revoked_by_python, revoked_in_python;
 };
 
 const PY: TaskOptions = TaskOptions { queue: "py", ..TaskOptions::DEFAULT };
@@ -214,6 +218,71 @@ fn results_are_deleted_when_delivered() {
         assert_eq!(call::<Add, i64>(&app, (n, 1)), Ok(n + 1));
     }
     redis.wait_for(&["DBSIZE"], 0);
+}
+
+/// Makes a call that counts, and returns its place too.
+fn cancellable(redis: &Redis, app: &App, task: &'static str, options: TaskOptions) -> (Ticket, AsyncValue<Answer>) {
+    let ticket = app.ticket();
+    let (promise, value) = AsyncValue::promise();
+    let call = Call::new(task, options, (redis.port, "runs", 0));
+    ticket.clone().send(call, |answer| {
+        promise.set(answer);
+    });
+    (ticket, value)
+}
+
+fn kind(value: AsyncValue<Answer>) -> RemoteErrorKind {
+    let answer = value.get_timeout(patience()).unwrap_or_else(|_| panic!("no result came"));
+    answer.into_value::<Value>().unwrap_err().kind
+}
+
+fn a_cancelled_call_is_revoked() {
+    let redis = Redis::start();
+    let app = redis.app();
+    let (ticket, call) = cancellable(&redis, &app, Count::NAME, Count::OPTIONS);
+    app.flush();
+    let _worker = redis.worker(1, &["queue=fleet"]);
+    redis.wait_for_worker();
+    assert!(!ticket.cancel(), "it was sent");
+    assert_eq!(kind(call), RemoteErrorKind::Revoked, "it ends, though no worker serves its queue");
+    let _second = redis.worker(1, &[]);
+    let (_, next) = cancellable(&redis, &app, Count::NAME, Count::OPTIONS);
+    next.wait();
+    assert_eq!(redis.number(&["LLEN", "rs"]), 0);
+}
+
+fn revoked_by_python() {
+    let redis = Redis::start();
+    let _worker = redis.worker(1, &["hostname=rust@here"]);
+    redis.wait_for_worker();
+    let printed = redis.run_python(
+        "import time
+held = app.send_task('rs.Count', (port, 'held', 0), queue='rs', countdown=2)
+time.sleep(0.3)
+print(app.control.revoke([held.id], reply=True, timeout=2))
+try: held.get(timeout=10)
+except Exception as error: print(type(error).__name__, held.state)
+time.sleep(2.2)",
+    );
+    assert!(printed.contains("flagged as revoked"), "{printed}");
+    assert!(printed.ends_with("TaskRevokedError REVOKED"), "{printed}");
+    assert_eq!(redis.number(&["GET", "held"]), 0);
+    assert_eq!(redis.number(&["HLEN", "unacked"]), 0);
+}
+
+fn revoked_in_python() {
+    let redis = Redis::start();
+    let app = redis.app();
+    let _worker = redis.python_worker(&["-Q", "py"], &[]);
+    let busy = send::<i64>(&app, Call::new("py.count", PY, (redis.port, "busy", 1500)));
+    redis.wait_for(&["GET", "busy"], 1);
+    let (ticket, call) = cancellable(&redis, &app, "py.count", PY);
+    app.flush();
+    assert!(!ticket.cancel());
+    assert_eq!(kind(call), RemoteErrorKind::Revoked);
+    assert_eq!(busy.get(), Ok(1));
+    assert_eq!(python::<i64>(&app, "py.add", (1, 1)), Ok(2));
+    assert_eq!(redis.number(&["GET", "runs"]), 0, "a Python worker hears of it");
 }
 
 fn a_broker_that_is_not_there_ends_the_handle() {

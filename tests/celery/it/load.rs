@@ -11,6 +11,7 @@ use std::time::Instant;
 use asynctools::AsyncList;
 use asynctools_celery::Call;
 use asynctools_celery::Task;
+use celery_tests::redis::Reply;
 use celery_tests::send;
 use celery_tests::tasks::Count;
 
@@ -20,7 +21,7 @@ use crate::servers::Redis;
 use crate::servers::patience;
 
 pub(crate) const TESTS: &[Test] = tests! {
-    Redis: load_two_clients_eight_workers, load_random_kills;
+    Redis: load_two_clients_eight_workers, load_random_kills, load_of_nothing;
 };
 
 fn setting(name: &str, default: u64) -> u64 {
@@ -102,4 +103,33 @@ fn load_random_kills() {
     assert!(runs >= made, "seed {seed}: {made} calls, {runs} runs");
     redis.wait_for(&["HLEN", "unacked"], 0);
     assert_eq!(redis.number(&["ZCARD", "unacked_index"]), 0);
+}
+
+/// Returns the time that a process has used a processor, in hundredths of a second.
+fn ticks(process: u32) -> u64 {
+    let line = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("the process runs");
+    let fields: Vec<_> = line.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+/// Eight idle threads ask the server at most twice a second, and use at most a thousandth of a processor.
+fn load_of_nothing() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let redis = Redis::start();
+    let worker = redis.worker(8, &[]);
+    redis.wait_for_worker();
+    // The last of its threads begin.
+    thread::sleep(Duration::from_secs(1));
+    let commands = || {
+        let Reply::Text(info) = redis.call(&["INFO", "stats"]) else { unreachable!() };
+        let line = info.lines().find_map(|line| line.strip_prefix("total_commands_processed:")).expect("the count");
+        line.parse::<i64>().unwrap()
+    };
+    let (before, used) = (commands(), ticks(worker.id()));
+    thread::sleep(Duration::from_secs(20));
+    let (asked, used) = (commands() - before, ticks(worker.id()) - used);
+    assert!(asked <= 40, "{asked} commands in 20 s");
+    assert!(used <= 2, "{used}0 ms of a processor in 20 s");
 }

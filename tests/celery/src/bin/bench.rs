@@ -120,6 +120,27 @@ fn batch(app: &App) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
+/// Returns the bytes of memory that this process uses.
+fn memory() -> f64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    pages.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok()).unwrap_or(f64::NAN) * 4096.0
+}
+
+/// Returns the bytes of a handle that waits for a call on the fleet, all that stands behind it included.
+fn waiting_handle(app: &App) -> f64 {
+    const HANDLES: u32 = 200_000;
+    let options = || CallOptions::of(Add::OPTIONS).queue("nobody");
+    let wait = |n| send::<i64>(app, Call::new(Add::NAME, Add::OPTIONS, (n, 1)).with(options()));
+    wait(0).detach();
+    app.flush();
+    let before = memory();
+    let handles: AsyncList<_> = (0..HANDLES).map(wait).collect();
+    app.flush();
+    let bytes = (memory() - before) / f64::from(HANDLES);
+    drop(handles);
+    bytes
+}
+
 fn main() {
     let rounds: usize = std::env::args().nth(1).map_or(3, |rounds| rounds.parse().expect("a number of rounds"));
     let one = System::start(7411, |url| vec![rust_worker(url, "1")]);
@@ -130,6 +151,7 @@ fn main() {
         command.args(["--without-gossip", "--without-mingle"]);
         vec![command]
     });
+    println!("a waiting handle: {:.0} bytes (at most 300)", waiting_handle(&app(&eight)));
     // The Python worker takes a while.
     theirs.python(&["trips", "py.add", "py", "20"]);
     let (trips_n, delays_n) = (TRIPS.to_string(), DELAYS.to_string());

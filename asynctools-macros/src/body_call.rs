@@ -58,7 +58,9 @@ impl Plan<'_> {
         let span = self.name_span;
         let runtime = self.runtime(span);
         // `within` records its caller's line. With a span of the macro's, that would be the line of the attribute.
-        let within = quote_spanned!(name.span()=> .within(::core::module_path!()));
+        // The path has a span of the macro's, because `::core` means another thing in a crate of edition 2015.
+        let module = quote_spanned!(span=> ::core::module_path!());
+        let within = quote_spanned!(name.span()=> .within(#module));
         quote_spanned! {span=> {
             static FUNCTION: #runtime::__private::Function = #runtime::__private::Name(#text) #within;
             &FUNCTION

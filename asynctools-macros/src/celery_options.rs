@@ -9,6 +9,7 @@ use syn::{Error, Expr, ExprLit, Ident, Lit, LitBool, LitStr, Result, Token};
 use crate::error::Mistakes;
 use crate::error::bail;
 use crate::error::err;
+use crate::option_value::SyncName;
 use crate::option_value::nearest;
 use crate::option_value::parse_crate;
 use crate::option_value::parse_sync;
@@ -62,7 +63,7 @@ pub(crate) struct CeleryOptions {
     pub(crate) retry_on: Option<Expr>,
     /// The word, if the function is only declared.
     pub(crate) is_extern: Option<Ident>,
-    sync: Option<Ident>,
+    pub(crate) sync: Option<Ident>,
     runtime_path: Option<syn::Path>,
     given: Vec<Ident>,
     mistakes: Mistakes,
@@ -103,7 +104,7 @@ impl CeleryOptions {
         Options {
             attribute: AttributeMacro::Pooled,
             runs_on: RunsOn::Global,
-            sync: self.sync.clone(),
+            sync: self.sync.clone().map(|name| SyncName { name, says_self: false }),
             runtime_path: self.runtime_path.clone(),
             tokens: TokenStream::new(),
             mistakes: None,
@@ -149,7 +150,17 @@ impl CeleryOptions {
             bail!(name, "`{name}` needs a value; write `{example}`");
         }
         match text.as_str() {
-            "sync" => self.sync = Some(parse_sync(input)?),
+            "sync" => {
+                let sync = parse_sync(input)?;
+                if sync.says_self {
+                    bail!(
+                        sync.name,
+                        "a task is no associated function, so nothing is `Self` there; write `sync = {}`",
+                        sync.name
+                    );
+                }
+                self.sync = Some(sync.name);
+            }
             "crate" => self.runtime_path = Some(parse_crate(input)?),
             "name" => self.name = Some(text_value(&name, example, input)?),
             "retry_on" => self.retry_on = Some(expression(&name, example, input)?),

@@ -26,8 +26,8 @@ pub(crate) fn check_options(options: &mut CeleryOptions, function: &AnnotatedFun
         return Some(mistake);
     }
     let mut mistakes = Mistakes::default();
-    if let Some(sync) = options.shared().sync
-        && sync == function.sig.ident
+    if let Some(sync) = &options.sync
+        && *sync == function.sig.ident
     {
         mistakes.add(err!(
             sync,

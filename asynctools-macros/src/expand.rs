@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{FnArg, Ident, ReturnType, Signature, Type, TypeParamBound, Visibility};
+use syn::{Ident, ReturnType, Signature, Type, TypeParamBound, Visibility};
 
 use crate::item::AnnotatedFunction;
 use crate::item::Passing;
@@ -10,11 +10,11 @@ use crate::item::ReceiverKind;
 use crate::item::bare;
 use crate::item::says_impl;
 use crate::kept_attributes::BodyPlace;
+use crate::kept_attributes::in_their_places;
 use crate::kept_attributes::is_deprecated;
 use crate::kept_attributes::of_the_body;
 use crate::kept_attributes::of_the_call;
 use crate::kept_attributes::sets_level;
-use crate::options::AttributeMacro;
 use crate::options::Options;
 use crate::plan::Plan;
 use crate::plan::hygienic;
@@ -50,44 +50,6 @@ pub(crate) fn expand(function: &AnnotatedFunction, options: &Options) -> TokenSt
     plan.assemble(&plan.body_call())
 }
 
-/// ```text
-/// #[pooled]
-/// fn f(#[cfg(p)] a: A) { body }
-///
-/// #[cfg(all(p))] #[pooled] fn f(a: A) { body }
-/// #[cfg(not(all(p)))] #[pooled] fn f() { body }
-/// ```
-///
-/// An argument of a call cannot have a `#[cfg]`, so the condition moves to the function.
-pub(crate) fn split(function: &AnnotatedFunction, options: &Options, input: usize) -> TokenStream {
-    let AnnotatedFunction { attrs, vis, sig, body, .. } = function;
-    let plan = Plan::new(function, options);
-    let runtime = plan.runtime(plan.name_span);
-    let written = &options.tokens;
-    let attribute = match options.attribute {
-        AttributeMacro::Parallel => quote!(#runtime::parallel(#written)),
-        AttributeMacro::Pooled => quote!(#runtime::pooled(#written)),
-    };
-    let mut with = sig.clone();
-    let of_the_input = match &mut with.inputs[input] {
-        FnArg::Receiver(receiver) => &mut receiver.attrs,
-        FnArg::Typed(param) => &mut param.attrs,
-    };
-    let (conditions, others): (Vec<_>, Vec<_>) =
-        std::mem::take(of_the_input).into_iter().partition(|attr| attr.path().is_ident("cfg"));
-    *of_the_input = others;
-    let mut without = sig.clone();
-    let inputs = without.inputs.into_iter().enumerate();
-    without.inputs = inputs.filter(|(index, _)| *index != input).map(|(_, kept)| kept).collect();
-    let lists = conditions.iter().filter_map(|attr| attr.meta.require_list().ok());
-    let conditions = lists.map(|list| &list.tokens);
-    let holds = quote!(all(#(#conditions),*));
-    quote! {
-        #[cfg(#holds)] #[#attribute] #(#attrs)* #vis #with #body
-        #[cfg(not(#holds))] #[#attribute] #(#attrs)* #vis #without #body
-    }
-}
-
 /// No `clippy.toml` sets the limit of `too_many_arguments` below this number of parameters.
 const FEW_PARAMETERS: usize = 2;
 
@@ -116,6 +78,7 @@ impl Plan<'_> {
         // user's.
         let mut block = Group::new(Delimiter::Brace, quote!(#inside #body_call));
         block.set_span(self.function.body.span());
+        let (attrs, block) = in_their_places(&attrs, &block);
         quote_spanned! {span=>
             #deprecated
             #(#attrs)*
@@ -136,6 +99,7 @@ impl Plan<'_> {
             let reason = "the function that it is the body of is the one to be called dead";
             quote_spanned!(span=> #[doc(hidden)] #[allow(dead_code, reason = #reason)])
         });
+        let (attrs, body) = in_their_places(&attrs, body);
         let vis = if self.body_place == BodyPlace::Kept { vis } else { &Visibility::Inherited };
         let mut sig = Signature { ident: self.body_name.clone(), ..sig.clone() };
         self.capture_no_borrow(&mut sig);
@@ -182,7 +146,7 @@ impl Plan<'_> {
     fn capture_no_borrow(&self, sig: &mut Signature) {
         let ReturnType::Type(_, output) = &mut sig.output else { return };
         let nameless = || self.function.params.iter().any(|param| says_impl(&param.syntax.ty));
-        if self.refused || self.function.in_impl || !self.function.borrows() || !says_impl(output) || nameless() {
+        if self.refused || self.in_impl || !self.function.borrows() || !says_impl(output) || nameless() {
             return;
         }
         let generics = self.generics();

@@ -1,16 +1,17 @@
 //! The answer of the attribute: the expansion, or an error beside the function that callers expect, so that one mistake
 //! gives one error.
 
-use proc_macro2::{Group, TokenStream};
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{Error, parse_quote};
 
 use crate::expand::expand;
-use crate::expand::split;
+use crate::halves::halves;
 use crate::item::AnnotatedFunction;
 use crate::item::AnnotatedItem;
 use crate::item::Passing;
 use crate::item::says_impl;
+use crate::kept_attributes::in_their_places;
 use crate::options::Options;
 use crate::plan::Plan;
 use crate::valid::Verdict;
@@ -18,13 +19,12 @@ use crate::valid::refuses;
 
 pub(crate) fn answer(options: Options, item: AnnotatedItem, verdict: Verdict) -> TokenStream {
     let Verdict { in_options, in_item } = verdict;
-    let mut tokens: TokenStream = [&in_options, &in_item].into_iter().flatten().map(Error::to_compile_error).collect();
+    let mut tokens: TokenStream = [&in_options, &in_item].into_iter().flatten().flat_map(compile_error).collect();
     match item {
         AnnotatedItem::Other(other) => tokens.extend(other.tokens),
         AnnotatedItem::Function(function) => {
-            // rustc expands the attribute again on one of the two functions, whose parameter has no condition.
-            if let Some(input) = function.conditional_input() {
-                return split(&function, &options, input);
+            if let Some(halves) = halves(&function, &options) {
+                return halves;
             }
             let options = if in_options.is_some() { options.beside_error(&function.sig.ident) } else { options };
             tokens.extend(match in_item {
@@ -34,6 +34,14 @@ pub(crate) fn answer(options: Options, item: AnnotatedItem, verdict: Verdict) ->
         }
     }
     tokens
+}
+
+/// Writes `::std::compile_error!(..)` at the span of the error: in a crate of edition 2015 there is no `::core`.
+fn compile_error(error: &Error) -> impl Iterator<Item = TokenTree> {
+    error.to_compile_error().into_iter().map(|token| match token {
+        TokenTree::Ident(word) if word == "core" => Ident::new("std", word.span()).into(),
+        token => token,
+    })
 }
 
 /// ```text
@@ -47,6 +55,7 @@ pub(crate) fn answer(options: Options, item: AnnotatedItem, verdict: Verdict) ->
 fn refused(mut function: AnnotatedFunction, options: &Options) -> TokenStream {
     if function.is_main() {
         let AnnotatedFunction { attrs, vis, sig, body, .. } = function;
+        let (attrs, body) = in_their_places(&attrs, &body);
         return quote!(#(#attrs)* #vis #sig #body);
     }
     if function.sig.variadic.take().is_some() {

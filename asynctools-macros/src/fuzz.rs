@@ -20,6 +20,8 @@ use syn::{
     ConstParam, FnArg, GenericParam, ImplItem, ImplItemFn, Item, Meta, Signature, Stmt, Type, TypeParam, WherePredicate,
 };
 
+use crate::conditional::existence;
+use crate::conditional::one_by_one;
 use crate::corpus::Case;
 use crate::corpus::corpus;
 use crate::corpus::spelled;
@@ -60,7 +62,7 @@ impl Case {
             };
             return if known && errors.is_empty() { wrong("no function, and no error") } else { Ok(()) };
         };
-        let items = match Parser::parse2(items, emptied(rest, &spelled(function.body.to_token_stream()))) {
+        let items = match Parser::parse2(items, emptied(rest, &spelled(function.body.stream()))) {
             Ok(items) => items,
             // rustc reads that as a value and reports that there is none.
             Err(_) if says_crate(&self.options) => return Ok(()),
@@ -124,7 +126,7 @@ struct ReadFunction {
 impl ReadFunction {
     fn of(tokens: &TokenStream) -> Option<Self> {
         let read = |input: ParseStream<'_>| {
-            let (attrs, vis, sig) = (input.call(syn::Attribute::parse_outer)?, input.parse()?, input.parse()?);
+            let (mut attrs, vis, sig) = (input.call(syn::Attribute::parse_outer)?, input.parse()?, input.parse()?);
             let mut token = input.parse()?;
             // `$body:block` of a macro.
             while let TokenTree::Group(group) = &token
@@ -135,6 +137,9 @@ impl ReadFunction {
             }
             match token {
                 TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => {
+                    let (inner, body) = split_inner(body.stream())?;
+                    attrs.extend(inner);
+                    let body = Group::new(Delimiter::Brace, body);
                     Ok(ReadFunction { attrs, vis, sig, body })
                 }
                 other => Err(syn::Error::new(other.span(), "no body")),
@@ -201,7 +206,7 @@ impl ReadFunction {
             ("the rest goes with the body", attributes("inline") == here("inline", &self.attrs)),
             ("the original is called otherwise", original.ident != self.sig.ident),
             ("the signature of the original stays", same(original, &renamed)),
-            ("the body stays", spelled(output.clone()).contains(&spelled(self.body.to_token_stream()))),
+            ("the body stays", spelled(output.clone()).contains(&format!("{}}} ", spelled(self.body.stream())))),
         ];
         match held.iter().find(|(_, holds)| !holds) {
             Some((what, _)) => Err(format!("not so: {what}")),
@@ -218,12 +223,19 @@ fn says_crate(options: &TokenStream) -> bool {
     })
 }
 
+/// Counts the conditions on parameters and generics.
 fn conditional(sig: &Signature) -> usize {
-    let attrs = sig.inputs.iter().map(|input| match input {
+    let inputs = sig.inputs.iter().map(|input| match input {
         FnArg::Receiver(receiver) => &receiver.attrs,
         FnArg::Typed(param) => &param.attrs,
     });
-    attrs.filter(|attrs| attrs.iter().any(|attr| attr.path().is_ident("cfg"))).count()
+    let generics = sig.generics.params.iter().map(|param| match param {
+        GenericParam::Type(param) => &param.attrs,
+        GenericParam::Const(param) => &param.attrs,
+        GenericParam::Lifetime(param) => &param.attrs,
+    });
+    let conditions = |attrs: &Vec<_>| one_by_one(attrs.clone()).iter().filter_map(existence).count();
+    inputs.chain(generics).map(conditions).sum()
 }
 
 fn says(path: &syn::Path, last: &str) -> bool {
@@ -263,8 +275,8 @@ fn items(input: ParseStream<'_>) -> syn::Result<Vec<ImplItemFn>> {
 fn without_errors(output: &TokenStream) -> (Vec<String>, TokenStream) {
     let mut texts = Vec::new();
     let mut tokens: Vec<_> = output.clone().into_iter().collect();
-    while let [_, _, core, _, _, name, _, TokenTree::Group(text), ..] = &tokens[..]
-        && core.to_string() == "core"
+    while let [_, _, std, _, _, name, _, TokenTree::Group(text), ..] = &tokens[..]
+        && std.to_string() == "std"
         && name.to_string() == "compile_error"
     {
         let text = syn::parse2::<syn::LitStr>(text.stream()).map(|text| text.value());
@@ -274,10 +286,19 @@ fn without_errors(output: &TokenStream) -> (Vec<String>, TokenStream) {
     (texts, tokens.into_iter().collect())
 }
 
+/// Splits the tokens of a body into its inner attributes and the rest.
+fn split_inner(body: TokenStream) -> syn::Result<(Vec<syn::Attribute>, TokenStream)> {
+    let split = |input: ParseStream<'_>| Ok((input.call(syn::Attribute::parse_inner)?, input.parse()?));
+    Parser::parse2(split, body)
+}
+
 /// Empties the body: only rustc reads it, before it calls the macro.
 fn emptied(tokens: TokenStream, body: &str) -> TokenStream {
     let empty = |token: TokenTree| match token {
-        TokenTree::Group(group) if spelled(group.to_token_stream()) == body => {
+        TokenTree::Group(group)
+            if group.delimiter() == Delimiter::Brace
+                && split_inner(group.stream()).is_ok_and(|(_, rest)| spelled(rest) == body) =>
+        {
             Group::new(Delimiter::Brace, TokenStream::new()).into()
         }
         TokenTree::Group(group) => Group::new(group.delimiter(), emptied(group.stream(), body)).into(),

@@ -11,6 +11,8 @@ use syn::{
     ReturnType, Signature, Type, TypeParamBound, TypeTuple, Visibility, WherePredicate,
 };
 
+use crate::conditional::one_by_one;
+use crate::self_search::shows_impl;
 use crate::type_walk::TypePart;
 use crate::type_walk::walk_type;
 
@@ -37,14 +39,15 @@ pub(crate) enum OtherItemKind {
 }
 
 pub(crate) struct AnnotatedFunction {
+    /// The outer attributes, and the inner ones of the body.
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
-    /// The braces with their tokens.
+    /// The braces with their tokens, without inner attributes.
     pub(crate) body: Group,
     /// The parameters after the receiver.
     pub(crate) params: Vec<Param>,
-    /// Whether tokens show that the function is in an `impl` block: a receiver, or the word `Self`.
+    /// Whether tokens show that the function is in an `impl` block.
     pub(crate) in_impl: bool,
 }
 
@@ -151,10 +154,10 @@ impl OtherItemKind {
 
 impl AnnotatedFunction {
     fn parse(input: ParseStream<'_>) -> Result<AnnotatedFunction> {
-        let attrs = input.call(Attribute::parse_outer)?;
+        let mut attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let sig: Signature = input.parse()?;
-        let body = braces(input.parse()?)?;
+        let body = without_inner_attributes(braces(input.parse()?)?, &mut attrs)?;
         let closures = closure_params(&sig);
         let typed = sig.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(param) => Some(param),
@@ -166,9 +169,8 @@ impl AnnotatedFunction {
             syntax: param.clone(),
         });
         let params = params.collect();
-        let in_impl = sig.receiver().is_some()
-            || says_self(sig.to_token_stream(), SearchedPart::Signature)
-            || says_self(body.stream(), SearchedPart::Body);
+        let attrs = one_by_one(attrs);
+        let in_impl = shows_impl(&sig, &body.stream());
         Ok(AnnotatedFunction { attrs, vis, sig, body, params, in_impl })
     }
 
@@ -219,15 +221,6 @@ impl AnnotatedFunction {
             }
         });
         ErrorType::Projected(result)
-    }
-
-    /// Returns the position of the first input under a `#[cfg]`.
-    pub(crate) fn conditional_input(&self) -> Option<usize> {
-        let attrs = self.sig.inputs.iter().map(|input| match input {
-            FnArg::Receiver(receiver) => &receiver.attrs,
-            FnArg::Typed(param) => &param.attrs,
-        });
-        attrs.into_iter().position(|attrs| attrs.iter().any(|attr| attr.path().is_ident("cfg")))
     }
 }
 
@@ -316,6 +309,22 @@ fn is_closure_trait(bound: &TypeParamBound) -> bool {
         if matches!(last(&bound.path).as_deref(), Some("Fn" | "FnMut" | "FnOnce")))
 }
 
+/// Moves the inner attributes of a body to `attrs`: inner attributes belong to the function, as outer ones do.
+fn without_inner_attributes(body: Group, attrs: &mut Vec<Attribute>) -> Result<Group> {
+    let mut start = body.stream().into_iter();
+    let is = |token: Option<TokenTree>, sign| matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
+    if !is(start.next(), '#') || !is(start.next(), '!') {
+        return Ok(body);
+    }
+    let split = |input: ParseStream<'_>| -> Result<TokenStream> {
+        attrs.extend(input.call(Attribute::parse_inner)?);
+        input.parse()
+    };
+    let mut without = Group::new(Delimiter::Brace, split.parse2(body.stream())?);
+    without.set_span(body.span());
+    Ok(without)
+}
+
 /// Returns the braces of a body, out of the invisible groups that a macro puts around a fragment.
 fn braces(token: TokenTree) -> Result<Group> {
     match token {
@@ -325,36 +334,4 @@ fn braces(token: TokenTree) -> Result<Group> {
         }
         other => Err(Error::new(other.span(), "expected the body of a function")),
     }
-}
-
-/// The part of a function that is searched for `Self`.
-#[derive(Clone, Copy, PartialEq)]
-enum SearchedPart {
-    Signature,
-    /// A body can contain items, and `Self` in such an item is another type.
-    Body,
-}
-
-/// Returns whether the tokens contain the `Self` of the function.
-fn says_self(tokens: TokenStream, part: SearchedPart) -> bool {
-    let mut in_item = false;
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(word) => match word.to_string().as_str() {
-            "impl" | "trait" | "struct" | "enum" if part == SearchedPart::Body => {
-                in_item = true;
-                false
-            }
-            word => word == "Self" && !in_item,
-        },
-        TokenTree::Punct(punct) => {
-            in_item &= punct.as_char() != ';';
-            false
-        }
-        TokenTree::Group(group) if in_item => {
-            in_item = group.delimiter() != Delimiter::Brace;
-            false
-        }
-        TokenTree::Group(group) => says_self(group.stream(), part),
-        TokenTree::Literal(_) => false,
-    })
 }

@@ -1,11 +1,13 @@
 //! Which attributes of the function stay on the rewritten function, and which go with the body.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::ToTokens;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Ident, Meta, MetaList, Token};
+use syn::{AttrStyle, Attribute, Ident, Meta, MetaList, Token};
 
+use crate::conditional::applied;
+use crate::conditional::with_applied;
 use crate::item::AnnotatedFunction;
 
 /// Lints about an item as its users see it. Users see the rewritten function, so these lints belong there.
@@ -33,10 +35,25 @@ pub(crate) fn of_the_call(function: &AnnotatedFunction, body_place: BodyPlace) -
 pub(crate) fn of_the_body(function: &AnnotatedFunction, body_place: BodyPlace) -> Vec<Attribute> {
     let goes = function.attrs.iter().filter(|attr| match body_place {
         BodyPlace::Inside => !is_doc(attr) && !is_of_both(attr) && !is_level(attr),
-        BodyPlace::Hidden => !is_doc(attr) && !attr.path().is_ident("deprecated"),
+        BodyPlace::Hidden => !is_doc(attr) && !names(attr, &["deprecated"]),
         BodyPlace::Kept => true,
     });
     goes.filter(|attr| !exports(attr)).flat_map(|attr| halved(attr, Half::Body)).collect()
+}
+
+/// Returns the attributes that stand before the function, and its braces with the inner attributes inside.
+pub(crate) fn in_their_places(attrs: &[Attribute], body: &Group) -> (Vec<Attribute>, Group) {
+    let is_outer = |attr: &&Attribute| matches!(attr.style, AttrStyle::Outer);
+    let (outer, inner): (Vec<_>, Vec<_>) = attrs.iter().partition(is_outer);
+    let outer = outer.into_iter().cloned().collect();
+    if inner.is_empty() {
+        return (outer, body.clone());
+    }
+    let mut tokens: TokenStream = inner.iter().map(ToTokens::to_token_stream).collect();
+    tokens.extend(body.stream());
+    let mut with_inner = Group::new(Delimiter::Brace, tokens);
+    with_inner.set_span(body.span());
+    (outer, with_inner)
 }
 
 /// Returns whether an attribute of the function sets the level of this lint.
@@ -47,7 +64,7 @@ pub(crate) fn sets_level(function: &AnnotatedFunction, lint: &str) -> bool {
 
 /// Returns whether the attribute exports a symbol to other languages.
 pub(crate) fn exports(attr: &Attribute) -> bool {
-    let word = match &attr.meta {
+    let word = match applied(attr).as_ref() {
         Meta::List(list) if list.path.is_ident("unsafe") => {
             list.tokens.clone().into_iter().next().map(|t| t.to_string())
         }
@@ -57,19 +74,24 @@ pub(crate) fn exports(attr: &Attribute) -> bool {
 }
 
 pub(crate) fn is_deprecated(function: &AnnotatedFunction) -> bool {
-    function.attrs.iter().any(|attr| attr.path().is_ident("deprecated"))
+    function.attrs.iter().any(|attr| names(attr, &["deprecated"]))
 }
 
 fn is_doc(attr: &Attribute) -> bool {
-    attr.path().is_ident("doc")
+    names(attr, &["doc"])
 }
 
 fn is_of_both(attr: &Attribute) -> bool {
-    attr.path().is_ident("cfg") || attr.path().is_ident("deprecated")
+    names(attr, &["cfg", "deprecated"])
 }
 
 fn is_level(attr: &Attribute) -> bool {
-    ["allow", "warn", "deny", "forbid", "expect"].iter().any(|level| attr.path().is_ident(level))
+    names(attr, &["allow", "warn", "deny", "forbid", "expect"])
+}
+
+/// Returns whether the attribute, or the attribute in its `cfg_attr`, has one of the names.
+fn names(attr: &Attribute, names: &[&str]) -> bool {
+    applied(attr).path().get_ident().is_some_and(|found| names.iter().any(|name| found == name))
 }
 
 /// The function of an expansion that carries an attribute.
@@ -84,25 +106,25 @@ enum Half {
 /// Returns the attribute for one half. An `expect` on two functions would be unfulfilled on one of them: each lint
 /// stays expected on the half that it is about, and is allowed on the other.
 fn halved(attr: &Attribute, half: Half) -> Vec<Attribute> {
-    let named = lints(attr).filter(|_| half != Half::Both && attr.path().is_ident("expect"));
+    let named = lints(attr).filter(|_| half != Half::Both && names(attr, &["expect"]));
     let Some(named) = named else { return vec![attr.clone()] };
     let (reason, named): (Vec<_>, Vec<_>) = named.into_iter().partition(|meta| meta.path().is_ident("reason"));
     let (here, there): (Vec<_>, Vec<_>) =
         named.into_iter().partition(|lint| LINTS_OF_THE_ITEM.contains(&spelled(lint).as_str()) == (half == Half::Call));
     let level = |name: &str, lints: Vec<Meta>| {
-        let Meta::List(list) = &attr.meta else { return None };
-        let path = Ident::new(name, attr.path().get_ident()?.span()).into();
+        let Meta::List(list) = applied(attr).into_owned() else { return None };
+        let path = Ident::new(name, list.path.get_ident()?.span()).into();
         let tokens = lints.iter().chain(&reason).cloned().collect::<Punctuated<_, Token![,]>>().into_token_stream();
-        let meta = Meta::List(MetaList { path, tokens, ..list.clone() });
-        (!lints.is_empty()).then(|| Attribute { meta, ..attr.clone() })
+        let meta = Meta::List(MetaList { path, tokens, ..list });
+        (!lints.is_empty()).then(|| with_applied(attr, meta))
     };
     level("expect", here).into_iter().chain(level("allow", there)).collect()
 }
 
 /// Returns the lints in the parentheses of a lint level.
 fn lints(attr: &Attribute) -> Option<Vec<Meta>> {
-    let Meta::List(list) = &attr.meta else { return None };
-    let named = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(list.tokens.clone());
+    let Meta::List(list) = applied(attr).into_owned() else { return None };
+    let named = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(list.tokens);
     named.ok().map(|named| named.into_iter().collect())
 }
 

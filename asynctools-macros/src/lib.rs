@@ -8,6 +8,8 @@
 //! | `option_value` | the value of one option: how the macro reads it, what it says of a wrong one |
 //! | `options` | the options of an attribute, and which of them clash |
 //! | `type_walk` | the walk over a written type: its lifetimes, its `impl Trait`s |
+//! | `conditional` | attributes under a condition: `cfg` and `cfg_attr` |
+//! | `self_search` | the search for signs that a function is in an `impl` block |
 //! | `item` | the annotated item, and questions about it |
 //! | `kept_attributes` | which attributes stay on the rewritten function, and which go with the body |
 //! | `valid` | every refusal of a function |
@@ -15,6 +17,7 @@
 //! | `signature` | the signature of the rewritten function |
 //! | `body_call` | the body of the rewritten function: the call of the original |
 //! | `expand` | the two functions, put together |
+//! | `halves` | the two functions of one with a conditional parameter |
 //! | `fallback` | the tokens that stand beside an error |
 //! | `celery_options` | the options of `#[celery]` |
 //! | `celery_valid` | what `#[celery]` refuses besides |
@@ -24,6 +27,8 @@ mod error;
 mod option_value;
 mod options;
 mod type_walk;
+mod conditional;
+mod self_search;
 mod item;
 mod kept_attributes;
 mod valid;
@@ -31,6 +36,7 @@ mod plan;
 mod signature;
 mod body_call;
 mod expand;
+mod halves;
 mod fallback;
 #[cfg(feature = "celery")]
 mod celery_options;

@@ -135,9 +135,23 @@ pub(crate) fn parse_pool(input: ParseStream<'_>) -> Result<Expr> {
     }
 }
 
-pub(crate) fn parse_sync(input: ParseStream<'_>) -> Result<Ident> {
+/// The value of `sync`: the name of the blocking original.
+pub(crate) struct SyncName {
+    pub(crate) name: Ident,
+    /// Whether the user wrote `Self::name`, as rustc proposes for an associated function that the macro took for a free one.
+    pub(crate) says_self: bool,
+}
+
+pub(crate) fn parse_sync(input: ParseStream<'_>) -> Result<SyncName> {
     let found = take_value(input);
-    syn::parse2(found.clone()).map_err(|_| match syn::parse2::<LitStr>(found.clone()) {
+    let name = |input: ParseStream<'_>| {
+        let says_self = input.parse::<Option<Token![Self]>>()?.is_some();
+        if says_self {
+            input.parse::<Token![::]>()?;
+        }
+        Ok(SyncName { name: input.parse()?, says_self })
+    };
+    name.parse2(found.clone()).map_err(|_| match syn::parse2::<LitStr>(found.clone()) {
         Ok(_) => err!(found, "`sync` takes a name, found a string; write `sync = fetch_now`, without quotes"),
         Err(_) => err!(
             found,

@@ -10,6 +10,7 @@ use crate::error::bail;
 use crate::error::err;
 use crate::option_value::FullPolicy;
 use crate::option_value::OptionName;
+use crate::option_value::SyncName;
 use crate::option_value::nearest;
 use crate::option_value::parse_crate;
 use crate::option_value::parse_number;
@@ -33,7 +34,7 @@ pub(crate) struct Options {
     /// The threads that run the call.
     pub(crate) runs_on: RunsOn,
     /// The name under which the blocking original is kept.
-    pub(crate) sync: Option<Ident>,
+    pub(crate) sync: Option<SyncName>,
     /// The path of the runtime crate, if an option gives one.
     pub(crate) runtime_path: Option<Path>,
     /// The options as the user wrote them.
@@ -110,7 +111,7 @@ impl Options {
 
     /// Returns the options that a function of that name can have beside an error.
     pub(crate) fn beside_error(self, function: &Ident) -> Options {
-        let sync = self.sync.filter(|sync| sync != function);
+        let sync = self.sync.filter(|sync| sync.name != *function);
         Options { runs_on: self.attribute.without_options(), sync, ..self }
     }
 }
@@ -127,7 +128,7 @@ struct Draft {
     queue: Option<Given<Expr>>,
     on_full: Option<Given<FullPolicy>>,
     pool: Option<Given<Expr>>,
-    sync: Option<Given<Ident>>,
+    sync: Option<Given<SyncName>>,
     runtime_path: Option<Given<Path>>,
     mistakes: Mistakes,
 }

@@ -18,6 +18,8 @@ pub(crate) struct Plan<'m> {
     pub(crate) function: &'m AnnotatedFunction,
     pub(crate) options: &'m Options,
     pub(crate) body_place: BodyPlace,
+    /// Whether the tokens show that the function is in an `impl` block.
+    pub(crate) in_impl: bool,
     /// The name of the function with the body.
     pub(crate) body_name: Ident,
     /// The names of the parameters of the rewritten function.
@@ -44,14 +46,16 @@ pub(crate) fn hygienic(span: Span) -> Span {
 impl<'m> Plan<'m> {
     pub(crate) fn new(function: &'m AnnotatedFunction, options: &'m Options) -> Self {
         let name = &function.sig.ident;
+        let in_impl = function.in_impl || options.sync.as_ref().is_some_and(|sync| sync.says_self);
         let body_place = match &options.sync {
             Some(_) => BodyPlace::Kept,
-            None if function.in_impl => BodyPlace::Hidden,
+            None if in_impl => BodyPlace::Hidden,
             None => BodyPlace::Inside,
         };
         let name_span = hygienic(name.span());
         let private_name = |what: &str| Ident::new(&format!("__asynctools_{what}"), name_span);
-        let body_name = options.sync.clone().unwrap_or_else(|| private_name(&name.unraw().to_string()));
+        let body_name = options.sync.as_ref().map(|sync| sync.name.clone());
+        let body_name = body_name.unwrap_or_else(|| private_name(&name.unraw().to_string()));
         let pool_name = private_name("pool");
         let names = names(function, &[&body_name, &pool_name]);
         let error_type = function.error_type();
@@ -65,6 +69,7 @@ impl<'m> Plan<'m> {
             function,
             options,
             body_place,
+            in_impl,
             body_name,
             names,
             pool_name,
@@ -86,7 +91,7 @@ impl<'m> Plan<'m> {
     /// Writes `__asynctools_fetch::<T>`.
     pub(crate) fn body_path(&self) -> TokenStream {
         let (span, name) = (self.name_span, &self.body_name);
-        let within = self.function.in_impl.then(|| quote_spanned!(span=> Self::));
+        let within = self.in_impl.then(|| quote_spanned!(span=> Self::));
         let generics = self.generics();
         let turbofish = (!generics.is_empty()).then(|| quote_spanned!(span=> ::<#(#generics),*>));
         quote_spanned!(span=> #within #name #turbofish)

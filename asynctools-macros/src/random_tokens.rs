@@ -60,7 +60,9 @@ pub(crate) fn function() -> impl Strategy<Value = TokenStream> {
         "|#[doc = \"x\"] pub|pub(crate)|#[cfg(x)] #[inline]|const|unsafe|async|#[expect(dead_code, x, reason = \"\")]",
     );
     let generic = part("|<T>|<'a, 'b: 'a, T: A + 'a, const N: usize>|<F: Fn(&u8)>|<T = u8>|<#[cfg(x)] T: ?Sized>");
-    let pattern = part("a|mut b|_|(c, mut d)|ref e|S { f, .. }|#[cfg(x)] g|[h, ..]|i @ _|r#fn|#[x] j|&k|arg0|m!()");
+    let pattern = part(
+        "a|mut b|_|(c, mut d)|ref e|S { f, .. }|#[cfg(x)] g|#[cfg_attr(x, cfg(y), allow(z))] g|#[cfg_attr(x, allow(z))] g|[h, ..]|i @ _|r#fn|#[x] j|&k|arg0|m!()",
+    );
     let receiver =
         part("|self|&self|mut self|&mut self|&'a self|self: Arc<Self>|self: Box<Self>|self: &Self|#[cfg(y)] self");
     let params = vec((pattern, part(types)), 0..4);

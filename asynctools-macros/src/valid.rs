@@ -4,6 +4,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Error, Expr, Pat, Receiver, Result, Type, WherePredicate};
 
+use crate::conditional::applied;
 use crate::error::Mistakes;
 use crate::error::bail;
 use crate::error::err;
@@ -16,6 +17,7 @@ use crate::item::Passing;
 use crate::item::ReceiverKind;
 use crate::item::bare;
 use crate::kept_attributes::exports;
+use crate::option_value::SyncName;
 use crate::options::Options;
 use crate::options::RunsOn;
 use crate::type_walk::TypePart;
@@ -55,7 +57,12 @@ pub(crate) fn refuses(param: &Param) -> bool {
 fn check_other(options: &Options, other: &OtherItem) -> Error {
     let name = options.attribute.name();
     match &other.kind {
-        OtherItemKind::Unread(error) => error.clone(),
+        OtherItemKind::Unread(error) => Error::new(
+            error.span(),
+            format!(
+                "`{name}` cannot read this signature ({error}); write `dyn` before a trait object, as in `Box<dyn Fn(u8)>`"
+            ),
+        ),
         OtherItemKind::Bodiless => err!(
             other.tokens,
             "`{name}` needs a function with a body, and this one is only declared; put it on the function that does the work"
@@ -75,12 +82,12 @@ fn check_other(options: &Options, other: &OtherItem) -> Error {
 /// Checks the options against this function.
 fn check_options(options: &Options, function: &AnnotatedFunction) -> Option<Error> {
     let mut mistakes = Mistakes::default();
-    if let Some(sync) = &options.sync
-        && *sync == function.sig.ident
+    if let Some(SyncName { name, .. }) = &options.sync
+        && *name == function.sig.ident
     {
         mistakes.add(err!(
-            sync,
-            "`sync` keeps the blocking original beside the call, so it needs a name of its own; write `sync = {sync}_now`"
+            name,
+            "`sync` keeps the blocking original beside the call, so it needs a name of its own; write `sync = {name}_now`"
         ));
     }
     if let RunsOn::Own { workers, queue } = &options.runs_on {
@@ -197,7 +204,7 @@ fn check_kind(function: &AnnotatedFunction) -> Result<()> {
 
 fn check_attributes(function: &AnnotatedFunction) -> Result<()> {
     for attr in &function.attrs {
-        let found = attr.path().segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
+        let found = applied(attr).path().segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
         if exports(attr) {
             bail!(
                 attr,

@@ -125,7 +125,8 @@ impl TaskError {
     /// ```
     /// use asynctools::Pool;
     ///
-    /// let call = Pool::new(0).spawn(|| 5);
+    /// let pool = Pool::new(0);
+    /// let call = pool.spawn(|| 5);
     /// call.cancel();
     /// assert!(call.outcome().unwrap_err().is_cancelled());
     /// ```

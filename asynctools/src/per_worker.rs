@@ -135,7 +135,6 @@ impl<T> PerWorker<T> {
     /// drop(numbers.get_or_init(|| 1));
     /// assert_eq!((numbers.clear(), numbers.clear()), (1, 0));
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "a caller may not care how many there were")]
     pub fn clear(&self) -> usize {
         let idle = std::mem::take(&mut *lock(self.idle()));
         idle.len()

@@ -334,11 +334,31 @@ impl Drop for Fragile {
 }
 
 #[pooled(pool = ALONE)]
-fn keep_away(_fragile: Fragile) {}
+fn keep_away(_fragile: Fragile, _later: ()) {}
 
-/// The call that the clone is for was cancelled before there was one.
+/// The call that the clone is for was cancelled when it had its clone and waited for another argument.
 #[test]
 fn a_clone_that_nobody_wants_may_panic_when_it_is_dropped() {
+    watched(|| {
+        let drops = DropCounter::new();
+        let pool = Pool::new(1);
+        let counted = drops.clone();
+        let call = pool.spawn(move || Fragile::new(&counted, false));
+        let (promise, later) = AsyncValue::promise();
+        let next = keep_away(&call, later);
+        call.wait();
+        assert!(next.cancel());
+        assert_eq!(drops.count(), 1);
+        promise.set(());
+        assert!(call.outcome().is_ok());
+        assert_eq!(drops.count(), 2);
+        assert_eq!(pool.spawn(|| 5).get(), 5);
+    });
+}
+
+/// A call that was cancelled before its clone was there leaves nothing to be cloned.
+#[test]
+fn a_cancelled_call_is_not_cloned_for() {
     watched(|| {
         let drops = DropCounter::new();
         let pool = Pool::new(1);
@@ -348,11 +368,9 @@ fn a_clone_that_nobody_wants_may_panic_when_it_is_dropped() {
             opened.pass();
             Fragile::new(&counted, false)
         });
-        let next = keep_away(&call);
-        assert!(next.cancel());
+        assert!(keep_away(&call, ()).cancel());
         gate.open();
         assert!(call.outcome().is_ok());
-        assert_eq!(drops.count(), 2);
-        assert_eq!(pool.spawn(|| 5).get(), 5);
+        assert_eq!(drops.count(), 1);
     });
 }

@@ -34,6 +34,7 @@ fn has_nothing_to_cancel() {
         let drops = DropCounter::new();
         let (promise, value) = AsyncValue::promise();
         assert!(!value.cancel());
+        drop(value);
         promise.set(drops.token());
         assert_eq!(drops.count(), 1, "nobody wants it: dropped at once");
     });

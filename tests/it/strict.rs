@@ -112,6 +112,22 @@ fn expects(text: String, n: u8) {}
 #[expect(unused_variables, clippy::needless_pass_by_value, reason = "to be expected")]
 fn levels(text: String, n: u8) {}
 
+#[parallel]
+fn inner_attributes(text: String, n: u8) {
+    //! Has the attributes in the braces.
+
+    #![expect(unused_variables, dead_code, clippy::needless_pass_by_value, reason = "to be expected")]
+}
+
+#[pooled(sync = inner_sync_now)]
+fn inner_sync(text: &str) -> usize {
+    //! Has the attributes in the braces, and two functions with them.
+    #![deprecated = "parse is better"]
+    #![must_use]
+
+    text.len()
+}
+
 /// A client.
 #[derive(Clone, Debug)]
 struct Client {
@@ -153,6 +169,16 @@ impl Client {
         Some(text)
     }
 
+    #[parallel]
+    fn inner_attributes(self: Box<Self>) -> usize {
+        #![doc = "Has the attributes in the braces."]
+        #![expect(clippy::boxed_local, reason = "to be expected")]
+        {
+            #![expect(clippy::identity_op, reason = "of the block")]
+            self.depth + 0
+        }
+    }
+
     /// Is expected to be dead, and to have a variable too many.
     #[parallel]
     #[expect(dead_code, unused_variables, reason = "to be expected")]
@@ -185,11 +211,11 @@ fn all_of_it_runs() {
     assert_eq!(client.depth().get(), Client::new_now(3).depth);
     assert_eq!(client.same("x".to_owned()).get().as_deref(), Some("x"));
     assert_eq!(Arc::new(client.clone()).deeper(1).get(), 4);
-    assert_eq!(Box::new(client).deepest().get(), 3);
+    assert_eq!(Box::new(client.clone()).deepest().get(), Box::new(client).inner_attributes().get());
     assert_eq!(made(("a", 1)).get().1, 1);
     #[expect(deprecated, reason = "both halves are")]
-    let both = (old(1).get(), old_now(1));
-    assert_eq!(both, (1, 1));
+    let old = (old(1).get(), old_now(1), inner_sync("a").get(), inner_sync_now("a"));
+    assert_eq!(old, (1, 1, 1, 1));
     let no_call: fn(i32) -> _ = stop;
     assert_eq!(size_of_val(&no_call), size_of::<usize>());
 }

@@ -142,6 +142,12 @@ impl Agenda {
         }
     }
 
+    /// Whether a call has come to need others, and was not surveyed since.
+    pub(crate) fn has_changes(&self) -> bool {
+        let has_changes = |part: &Part| !lock(&part.ready).changed.is_empty();
+        has_changes(&self.own) || lock(&self.others).iter().any(|part| has_changes(part))
+    }
+
     /// Surveys what has changed since.
     pub(crate) fn survey_changes(&self) {
         let mut changed = std::mem::take(&mut lock(&self.own.ready).changed);

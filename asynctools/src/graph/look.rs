@@ -35,15 +35,33 @@ pub(crate) enum View {
 enum Step {
     Thread(ThreadNumber),
     Call(Arc<dyn Awaited>),
-    /// `closer` waits for the end of the pool, if that is what is needed.
-    Pool(Arc<dyn Scheduler>, Option<ThreadNumber>),
+    /// A pool, of which something has to begin or to end.
+    Pool(Arc<dyn Scheduler>, Why),
+}
+
+/// What is needed of a pool.
+#[derive(Clone, Copy)]
+enum Why {
+    /// A call of its queue begins, or room in the queue, which comes with that. A blocked call does not stand in the way: the pool
+    /// lends its permit.
+    Begins,
+    /// All its threads end; that thread waits for it, if one does.
+    Ends(Option<ThreadNumber>),
+}
+
+/// What a look asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Question {
+    WhatMoves,
+    /// Which threads have to go on: the needs that no pool can meet by lending a permit.
+    WhoIsNeeded,
 }
 
 /// After that many steps a look is given up: with so many calls in the game, something moves.
 const STEPS: usize = 100_000;
 
-#[derive(Default)]
 struct Look {
+    question: Question,
     /// Each step with the place of the one that needs it.
     steps: Vec<(Step, usize)>,
     calls: HashSet<usize>,
@@ -54,6 +72,18 @@ struct Look {
 }
 
 impl Look {
+    fn new(question: Question) -> Self {
+        Self {
+            question,
+            steps: Vec::new(),
+            calls: HashSet::new(),
+            threads: HashSet::new(),
+            pools: HashSet::new(),
+            moves: false,
+            promised: false,
+        }
+    }
+
     fn thread(&mut self, thread: ThreadNumber, from: usize) {
         if self.threads.insert(thread) {
             self.steps.push((Step::Thread(thread), from));
@@ -66,6 +96,12 @@ impl Look {
         }
     }
 
+    fn pool(&mut self, pool: Arc<dyn Scheduler>, why: Why, from: usize) {
+        if matches!(why, Why::Ends(_)) || self.pools.insert(pool.id()) {
+            self.steps.push((Step::Pool(pool, why), from));
+        }
+    }
+
     /// Takes the step at `at`; `false` when there is none.
     fn step(&mut self, at: usize) -> bool {
         match self.steps.get(at).map(|(step, _)| step) {
@@ -73,8 +109,8 @@ impl Look {
             Some(&Step::Thread(thread)) => match blocked::of(thread) {
                 None => self.moves = true,
                 Some(BlockedOn::Call(call)) => self.call(call, at),
-                Some(BlockedOn::Room(pool)) => self.pool(pool, None, at),
-                Some(BlockedOn::End(pool)) => self.pool(pool, Some(thread), at),
+                Some(BlockedOn::Room(pool)) => self.pool(pool, Why::Begins, at),
+                Some(BlockedOn::End(pool)) => self.pool(pool, Why::Ends(Some(thread)), at),
             },
             Some(Step::Call(call)) => {
                 let mut needs = Vec::new();
@@ -82,17 +118,26 @@ impl Look {
                     Survey::Ended | Survey::Unseen => self.moves = true,
                     Survey::Running(thread) => self.thread(thread, at),
                     Survey::Promised => self.promised = true,
-                    // A call that a blocked call needs is served beyond the limit of its pool.
-                    Survey::Queued(job) => match registry::find(job.pool()).map(|pool| pool.outlook(&mut Vec::new())) {
-                        Some(Outlook::Paused) => self.promised = true,
-                        _ => self.moves = true,
+                    // A thread takes it, or one that took another call for the same waiter is blocked with that.
+                    Survey::Queued(job) => match registry::find(job.pool()) {
+                        Some(pool) => self.pool(pool, Why::Begins, at),
+                        None => self.moves = true,
                     },
-                    Survey::Waiting => needs.into_iter().for_each(|need| self.call(need, at)),
+                    Survey::Waiting => {
+                        needs.retain(|need| !need.is_done());
+                        // The last one has just ended, and is passed on.
+                        self.moves |= needs.is_empty();
+                        needs.into_iter().for_each(|need| self.call(need, at));
+                    }
                 }
             }
-            Some(Step::Pool(pool, _)) => {
+            Some(Step::Pool(pool, why)) => {
                 let mut threads = Vec::new();
-                match pool.outlook(&mut threads) {
+                let outlook = pool.outlook(&mut threads);
+                let all_needed = self.question == Question::WhoIsNeeded && matches!(why, Why::Ends(_));
+                match outlook {
+                    _ if all_needed => threads.into_iter().for_each(|thread| self.thread(thread, at)),
+                    _ if self.question == Question::WhoIsNeeded => {}
                     Outlook::Moves => self.moves = true,
                     Outlook::Paused => self.promised = true,
                     Outlook::Blocked => threads.into_iter().for_each(|thread| self.thread(thread, at)),
@@ -103,81 +148,87 @@ impl Look {
         true
     }
 
-    fn pool(&mut self, pool: Arc<dyn Scheduler>, closer: Option<ThreadNumber>, from: usize) {
-        if closer.is_some() || self.pools.insert(pool.id()) {
-            self.steps.push((Step::Pool(pool, closer), from));
+    /// The nearest wait for the end of a pool on the way to the step at `at`.
+    fn closer_before(&self, mut at: usize) -> Option<(&Arc<dyn Scheduler>, ThreadNumber)> {
+        while at > 0 {
+            let (step, from) = self.steps.get(at)?;
+            if let Step::Pool(pool, Why::Ends(Some(closer))) = step {
+                return Some((pool, *closer));
+            }
+            at = *from;
         }
-    }
-
-    fn view(&self) -> View {
-        match (self.promised, self.moves) {
-            (true, _) => View::Promised,
-            (false, true) => View::Moves,
-            (false, false) => View::Stuck,
-        }
+        None
     }
 }
 
 /// Says what the calls of `threads`, which are blocked, wait for in the end.
 pub(crate) fn view(threads: Vec<ThreadNumber>) -> View {
-    let mut look = Look::default();
+    let mut look = Look::new(Question::WhatMoves);
     threads.into_iter().for_each(|thread| look.thread(thread, 0));
     let mut at = 0;
     while at <= STEPS && look.step(at) {
         at += 1;
     }
-    look.view()
+    match (look.promised, look.moves) {
+        (true, _) => View::Promised,
+        (false, true) => View::Moves,
+        (false, false) => View::Stuck,
+    }
 }
 
 /// Whether the end of `pool` needs the current thread, or one of `others`.
 pub(crate) fn does_end_need(pool: Arc<dyn Scheduler>, others: &[ThreadNumber]) -> bool {
-    let mut look = Look::default();
-    look.pool(pool, None, 0);
     let own = blocked::this_thread();
+    let mut look = Look::new(Question::WhoIsNeeded);
+    look.pool(pool, Why::Ends(None), 0);
     let mut at = 0;
-    loop {
-        // What a pool that still moves needs counts too: its blocked calls wait for this thread as well.
-        if let Some((Step::Pool(pool, _), _)) = look.steps.get(at) {
-            let mut threads = Vec::new();
-            pool.outlook(&mut threads);
-            threads.into_iter().for_each(|thread| look.thread(thread, at));
-        }
-        if at > STEPS || !look.step(at) {
-            return false;
-        }
+    while at <= STEPS && look.step(at) {
         if look.threads.contains(&own) || others.iter().any(|other| look.threads.contains(other)) {
             return true;
         }
         at += 1;
     }
+    false
 }
 
 /// Called by a thread that has just blocked: if calls are blocked on pools, ends the waits that could never end. A `close` that
 /// waits for itself returns; a pool whose calls all wait for room lends a permit.
 pub(crate) fn unstick() {
-    if !blocked::is_any_held_up() {
-        return;
+    if blocked::is_any_closing() {
+        release_circle();
     }
+    if blocked::is_any_held_up() {
+        lend_where_stuck();
+    }
+}
+
+/// Ends a wait for the end of a pool that needs the current thread, which needs that wait to end.
+fn release_circle() {
     let own = blocked::this_thread();
-    let mut look = Look::default();
+    let mut look = Look::new(Question::WhoIsNeeded);
     // Entered as a step, and not as seen: the way back to it is a circle.
     look.steps.push((Step::Thread(own), 0));
     let mut at = 0;
-    let mut circle = None;
-    while (!look.moves || blocked::is_any_closing()) && look.step(at) {
-        if circle.is_none() && at > 0 && matches!(look.steps[at].0, Step::Thread(thread) if thread == own) {
-            circle = Some(at);
+    while at <= STEPS && look.step(at) {
+        at += 1;
+        if matches!(look.steps.get(at), Some((Step::Thread(thread), _)) if *thread == own) {
+            if let Some((pool, closer)) = look.closer_before(at) {
+                pool.release_closer(closer);
+            }
+            return;
         }
+    }
+}
+
+/// Has the pools lend a permit from which the current thread needs something, if nothing moves in any of them.
+fn lend_where_stuck() {
+    let mut look = Look::new(Question::WhatMoves);
+    look.thread(blocked::this_thread(), 0);
+    let mut at = 0;
+    while !look.moves && look.step(at) {
         at += 1;
     }
-    let mut way = circle;
-    while let Some(step) = way.filter(|step| *step > 0) {
-        if let (Step::Pool(pool, Some(closer)), _) = &look.steps[step] {
-            return pool.release_closer(*closer);
-        }
-        way = Some(look.steps[step].1);
-    }
-    if look.view() == View::Stuck {
+    if !look.moves && !look.promised {
         for (step, _) in look.steps {
             if let Step::Pool(pool, _) = step {
                 pool.unstick();

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
 use std::sync::Arc;
+use std::sync::Weak;
 
 use crate::call_site::CallSite;
 use crate::graph::agenda::Agenda;
@@ -61,6 +62,8 @@ struct Ticks {
 #[derive(Default)]
 struct Ended {
     slots: VecDeque<u32>,
+    /// The calls that have not ended, by slot: the look along the needs of blocked calls goes on there.
+    pending: Vec<Option<Weak<dyn Awaited>>>,
     waiters: Vec<Waiter>,
 }
 
@@ -84,6 +87,9 @@ impl<K, T> Completions<K, T> {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).unwrap_or_else(|_| unreachable!("2^32 handles need 64 GiB"))
         });
+        let call: Arc<dyn Awaited> = value.node().clone();
+        self.ticks.expect(slot, &call);
+        drop(call);
         if let Some(ended) = value.node().enlist(Waiter::Dependant(self.ticks.clone(), slot)) {
             drop(ended);
             drop(self.ticks.clone().arrived(slot));
@@ -182,11 +188,23 @@ impl<K, T> Drop for Completions<K, T> {
 impl<K: UnwindSafe, T> UnwindSafe for Completions<K, T> {}
 impl<K: RefUnwindSafe, T> RefUnwindSafe for Completions<K, T> {}
 
+impl Ticks {
+    /// Notes which call has the slot.
+    fn expect(&self, slot: u32, call: &Arc<dyn Awaited>) {
+        let pending = &mut lock(&self.state).pending;
+        if pending.len() <= slot as usize {
+            pending.resize(slot as usize + 1, None);
+        }
+        pending[slot as usize] = Some(Arc::downgrade(call));
+    }
+}
+
 impl Dependant for Ticks {
     fn arrived(self: Arc<Self>, slot: u32) -> Option<Arc<dyn Job>> {
         let waiters = {
             let mut state = lock(&self.state);
             state.slots.push_back(slot);
+            state.pending[slot as usize] = None;
             std::mem::take(&mut state.waiters)
         };
         notify::tell_all(waiters);
@@ -204,8 +222,9 @@ impl Awaited for Ticks {
         self.site
     }
 
-    fn survey(self: Arc<Self>, _: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, _needs: &mut Needs) -> Survey {
-        Survey::Unseen
+    fn survey(self: Arc<Self>, _: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, needs: &mut Needs) -> Survey {
+        needs.extend(lock(&self.state).pending.iter().flatten().filter_map(Weak::upgrade));
+        Survey::Waiting
     }
 
     fn enlist(&self, waiter: Waiter) -> Option<Waiter> {

@@ -53,7 +53,6 @@ impl<T, E> AsyncList<Result<T, E>> {
     /// let (values, errors) = list.join_timeout(Duration::ZERO).unwrap();
     /// assert_eq!((values, errors.len()), (vec![1], 1));
     /// ```
-    #[expect(clippy::type_complexity, reason = "what `join` returns, which has no shorter name")]
     pub fn join_timeout(self, timeout: Duration) -> Result<(Vec<T>, Vec<CallError<E>>), Self> {
         if self.wait_timeout(timeout) { Ok(self.join()) } else { Err(self) }
     }

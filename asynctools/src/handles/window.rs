@@ -316,7 +316,6 @@ impl<I: Iterator<Item: Pending>> Buffered<I> {
     /// assert_eq!(calls.next(), Some(7));
     /// assert_eq!(calls.cancel(), 4);
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "a caller that cancels calls may not care which had started")]
     pub fn cancel(self) -> usize {
         self.cancel_window()
     }
@@ -353,7 +352,6 @@ impl<I: Iterator<Item: Pending>> BufferUnordered<I> {
     /// assert_eq!(calls.next(), Some(7));
     /// assert_eq!(calls.cancel(), 4);
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "a caller that cancels calls may not care which had started")]
     pub fn cancel(self) -> usize {
         self.cancel_window()
     }

@@ -124,11 +124,13 @@ impl WorkerContext {
 
     /// Runs what the agenda has ready, until `call` has ended.
     fn run_agenda(&self, call: &dyn Awaited, agenda: &Agenda) {
+        agenda.survey_changes();
         while !call.is_done()
             && self.may_run_here()
             && let Some(next) = agenda.own().pop()
         {
             self.run_here(next);
+            agenda.survey_changes();
         }
     }
 
@@ -200,8 +202,9 @@ impl WorkerContext {
                 agenda.ask_others();
             }
             look::unstick();
-            // Whoever ended the call before this thread was blocked found nobody to wake.
-            self.park(BLOCKED, &|| call.is_done(), deadline);
+            // Whoever ended the call, or had it need another one, before this thread was blocked found nobody to wake.
+            let has_changes = || agenda.is_some_and(|agenda| agenda.has_changes());
+            self.park(BLOCKED, &|| call.is_done() || has_changes(), deadline);
             drop(blocked);
             if agenda.is_some_and(|agenda| agenda.is_starved()) && !call.is_done() {
                 let error = std::io::ErrorKind::WouldBlock.into();

@@ -59,11 +59,6 @@ fn handle_itself(n: AsyncValue<i64>) -> i64 {
 }
 
 #[parallel]
-fn conditional(a: u8, #[cfg(test)] b: u8, #[cfg(not(test))] c: String, #[cfg(any())] d: u8) -> u8 {
-    a + b
-}
-
-#[parallel]
 fn twelve(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8, k: u8, l: u8) -> [u8; 12] {
     [a, b, c, d, e, f, g, h, i, j, k, l]
 }
@@ -81,7 +76,6 @@ fn plain_values() {
     assert_eq!(boxed(Box::new(str::len) as Box<dyn Fn(&str) -> usize + Send>).get(), 4);
     assert_eq!(array([1, 2, 3]).get(), 3);
     assert_eq!(handle_itself(add(1, 2)).get(), 3);
-    assert_eq!(conditional(1, 2).get(), 3);
     assert_eq!(twelve(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12).get().iter().sum::<u8>(), 78);
 }
 

@@ -1,11 +1,11 @@
 use asynctools::parallel;
 
-struct Client<T>(T);
+struct Client<Item>(Item);
 
-impl<T: Send + 'static> Client<T> {
+impl<Item: Send + 'static> Client<Item> {
     #[parallel]
-    fn f(t: T) -> T { //~ ERROR
-        t
+    fn f(item: Item) -> Item { //~ ERROR
+        item
     }
 }
 

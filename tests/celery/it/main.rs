@@ -4,6 +4,7 @@ mod runner;
 mod servers;
 mod proxy;
 mod interop;
+mod languages;
 mod crash;
 mod load;
 mod attribute;
@@ -11,5 +12,5 @@ mod attribute;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    runner::run(&[interop::TESTS, crash::TESTS, load::TESTS, attribute::TESTS])
+    runner::run(&[interop::TESTS, languages::TESTS, crash::TESTS, load::TESTS, attribute::TESTS])
 }

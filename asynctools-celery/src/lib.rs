@@ -40,6 +40,7 @@ pub use crate::client::app::AppBuilder;
 pub use crate::client::app::Ticket;
 pub use crate::client::call::Call;
 pub use crate::client::call::CallOptions;
+pub use crate::client::check::QueueCheck;
 pub use crate::error::RemoteError;
 pub use crate::error::RemoteErrorKind;
 pub use crate::error::WorkerError;

@@ -102,6 +102,7 @@ const CELERY: &[&str] = &[
     "client::sender",
     "client::listener",
     "client::sweeper",
+    "client::check",
     "client::app",
     "worker::link",
     "worker::shared",

@@ -12,6 +12,8 @@ use crate::broker::address::Address;
 use crate::broker::connection::BrokerError;
 use crate::client::call::Call;
 use crate::client::call::Done;
+use crate::client::check;
+use crate::client::check::QueueCheck;
 use crate::client::listener;
 use crate::client::outbox::Outbox;
 use crate::client::outbox::Queued;
@@ -115,6 +117,34 @@ impl App {
         Ticket { engine: self.0.clone(), number }
     }
 
+    /// Looks at a queue. Blocks for a second, in which workers answer.
+    ///
+    /// # Errors
+    ///
+    /// The broker cannot be reached. A client without a broker has no queues.
+    pub fn check(&self, queue: &str) -> Result<QueueCheck, WorkerError> {
+        match &self.0 {
+            Engine::Remote(owner) => check::check(&owner.0, queue).map_err(|error| WorkerError::new(error.to_string())),
+            Engine::Local(_) => Err(WorkerError::new("a client without a broker has no queues")),
+        }
+    }
+
+    /// Waits for a call that this client did not make, such as one of a program that has ended, and calls `done` with its end.
+    /// Looks for the result at once, then every half second, and leaves it in the backend.
+    pub fn attach(&self, id: impl Into<String>, done: impl FnOnce(Answer) + Send + 'static) {
+        let (id, done) = (id.into(), Box::new(done));
+        match &self.0 {
+            Engine::Remote(owner) => {
+                begin(&owner.0);
+                owner.0.pending.attach(id, done);
+            }
+            Engine::Local(_) => {
+                let error = RemoteError::new(RemoteErrorKind::Broker, "a client without a broker has no other calls");
+                finish(done, error.with_task_id(id).into());
+            }
+        }
+    }
+
     /// Blocks until every call of this client is sent or has failed. A program that ends sooner loses calls that nobody waits
     /// for.
     pub fn flush(&self) {
@@ -138,6 +168,15 @@ impl fmt::Debug for Ticket {
 }
 
 impl Ticket {
+    /// Returns the id of the call; `None` for an engine of this process.
+    #[must_use]
+    pub fn task_id(&self) -> Option<String> {
+        match &self.engine {
+            Engine::Remote(owner) => Some(owner.0.ids.text(self.number)),
+            Engine::Local(_) => None,
+        }
+    }
+
     /// Sends the call of this place, as [`App::send`] does.
     pub fn send(self, call: Call, done: impl FnOnce(Answer) + Send + 'static) {
         let done = Box::new(done);

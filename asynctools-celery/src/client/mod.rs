@@ -7,4 +7,5 @@ pub(crate) mod shared;
 pub(crate) mod sender;
 pub(crate) mod listener;
 pub(crate) mod sweeper;
+pub(crate) mod check;
 pub(crate) mod app;

@@ -23,6 +23,9 @@ use crate::store::Answer;
 /// A call that waits for longer than this is looked up, in case its message was not heard.
 pub(crate) const SWEEP: Duration = Duration::from_secs(5);
 
+/// How long after one look for a call of another client the next one follows.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// How long the ids of delivered results are gathered before they are deleted together.
 const LINGER: Duration = Duration::from_millis(50);
 
@@ -71,10 +74,19 @@ struct Table {
     deadline: Option<Instant>,
     next_sweep: Option<Instant>,
     delivered: Vec<u64>,
+    /// Calls of other clients, and when they are looked up next.
+    attached: HashMap<String, Done>,
+    next_look: Option<Instant>,
     /// The calls of which workers are to be told that their results are not wanted.
     unwanted: Vec<u64>,
     delete_at: Option<Instant>,
     closed: bool,
+}
+
+impl Table {
+    fn is_over(&self) -> bool {
+        self.closed && self.waiting.is_empty() && self.attached.is_empty()
+    }
 }
 
 /// The calls that wait for their results. Closures run outside of its lock.
@@ -93,6 +105,8 @@ pub(crate) enum Step {
     Delete(Vec<u64>),
     /// Tell workers not to begin these.
     Revoke(Vec<u64>),
+    /// Look these calls of other clients up.
+    Look(Vec<String>),
     /// The client is closed, and nothing waits.
     End,
 }
@@ -146,6 +160,29 @@ impl Pending {
         true
     }
 
+    /// Waits for a call of another client.
+    pub(crate) fn attach(&self, id: String, done: Done) {
+        let mut table = self.lock();
+        table.next_look = Some(Instant::now());
+        let replaced = table.attached.insert(id.clone(), done);
+        self.changed.notify_all();
+        drop(table);
+        if let Some(replaced) = replaced {
+            let error = RemoteError::new(RemoteErrorKind::Broker, "the program waits for the same call once more");
+            finish(replaced, error.with_task_id(id).into());
+        }
+    }
+
+    /// Ends the wait for a call of another client.
+    pub(crate) fn end_attached(&self, id: &str, answer: Answer) {
+        let mut table = self.lock();
+        let done = table.attached.remove(id);
+        drop(table);
+        if let Some(done) = done {
+            finish(done, answer);
+        }
+    }
+
     /// Has workers told not to begin a call that was sent.
     pub(crate) fn revoke(&self, number: u64) {
         let mut table = self.lock();
@@ -161,7 +198,7 @@ impl Pending {
 
     pub(crate) fn is_over(&self) -> bool {
         let table = self.lock();
-        table.closed && table.waiting.is_empty()
+        table.is_over()
     }
 
     pub(crate) fn close(&self) {
@@ -192,7 +229,13 @@ impl Pending {
             if !table.unwanted.is_empty() {
                 return Step::Revoke(std::mem::take(&mut table.unwanted));
             }
-            if table.closed && table.waiting.is_empty() {
+            if table.next_look.is_some_and(|at| at <= now) {
+                table.next_look = (!table.attached.is_empty()).then_some(now + LOOK);
+                if !table.attached.is_empty() {
+                    return Step::Look(table.attached.keys().cloned().collect());
+                }
+            }
+            if table.is_over() {
                 return Step::End;
             }
             if table.deadline.is_some_and(|at| at <= now) {
@@ -215,7 +258,7 @@ impl Pending {
                 }
                 continue;
             }
-            let next = [table.deadline, table.next_sweep, table.delete_at].into_iter().flatten().min();
+            let next = [table.deadline, table.next_sweep, table.delete_at, table.next_look].into_iter().flatten().min();
             table = match next {
                 None => self.changed.wait(table).unwrap_or_else(PoisonError::into_inner),
                 Some(at) => self.changed.wait_timeout(table, at - now).unwrap_or_else(PoisonError::into_inner).0,

@@ -20,15 +20,28 @@ const KEYS: usize = 500;
 /// Sweeps until the client is closed and nothing waits.
 pub(crate) fn run(client: &Client) {
     let mut connection = None;
+    let key = |number: &u64| keys::result(&client.ids.text(*number));
     loop {
         match client.pending.next_step(&client.ids) {
             Step::End => return,
             Step::Sweep(numbers) => {
                 // The next sweep finds the results that a broken connection did not.
-                let answers = numbers.chunks(KEYS).map(|numbers| ask(client, &mut connection, b"MGET", numbers));
+                let answers =
+                    numbers.chunks(KEYS).map(|numbers| ask(client, &mut connection, b"MGET", numbers.iter().map(key)));
                 for values in answers.collect::<Vec<_>>().into_iter().zip(numbers.chunks(KEYS)) {
                     if let (Ok(values), numbers) = values {
                         found(client, numbers, values);
+                    }
+                }
+            }
+            Step::Look(ids) => {
+                let keys = ids.iter().map(|id| keys::result(id));
+                // A broken connection is tried anew at the next look.
+                if let Ok(values) = ask(client, &mut connection, b"MGET", keys) {
+                    for (id, value) in ids.iter().zip(list(values)) {
+                        if let Some(answer) = bytes(value).and_then(|text| store::read(id, &text)) {
+                            client.pending.end_attached(id, answer);
+                        }
                     }
                 }
             }
@@ -39,7 +52,7 @@ pub(crate) fn run(client: &Client) {
             Step::Delete(numbers) => {
                 for numbers in numbers.chunks(KEYS) {
                     // A result that is not deleted goes when its time to live is over.
-                    let _ = ask(client, &mut connection, b"UNLINK", numbers);
+                    let _ = ask(client, &mut connection, b"UNLINK", numbers.iter().map(key));
                 }
             }
         }
@@ -50,13 +63,13 @@ fn ask(
     client: &Client,
     connection: &mut Option<Connection>,
     command: &[u8],
-    numbers: &[u64],
+    keys: impl ExactSizeIterator<Item = String>,
 ) -> Result<redis::Value, BrokerError> {
     let mut commands = Commands::default();
-    commands.begin(numbers.len() + 1);
+    commands.begin(keys.len() + 1);
     commands.part(command);
-    for number in numbers {
-        commands.part(keys::result(&client.ids.text(*number)).as_bytes());
+    for key in keys {
+        commands.part(key.as_bytes());
     }
     let mut open = match connection.take() {
         Some(open) => open,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use asynctools::AsyncValue;
+use asynctools_celery::Answer;
 use asynctools_celery::Bytes;
 use asynctools_celery::Call;
 use asynctools_celery::CallOptions;
@@ -29,7 +31,7 @@ use crate::interop::python;
 pub(crate) const TESTS: &[Test] = tests! {
     Python: rust_to_python, python_to_rust, typed_values, what_python_cannot_say, errors_for_python, groups_of_python,
         every_form_of_a_time, extended_results, pickle_and_compression_are_refused, inspect_of_celery,
-        revoked_by_python, revoked_in_python;
+        revoked_by_python, revoked_in_python, a_look_at_a_queue, calls_of_other_clients;
 };
 
 fn revoked_by_python() {
@@ -239,4 +241,36 @@ print(app.control.inspect(['other@here'], timeout=0.3).ping())",
     );
     assert_eq!(printed, "{'rust@here': {'ok': 'pong'}}\n[('rs.Count', 'rust@here')]\nNone");
     assert!(!running.is_finished());
+}
+
+fn a_look_at_a_queue() {
+    let redis = Redis::start();
+    let app = redis.app();
+    let _workers = (redis.worker(1, &["hostname=rust@here"]), redis.python_worker(&["-Q", "py", "-n", "py@here"], &[]));
+    assert_eq!(python::<i64>(&app, "py.add", (1, 1)), Ok(2));
+    for priority in [0, 9] {
+        let options = CallOptions::of(PY).queue("nobody").priority(priority);
+        send::<i64>(&app, Call::new("py.add", PY, (1, 1)).with(options)).detach();
+    }
+    app.flush();
+    let check = app.check("nobody").unwrap();
+    assert_eq!(check.waiting, 2);
+    assert_eq!(check.workers.into_iter().collect::<Vec<_>>(), ["py@here", "rust@here"]);
+    assert_eq!(redis.number(&["SCARD", "_kombu.binding.reply.celery.pidbox"]), 0, "nothing is left of the question");
+}
+
+fn calls_of_other_clients() {
+    let redis = Redis::start();
+    let id = redis.run_python("print(app.send_task('rs.Count', (port, 'runs', 0), queue='rs').id)");
+    let attach = || {
+        let (promise, value) = AsyncValue::promise();
+        redis.app().attach(id.clone(), |answer| {
+            promise.set(answer);
+        });
+        value.map(Answer::into_value::<i64>)
+    };
+    let before = attach();
+    let _worker = redis.worker(1, &[]);
+    assert_eq!(before.get(), Ok(1), "the client is kept until the call has ended");
+    assert_eq!(attach().get(), Ok(1), "the result stays");
 }

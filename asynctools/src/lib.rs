@@ -19,7 +19,7 @@ mod follow;
 mod call;
 mod per_worker;
 mod hand_over;
-#[cfg(feature = "celery")]
+#[cfg(any(feature = "celery", asynctools_model))]
 mod handed_over;
 #[cfg(feature = "celery")]
 pub mod celery;
@@ -219,7 +219,7 @@ pub mod __private {
     pub use crate::call_site::Function;
     pub use crate::call_site::Name;
     pub use crate::function_pool::FunctionPool;
-    #[cfg(feature = "celery")]
+    #[cfg(any(feature = "celery", asynctools_model))]
     pub use crate::handed_over::HandOver;
     pub use crate::pool::PoolInside;
     pub use crate::pool::PoolRef;

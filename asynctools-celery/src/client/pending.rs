@@ -73,6 +73,8 @@ struct Table {
     /// The earliest deadline, or an earlier time.
     deadline: Option<Instant>,
     next_sweep: Option<Instant>,
+    /// Whether the next sweep looks up all calls, since messages may have been missed.
+    sweep_all: bool,
     delivered: Vec<u64>,
     /// Calls of other clients, and when they are looked up next.
     attached: HashMap<String, Done>,
@@ -133,10 +135,12 @@ impl Pending {
         if sooner {
             table.deadline = deadline;
         }
-        if table.next_sweep.is_none() {
+        // The sweeper stops its clock itself, when nothing waits: it is not woken for each call.
+        let first = table.next_sweep.is_none();
+        if first {
             table.next_sweep = Some(since + SWEEP);
         }
-        if sooner || table.waiting.len() == 1 {
+        if sooner || first {
             self.changed.notify_all();
         }
     }
@@ -145,9 +149,6 @@ impl Pending {
     pub(crate) fn end(&self, number: u64, answer: Answer, stored: bool) -> bool {
         let mut table = self.lock();
         let Some(waiting) = table.waiting.remove(&number) else { return false };
-        if table.waiting.is_empty() {
-            table.next_sweep = None;
-        }
         if stored && !self.keep_results {
             table.delivered.push(number);
             if table.delivered.len() == 1 {
@@ -209,10 +210,9 @@ impl Pending {
     /// Makes the next sweep happen at once: messages may have been missed.
     pub(crate) fn sweep_now(&self) {
         let mut table = self.lock();
-        if table.next_sweep.is_some() {
-            let now = Instant::now();
-            table.waiting.values_mut().for_each(|waiting| waiting.since -= SWEEP.min(now - waiting.since + SWEEP));
-            table.next_sweep = Some(now);
+        if !table.waiting.is_empty() {
+            table.sweep_all = true;
+            table.next_sweep = Some(Instant::now());
             self.changed.notify_all();
         }
     }
@@ -250,8 +250,9 @@ impl Pending {
                 continue;
             }
             if table.next_sweep.is_some_and(|at| at <= now) {
-                table.next_sweep = Some(now + SWEEP);
-                let long = table.waiting.iter().filter(|(_, waiting)| waiting.since + SWEEP <= now);
+                table.next_sweep = (!table.waiting.is_empty()).then_some(now + SWEEP);
+                let all = std::mem::take(&mut table.sweep_all);
+                let long = table.waiting.iter().filter(|(_, waiting)| all || waiting.since + SWEEP <= now);
                 let long: Vec<_> = long.map(|(number, _)| *number).collect();
                 if !long.is_empty() {
                     return Step::Sweep(long);
@@ -274,9 +275,6 @@ fn late(table: &mut Table, now: Instant) -> Vec<(u64, Done)> {
         table.waiting.iter().filter(|(_, waiting)| late(waiting)).map(|(number, _)| *number).collect();
     let ended = numbers.into_iter().filter_map(|number| Some((number, table.waiting.remove(&number)?.done))).collect();
     table.deadline = table.waiting.values().filter_map(|waiting| waiting.deadline).min();
-    if table.waiting.is_empty() {
-        table.next_sweep = None;
-    }
     ended
 }
 

@@ -215,7 +215,7 @@ impl<W: Work> Node<W> {
     }
 
     /// Notes that a promise ends the call, whose work this thread has taken.
-    #[cfg(feature = "celery")]
+    #[cfg(any(feature = "celery", asynctools_model))]
     pub(crate) fn hand_over(self: &Arc<Self>) -> Arc<dyn Promised<W::Output>> {
         self.lock().state = State::Running(RunBy::Promise);
         self.clone()

@@ -66,7 +66,7 @@ impl<T> AsyncValue<T> {
 
 impl<T: Send + 'static> Promise<T> {
     /// Makes the promise of a call that was handed over.
-    #[cfg(feature = "celery")]
+    #[cfg(any(feature = "celery", asynctools_model))]
     pub(crate) fn of(node: Arc<dyn Promised<T>>) -> Self {
         Self { node: Some(node) }
     }

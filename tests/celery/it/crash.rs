@@ -336,10 +336,11 @@ fn crash_sigterm_finishes_and_gives_back() {
     let redis = Redis::start();
     let mut worker = redis.worker(1, &[]);
     let app = redis.app();
+    let later = CallOptions::of(Count::OPTIONS).countdown(Duration::from_millis(2500));
+    let held = send::<i64>(&app, Call::new(Count::NAME, Count::OPTIONS, (redis.port, "held", 0)).with(later));
+    redis.wait_for(&["HLEN", "unacked"], 1);
     let first = count(&redis, &app, "first", 700);
     redis.wait_for(&["GET", "first"], 1);
-    let later = CallOptions::of(Count::OPTIONS).countdown(Duration::from_millis(1200));
-    let held = send::<i64>(&app, Call::new(Count::NAME, Count::OPTIONS, (redis.port, "held", 0)).with(later));
     let queued: AsyncList<_> = (0..5).map(|_| count(&redis, &app, "queued", 0)).collect();
     app.flush();
     worker.signal("TERM");

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -119,7 +120,7 @@ fn headers_are_read() {
     each("message_expires", |_, request| assert_eq!(request.expires, far));
     each("message_priority", |envelope, _| assert_eq!(envelope.priority(), 7));
     each("message_ignored", |_, request| assert!(request.ignore_result));
-    each("message_limits", |_, request| assert_eq!(request.soft_time_limit.unwrap().as_secs_f64(), 20.5));
+    each("message_limits", |_, request| assert_eq!(request.soft_time_limit, Some(Duration::from_millis(20_500))));
     each("message_plain", |_, request| {
         assert_eq!((request.id.as_str(), request.task.as_str(), request.retries), (ID, "task", 0));
         assert_eq!((&request.refused, request.from_rust), (&None, false));

@@ -72,10 +72,12 @@ fn time(envelope: &Envelope<'_>, header: &str) -> Result<Option<Timestamp>, Stri
     }
 }
 
-/// The second of the two limits; the first one ends the process of a Python worker.
+/// Reads the soft limit, which is the second of the two, or else the hard one. A Python worker ends its process at the hard
+/// limit; here a call is given up at either.
 fn soft_time_limit(envelope: &Envelope<'_>) -> Result<Option<Duration>, String> {
-    let limit = envelope.headers.get("timelimit").and_then(|limits| limits.get(1));
-    match limit {
+    let limits = envelope.headers.get("timelimit");
+    let limit = |index: usize| limits.and_then(|limits| limits.get(index)).filter(|limit| !limit.is_null());
+    match limit(1).or_else(|| limit(0)) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_f64().map(Duration::try_from_secs_f64) {
             Some(Ok(limit)) => Ok(Some(limit)),

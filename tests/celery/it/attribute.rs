@@ -28,6 +28,7 @@ pub(crate) const TESTS: &[Test] = tests! {
 };
 
 fn attribute_on_a_fleet() {
+    assert!(size_of::<TaskError>() <= 16, "the error of a fleet is boxed");
     let redis = Redis::start();
     celery::use_app(redis.app()).expect("this test is the only one with the client of the process");
     seam_arguments_that_fail_are_not_sent(&redis);

@@ -245,7 +245,10 @@ fn the_crates_are_in_step() {
     let line = workspace.lines().find_map(|line| line.strip_prefix("version = ")).expect("the version");
     let version = line.trim_matches('"');
     for package in ["asynctools-macros", "asynctools-celery"] {
-        assert!(workspace.contains(&format!("{package} = {{ version = \"={version}\"")), "{package} is not pinned to {version}");
+        assert!(
+            workspace.contains(&format!("{package} = {{ version = \"={version}\"")),
+            "{package} is not pinned to {version}"
+        );
     }
     for (package, _) in CRATES {
         let manifest = read(format!("{package}/Cargo.toml"));

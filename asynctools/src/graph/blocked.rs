@@ -14,8 +14,6 @@ use crate::graph::traits::Awaited;
 use crate::graph::traits::Scheduler;
 use crate::graph::traits::ThreadNumber;
 use crate::sync::thread_local;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
 
 // Implementation
 //

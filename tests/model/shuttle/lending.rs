@@ -12,6 +12,7 @@ use asynctools_model::OnFull;
 use asynctools_model::Pool;
 use shuttle::thread;
 
+use crate::check;
 use crate::helpers::Ceiling;
 use crate::helpers::On;
 use crate::helpers::SECOND;

@@ -31,7 +31,6 @@ const ROOMS: &[&str] = &[
     include_str!("cancel.rs"),
     include_str!("lists.rs"),
     include_str!("results.rs"),
-    include_str!("lending.rs"),
     include_str!("closing.rs"),
 ];
 

@@ -14,7 +14,7 @@ use crate::arguments::input::Inputs;
 use crate::arguments::work::flow;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
-use crate::graph::node::Route;
+use crate::graph::work::Route;
 use crate::handles::value::AsyncValue;
 use crate::pool::PoolRef;
 

@@ -5,7 +5,6 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use crate::arguments::bounds::Fallible;
@@ -17,9 +16,11 @@ use crate::call_site::Function;
 use crate::error::Panic;
 use crate::error::TaskError;
 use crate::graph::node::Node;
-use crate::graph::node::Work;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::PoolId;
+use crate::graph::work::Promised;
+use crate::graph::work::Work;
+use crate::graph::work::panicked;
 use crate::handles::promise::Promise;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
@@ -92,12 +93,15 @@ where
         unreachable!("a call that is handed over has no route, so `run_here` takes it")
     }
 
-    fn run_here(self, node: &Arc<Node<Self>>) {
+    fn run_here(self, call: Arc<dyn Promised<R>>, own: CallSite) {
         match self.inputs.end() {
-            Ok(values) => (self.start)(values, Promise::of(node.hand_over())),
+            Ok(values) => {
+                call.hand_over();
+                (self.start)(values, Promise::of(call));
+            }
             Err(Stop::Panicked(payload)) => {
                 discard(self.start);
-                node.complete(node.caught(|| resume_unwind(payload)));
+                call.end(Err(panicked(own, payload)));
             }
             Err(Stop::Failed(_) | Stop::Lost(..)) => unreachable!("a stopped call never runs"),
         }

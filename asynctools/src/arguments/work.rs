@@ -11,11 +11,11 @@ use crate::call_site::CallSite;
 use crate::error::Panic;
 use crate::error::TaskError;
 use crate::graph::node::Node;
-use crate::graph::node::Route;
-use crate::graph::node::Work;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Needs;
 use crate::graph::traits::PoolId;
+use crate::graph::work::Route;
+use crate::graph::work::Work;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
 

@@ -104,7 +104,7 @@ impl Agenda {
     /// so that a chain, a list or a diamond of any size takes linear time. Gives up at `deadline`.
     pub(crate) fn survey(&self, calls: Needs, deadline: Option<Instant>) {
         let mut seen = HashSet::new();
-        let mut found: Vec<(Arc<Part>, Vec<Arc<dyn Job>>)> = Vec::new();
+        let mut found: Vec<Found> = Vec::new();
         let mut open = calls;
         let mut steps = 0_u32;
         while let Some(call) = open.pop() {
@@ -178,11 +178,16 @@ impl Agenda {
     /// The wait is over: leaves nothing behind in the calls that were surveyed.
     pub(crate) fn finish(&self) {
         self.own.finish();
-        std::mem::take(&mut *lock(&self.others)).iter().for_each(|part| part.finish());
+        for part in std::mem::take(&mut *lock(&self.others)) {
+            part.finish();
+        }
     }
 }
 
-/// After so many calls a survey looks at the clock.
+/// The ready calls that a survey has found for one part.
+type Found = (Arc<Part>, Vec<Arc<dyn Job>>);
+
+/// After that many calls a survey looks at the clock.
 const LOOKS: u32 = 256;
 
 impl Part {

@@ -127,7 +127,9 @@ impl Look {
                         needs.retain(|need| !need.is_done());
                         // The last one has just ended, and is passed on.
                         self.moves |= needs.is_empty();
-                        needs.into_iter().for_each(|need| self.call(need, at));
+                        for need in needs {
+                            self.call(need, at);
+                        }
                     }
                 }
             }
@@ -164,7 +166,9 @@ impl Look {
 /// Says what the calls of `threads`, which are blocked, wait for in the end.
 pub(crate) fn view(threads: Vec<ThreadNumber>) -> View {
     let mut look = Look::new(Question::WhatMoves);
-    threads.into_iter().for_each(|thread| look.thread(thread, 0));
+    for thread in threads {
+        look.thread(thread, 0);
+    }
     let mut at = 0;
     while at <= STEPS && look.step(at) {
         at += 1;

@@ -54,3 +54,11 @@ pub(crate) fn lose_counted(
     notify::settle(aftermath);
     lost + others.iter().filter(|job| job.tell_unwanted()).count()
 }
+
+/// Ends one call that was withdrawn, and counted out.
+pub(crate) fn end_withdrawn(job: &dyn Job, error: TaskError, withdrawn: Withdrawn) {
+    let mut aftermath = Aftermath::default();
+    notify::hold(|| job.end_lost(error, &mut aftermath));
+    aftermath.dropped.push(withdrawn.remains);
+    notify::settle(aftermath);
+}

@@ -13,4 +13,6 @@ pub(crate) mod look;
 pub(crate) mod current;
 pub(crate) mod wait;
 pub(crate) mod lose;
+pub(crate) mod work;
+pub(crate) mod slot;
 pub(crate) mod node;

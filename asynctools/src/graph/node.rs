@@ -1,7 +1,5 @@
 //! The one state machine of a call.
 
-use std::convert::Infallible;
-use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -9,25 +7,24 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use crate::call_site::CallSite;
-use crate::error::Panic;
 use crate::error::TaskError;
 use crate::graph::blocked::this_thread;
 use crate::graph::lineage;
 use crate::graph::lineage::MadeBy;
+use crate::graph::lose::end_withdrawn;
 use crate::graph::notify;
 use crate::graph::registry;
+use crate::graph::slot::Slot;
 use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Ending;
 use crate::graph::traits::Helper;
 use crate::graph::traits::Job;
-use crate::graph::traits::Maker;
 use crate::graph::traits::Moment;
 use crate::graph::traits::Needs;
 use crate::graph::traits::Observer;
 use crate::graph::traits::PoolId;
-use crate::graph::traits::Scheduler;
 use crate::graph::traits::Survey;
 use crate::graph::traits::ThreadNumber;
 use crate::graph::traits::Unrun;
@@ -39,6 +36,10 @@ use crate::graph::waiters::Look;
 use crate::graph::waiters::WaiterKind;
 use crate::graph::waiters::Waiters;
 use crate::graph::waiters::address;
+use crate::graph::work::Promised;
+use crate::graph::work::Work;
+use crate::graph::work::caught;
+use crate::graph::work::panicked;
 use crate::panics::lock;
 use crate::sync::AtomicBool;
 use crate::sync::Mutex;
@@ -61,73 +62,6 @@ use crate::sync::MutexGuard;
 // | `Running` | `Done`, `Taken` | who took the work, or sets the promise | `complete`, `end_lost` |
 // | `Done` | `Lent`, and back | who clones the result | `lend_out` |
 // | `Done` | `Taken` | the owner of the handle | `take`, `abandon_result` |
-
-/// What a call runs: a function with its arguments.
-pub(crate) trait Work: Send + 'static {
-    type Output: Send + 'static;
-
-    /// Runs the user's function. All arguments are there.
-    fn run(self) -> Self::Output;
-
-    /// Takes in that one more argument is there: whether it was the last one.
-    fn arrived(&mut self) -> bool {
-        true
-    }
-
-    /// Whether the argument that was just taken in has brought another one, which the waiters do not know of.
-    fn needs_others(&self) -> bool {
-        false
-    }
-
-    /// Whether an argument ended so that the call cannot run. All have ended. Runs no user code.
-    fn is_stopped(&self) -> bool {
-        false
-    }
-
-    /// The end of a stopped call at `own`; the rest of the arguments is dropped. Runs no user code but `From` and `Drop`s.
-    fn stop(self, own: CallSite) -> Result<Self::Output, TaskError>;
-
-    /// Adds the calls whose results are arguments of this one.
-    fn needs(&self, _needs: &mut Needs) {}
-
-    /// Where a call that had to wait for arguments runs; `None`: where its last argument arrives, since no user code is in it.
-    fn route(&self) -> Option<Route> {
-        None
-    }
-
-    /// Runs a call without a route and ends it, or hands it over to somebody who will.
-    fn run_here(self, node: &Arc<Node<Self>>)
-    where
-        Self: Sized,
-    {
-        node.complete(node.caught(|| Ok(self.run())));
-    }
-}
-
-/// The way of a call to the pool that it runs on.
-#[derive(Clone)]
-pub(crate) struct Route {
-    /// `None`: the pool is gone.
-    pub(crate) pool: Option<Arc<dyn Scheduler>>,
-    pub(crate) maker: Maker,
-    /// Whether a full queue may hold up the caller if the call can start at once. What follows another call never blocks.
-    pub(crate) bounded: bool,
-}
-
-/// The work of a promise, which has none.
-pub(crate) struct NoWork<T>(Infallible, PhantomData<fn() -> T>);
-
-impl<T: Send + 'static> Work for NoWork<T> {
-    type Output = T;
-
-    fn run(self) -> T {
-        match self.0 {}
-    }
-
-    fn stop(self, _own: CallSite) -> Result<T, TaskError> {
-        match self.0 {}
-    }
-}
 
 /// The life of a call, from the top down.
 enum State<W: Work> {
@@ -214,13 +148,6 @@ impl<W: Work> Node<W> {
         node
     }
 
-    /// Notes that a promise ends the call, whose work this thread has taken.
-    #[cfg(any(feature = "celery", asynctools_model))]
-    pub(crate) fn hand_over(self: &Arc<Self>) -> Arc<dyn Promised<W::Output>> {
-        self.lock().state = State::Running(RunBy::Promise);
-        self.clone()
-    }
-
     fn lock(&self) -> MutexGuard<'_, Core<W>> {
         lock(&self.core)
     }
@@ -253,7 +180,7 @@ impl<W: Work> Node<W> {
         let Some(route) = work.route() else {
             // Never seen as queued: a worker or `cancel_queued` that saw it there would count a call that is in no queue.
             drop(core);
-            work.run_here(self);
+            work.run_here(self.clone(), self.site);
             return None;
         };
         core.state = State::Queued(work, made_by);
@@ -281,15 +208,6 @@ impl<W: Work> Node<W> {
         let moment = if route.bounded { moment } else { Moment::Later };
         pool.schedule(job, route.maker, moment);
         None
-    }
-
-    /// The outcome of `end`, a panic of it included.
-    pub(crate) fn caught(&self, end: impl FnOnce() -> Result<W::Output, TaskError>) -> Result<W::Output, TaskError> {
-        catch_unwind(AssertUnwindSafe(end)).unwrap_or_else(|payload| Err(self.panicked(payload)))
-    }
-
-    fn panicked(&self, payload: Box<dyn std::any::Any + Send>) -> TaskError {
-        TaskError::Panicked(Panic::new(self.site, payload))
     }
 
     /// Ends the call, by the one who took its work or holds its promise.
@@ -444,9 +362,9 @@ impl<W: Work> Job for Node<W> {
                 let result = catch_unwind(AssertUnwindSafe(|| work.run()));
                 drop(running);
                 let ending = if result.is_ok() { Ending::Returned } else { Ending::Panicked };
-                (result.map_err(|payload| self.panicked(payload)), ending)
+                (result.map_err(|payload| panicked(self.site, payload)), ending)
             }
-            State::Stopped(work) => (self.caught(|| work.stop(self.site)), Ending::Stopped),
+            State::Stopped(work) => (caught(self.site, || work.stop(self.site)), Ending::Stopped),
             _ => unreachable!("looked at under the same lock"),
         };
         observer.ended(ending);
@@ -459,13 +377,13 @@ impl<W: Work> Job for Node<W> {
         if let Some(pool) = registry::find(self.pool) {
             pool.unscheduled(withdrawn.unrun, &error);
         }
-        finish_lost(self, error, withdrawn);
+        end_withdrawn(&*self, error, withdrawn);
         true
     }
 
     fn end_unrun(self: Arc<Self>, error: TaskError) -> bool {
         let Some(withdrawn) = self.clone().withdraw() else { return false };
-        finish_lost(self, error, withdrawn);
+        end_withdrawn(&*self, error, withdrawn);
         true
     }
 
@@ -484,7 +402,9 @@ impl<W: Work> Job for Node<W> {
             let mut needs = Vec::new();
             work.needs(&mut needs);
             let own = address(&self);
-            needs.iter().for_each(|need| need.forget(own));
+            for need in needs {
+                need.forget(own);
+            }
         }
         Some(Withdrawn { unrun, remains: Box::new(taken) })
     }
@@ -505,30 +425,10 @@ impl<W: Work> Job for Node<W> {
     }
 }
 
-/// The end of one call that was withdrawn. `graph/lose.rs` has that of many.
-fn finish_lost<W: Work>(node: Arc<Node<W>>, error: TaskError, withdrawn: Withdrawn) {
-    let mut aftermath = Aftermath::default();
-    notify::hold(|| node.end_lost(error, &mut aftermath));
-    aftermath.dropped.push(withdrawn.remains);
-    notify::settle(aftermath);
-}
-
 impl<W: Work> Dependant for Node<W> {
     fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
         self.advance(Moment::Later)
     }
-}
-
-/// A call, as the one who holds its promise sees it.
-pub(crate) trait Promised<T>: Send + Sync {
-    /// Ends the call.
-    fn end(&self, outcome: Result<T, TaskError>);
-
-    /// Has `hook` called if the owner of the handle cancels the call.
-    fn on_cancel(&self, hook: CancelHook);
-
-    /// Whether somebody has a handle.
-    fn is_wanted(&self) -> bool;
 }
 
 impl<W: Work> Promised<W::Output> for Node<W> {
@@ -544,27 +444,11 @@ impl<W: Work> Promised<W::Output> for Node<W> {
         let _core = self.lock();
         self.wanted.load(Ordering::Relaxed)
     }
-}
 
-/// A call, as the owner of its handle sees it.
-pub(crate) trait Slot<T>: Job {
-    /// The result of a call that has ended.
-    fn take(self: Arc<Self>) -> Result<T, TaskError>;
-
-    /// Nobody wants the result any more.
-    fn abandon_result(&self);
-
-    /// Whether the call has ended without a value.
-    fn has_failed(&self) -> bool;
-
-    /// Looks at the result of a call that has ended, under its lock: `look` runs no user code.
-    fn peek(&self, look: &mut Look<'_, T>);
-
-    /// Has `lend` clone the result as soon as there is one.
-    fn lend(&self, lend: Arc<dyn Lend<T>>);
-
-    /// Has `look` clone the result now: `false` if there is none, or somebody else has it out.
-    fn lend_now(&self, look: &mut Look<'_, T>) -> bool;
+    #[cfg(any(feature = "celery", asynctools_model))]
+    fn hand_over(&self) {
+        self.lock().state = State::Running(RunBy::Promise);
+    }
 }
 
 impl<W: Work> Slot<W::Output> for Node<W> {

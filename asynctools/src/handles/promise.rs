@@ -8,9 +8,9 @@ use std::sync::Arc;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
 use crate::error::TaskError;
-use crate::graph::node::NoWork;
 use crate::graph::node::Node;
-use crate::graph::node::Promised;
+use crate::graph::work::NoWork;
+use crate::graph::work::Promised;
 use crate::handles::value::AsyncValue;
 
 /// Sets the value of a handle that no call computes, made by [`AsyncValue::promise`].

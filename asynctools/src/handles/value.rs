@@ -15,15 +15,15 @@ use crate::call_site::Function;
 use crate::error::TaskError;
 use crate::graph::agenda::Agenda;
 use crate::graph::lose::lose_all;
-use crate::graph::node::NoWork;
 use crate::graph::node::Node;
-use crate::graph::node::Slot;
+use crate::graph::slot::Slot;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Job;
 use crate::graph::wait::block;
 use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
 use crate::graph::wait::watch;
+use crate::graph::work::NoWork;
 use crate::sync::Instant;
 
 /// The handle to the result of a call that runs, or will run.

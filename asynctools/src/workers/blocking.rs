@@ -76,7 +76,7 @@ struct WorkerContext {
 }
 
 /// What a thread of a pool does from its first moment to its last.
-pub(crate) fn main(inner: Arc<Inner>, worker: Arc<Worker>) {
+pub(crate) fn main(inner: &Arc<Inner>, worker: &Arc<Worker>) {
     // Before anything else: the pool hears of the end when the destructors of the user's thread-locals have run.
     let (ended, last) = (inner.clone(), worker.clone());
     at_thread_end(move || ended.thread_ended(&last));
@@ -87,7 +87,7 @@ pub(crate) fn main(inner: Arc<Inner>, worker: Arc<Worker>) {
     let context =
         WorkerContext { inner: inner.clone(), worker: worker.clone(), handle, base: lineage::stack_position() };
     set_current(Some(Rc::new(context)));
-    inner.serve(&worker);
+    inner.serve(worker);
     set_current(None);
 }
 

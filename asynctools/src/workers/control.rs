@@ -34,7 +34,9 @@ impl Inner {
             // Those who blocked meanwhile found no spare for what they need: they look again.
             state.blocked.iter().filter(|worker| was_paused && worker.is_blocked()).cloned().collect()
         };
-        blocked.iter().for_each(|worker| self.give_back_permit(worker));
+        for worker in &blocked {
+            self.give_back_permit(worker);
+        }
         self.ensure_worker(self.queue.len());
     }
 

@@ -74,7 +74,7 @@ pub(crate) struct Inner {
     pub(crate) cancelled: AtomicUsize,
     state: Mutex<PoolState>,
     /// What a new thread does: handed down from `blocking.rs`.
-    pub(crate) main: fn(Arc<Inner>, Arc<Worker>),
+    pub(crate) main: fn(&Arc<Inner>, &Arc<Worker>),
 }
 
 /// How a worker came to run a call.
@@ -141,7 +141,7 @@ impl Observer for CallerRun<'_> {
 }
 
 impl Inner {
-    pub(crate) fn new(config: Config, target: usize, main: fn(Arc<Inner>, Arc<Worker>)) -> Arc<Self> {
+    pub(crate) fn new(config: Config, target: usize, main: fn(&Arc<Inner>, &Arc<Worker>)) -> Arc<Self> {
         let bound = config.bound.map(|(queue, on_full)| Bound::new(queue, on_full));
         let max_blocked = config.max_blocked;
         let inner = Arc::new(Self {

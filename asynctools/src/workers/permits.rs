@@ -101,7 +101,7 @@ impl Inner {
         // Room for a call, and for one more that runs inside its wait.
         let started = builder.stack_size(self.config.stack_size.saturating_mul(2)).spawn(move || {
             drop(own.thread.set(thread::current()));
-            main(inner, own);
+            main(&inner, &own);
         });
         let mut state = self.lock();
         state.refused = started.is_err();
@@ -123,7 +123,7 @@ impl Inner {
                         agenda.unattend();
                         state.wanted.push((Arc::downgrade(agenda), waiter.clone()));
                     }
-                    self.undo(&mut state, &assignment);
+                    Self::undo(&mut state, &assignment);
                 }
                 state.busy -= 1;
                 state.update_gone();
@@ -150,7 +150,7 @@ impl Inner {
     }
 
     /// Counts out what a thread with `assignment` was counted as.
-    pub(crate) fn undo(&self, state: &mut PoolState, assignment: &Assignment) {
+    pub(crate) fn undo(state: &mut PoolState, assignment: &Assignment) {
         match assignment {
             Assignment::Search => state.ordinary -= 1,
             Assignment::Help(_, Some(waiter)) => drop(waiter.timed.fetch_sub(1, Ordering::Relaxed)),
@@ -179,7 +179,8 @@ impl Inner {
         // In the same moment, so that nobody else takes the permit, and the worker that comes back finds a spare in it. A paused
         // pool has no spares: whoever ends the pause sees to those who are blocked.
         let Some(agenda) = agenda.filter(|agenda| agenda.hand_over()) else {
-            return self.pass_permit_on(state, worker);
+            self.pass_permit_on(state, worker);
+            return Ok(());
         };
         let waiter = (kind == WaitKind::Timed).then(|| worker.clone());
         // A thread that a timed wait has started goes on when the wait is over. So a worker has one beyond the ceiling, at most.
@@ -189,7 +190,8 @@ impl Inner {
             if state.target > 0 {
                 state.wanted.push((Arc::downgrade(&agenda), waiter));
             }
-            return self.pass_permit_on(state, worker);
+            self.pass_permit_on(state, worker);
+            return Ok(());
         }
         let Err(error) = self.place(state, Assignment::Help(agenda, waiter)) else { return Ok(()) };
         if self.will_serve(worker) {
@@ -201,10 +203,10 @@ impl Inner {
     }
 
     /// Sees to it that a call of the queue begins with the permit that `worker` has given up, or that somebody watches over it.
-    fn pass_permit_on(self: &Arc<Self>, mut state: Locked<'_>, worker: &Arc<Worker>) -> io::Result<()> {
+    fn pass_permit_on(self: &Arc<Self>, mut state: Locked<'_>, worker: &Arc<Worker>) {
         let is_served = self.queue.len() <= self.searching.0.load(Ordering::SeqCst);
         if is_served || !state.is_permit_free() || state.gone {
-            return Ok(());
+            return;
         }
         match self.next_assignment(&mut state) {
             None => self.keep_watch(&mut state, Some(worker)),
@@ -214,7 +216,6 @@ impl Inner {
                 }
             }
         }
-        Ok(())
     }
 
     /// A worker in a wait has its permit again, at once: it may hold a lock that others want.

@@ -179,7 +179,7 @@ impl Inner {
     /// What a worker does after `done`, which came before the calls of the queue; `false` when the thread should end.
     fn take_next_assignment(self: &Arc<Self>, worker: &Arc<Worker>, done: &Assignment) -> bool {
         let mut state = self.lock();
-        self.undo(&mut state, done);
+        Self::undo(&mut state, done);
         // It counts as ordinary from here on, and parks if that is one too many.
         state.ordinary += 1;
         if state.is_over() {
@@ -202,7 +202,7 @@ impl Inner {
                     break;
                 }
                 if let Some(search) = search.take() {
-                    if self.queue.len() > 0 {
+                    if !self.queue.is_empty() {
                         *tide = Tide::Flood;
                     }
                     search.found();

@@ -1,0 +1,29 @@
+//! A call, as the owner of its handle sees it.
+
+use std::sync::Arc;
+
+use crate::error::TaskError;
+use crate::graph::traits::Job;
+use crate::graph::waiters::Lend;
+use crate::graph::waiters::Look;
+
+/// A call, as the owner of its handle sees it.
+pub(crate) trait Slot<T>: Job {
+    /// The result of a call that has ended.
+    fn take(self: Arc<Self>) -> Result<T, TaskError>;
+
+    /// Nobody wants the result any more.
+    fn abandon_result(&self);
+
+    /// Whether the call has ended without a value.
+    fn has_failed(&self) -> bool;
+
+    /// Looks at the result of a call that has ended, under its lock: `look` runs no user code.
+    fn peek(&self, look: &mut Look<'_, T>);
+
+    /// Has `lend` clone the result as soon as there is one.
+    fn lend(&self, lend: Arc<dyn Lend<T>>);
+
+    /// Has `look` clone the result now: `false` if there is none, or somebody else has it out.
+    fn lend_now(&self, look: &mut Look<'_, T>) -> bool;
+}

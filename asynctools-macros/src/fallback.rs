@@ -15,7 +15,7 @@ use crate::kept_attributes::in_their_places;
 use crate::options::Options;
 use crate::plan::Plan;
 use crate::valid::Verdict;
-use crate::valid::refuses;
+use crate::valid_types::refuses;
 
 pub(crate) fn answer(options: Options, item: AnnotatedItem, verdict: Verdict) -> TokenStream {
     let Verdict { in_options, in_item } = verdict;

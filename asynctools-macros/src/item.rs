@@ -127,6 +127,8 @@ impl OtherItemKind {
             .map(|token| token.to_string())
             .filter(|word| !matches!(word.as_str(), "unsafe" | "safe" | "async" | "gen" | "auto" | "default"));
         let word = words.next().unwrap_or_default();
+        let pairs = words.clone().zip(words.clone().skip(1));
+        let is_of_trait = pairs.into_iter().any(|(word, next)| word == "for" && next != "<");
         let next = words.next().unwrap_or_default();
         let is_fn = word == "fn" || next == "fn" || words.next().is_some_and(|word| word == "fn");
         Ok(Some(match word.as_str() {
@@ -137,6 +139,7 @@ impl OtherItemKind {
             "enum" => OtherItemKind::Named("an enum"),
             "union" if next != "(" => OtherItemKind::Named("a union"),
             "trait" => OtherItemKind::Named("a trait"),
+            "impl" if is_of_trait => OtherItemKind::Named("an `impl` of a trait"),
             "impl" => OtherItemKind::Named("an `impl` block"),
             "mod" => OtherItemKind::Named("a module"),
             "use" => OtherItemKind::Named("a `use`"),

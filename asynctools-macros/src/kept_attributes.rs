@@ -38,7 +38,7 @@ pub(crate) fn of_the_body(function: &AnnotatedFunction, body_place: BodyPlace) -
         BodyPlace::Hidden => !is_doc(attr) && !names(attr, &["deprecated"]),
         BodyPlace::Kept => true,
     });
-    goes.filter(|attr| !exports(attr)).flat_map(|attr| halved(attr, Half::Body)).collect()
+    goes.filter(|attr| !exports(attr) && !makes_a_test(attr)).flat_map(|attr| halved(attr, Half::Body)).collect()
 }
 
 /// Returns the attributes that stand before the function, and its braces with the inner attributes inside.
@@ -71,6 +71,12 @@ pub(crate) fn exports(attr: &Attribute) -> bool {
         meta => meta.path().get_ident().map(Ident::to_string),
     };
     matches!(word.as_deref(), Some("no_mangle" | "export_name"))
+}
+
+/// Returns whether the attribute makes a test of the function, in a crate for tests that the name shows.
+pub(crate) fn makes_a_test(attr: &Attribute) -> bool {
+    let tests = ["bench", "quickcheck", "rstest", "test", "test_case", "wasm_bindgen_test"];
+    applied(attr).path().segments.last().is_some_and(|last| tests.iter().any(|name| last.ident == name))
 }
 
 pub(crate) fn is_deprecated(function: &AnnotatedFunction) -> bool {

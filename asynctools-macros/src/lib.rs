@@ -12,7 +12,8 @@
 //! | `self_search` | the search for signs that a function is in an `impl` block |
 //! | `item` | the annotated item, and questions about it |
 //! | `kept_attributes` | which attributes stay on the rewritten function, and which go with the body |
-//! | `valid` | every refusal of a function |
+//! | `trait_objects` | the trait objects that surely cannot go to another thread |
+//! | `valid_options`, `valid_types`, `valid` | every refusal of a function |
 //! | `plan` | names, spans and paths that all of an expansion shares |
 //! | `signature` | the signature of the rewritten function |
 //! | `body_call` | the body of the rewritten function: the call of the original |
@@ -31,6 +32,9 @@ mod conditional;
 mod self_search;
 mod item;
 mod kept_attributes;
+mod trait_objects;
+mod valid_options;
+mod valid_types;
 mod valid;
 mod plan;
 mod signature;

@@ -55,7 +55,11 @@ impl<'m> Plan<'m> {
         let name_span = hygienic(name.span());
         let private_name = |what: &str| Ident::new(&format!("__asynctools_{what}"), name_span);
         let body_name = options.sync.as_ref().map(|sync| sync.name.clone());
-        let body_name = body_name.unwrap_or_else(|| private_name(&name.unraw().to_string()));
+        let body_name = body_name.unwrap_or_else(|| match body_place {
+            // In an `impl` of a trait, the first error of rustc's is about this name.
+            BodyPlace::Hidden => Ident::new(&format!("__{}_needs_an_inherent_impl", name.unraw()), name_span),
+            _ => private_name(&name.unraw().to_string()),
+        });
         let pool_name = private_name("pool");
         let names = names(function, &[&body_name, &pool_name]);
         let error_type = function.error_type();

@@ -3,7 +3,10 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{GenericParam, Generics, Lifetime, Receiver, Signature, Type, TypeParamBound, WherePredicate};
+use syn::{
+    GenericArgument, GenericParam, Generics, Lifetime, PathArguments, Receiver, Signature, Type, TypeParamBound,
+    WherePredicate,
+};
 
 use crate::item::ErrorType;
 use crate::item::Param;
@@ -13,7 +16,7 @@ use crate::plan::Plan;
 use crate::plan::hygienic;
 use crate::type_walk::TypePart;
 use crate::type_walk::walk_type;
-use crate::valid::refuses;
+use crate::valid_types::refuses;
 
 impl Plan<'_> {
     /// ```text
@@ -116,6 +119,14 @@ fn make_static(part: TypePart<'_>) {
     match part {
         TypePart::Elided(reference) => reference.lifetime = Some(forever(reference.and_token.span)),
         TypePart::Named(lifetime) => *lifetime = forever(lifetime.span()),
+        TypePart::Hidden(path) => {
+            let span = path.span();
+            if let Some(PathArguments::AngleBracketed(arguments)) =
+                path.segments.last_mut().map(|last| &mut last.arguments)
+            {
+                arguments.args.insert(0, GenericArgument::Lifetime(forever(span)));
+            }
+        }
         TypePart::Impl(ty) => {
             let Type::ImplTrait(opaque) = ty else { return };
             let bounds = std::mem::take(&mut opaque.bounds).into_iter();

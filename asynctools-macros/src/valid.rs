@@ -1,29 +1,26 @@
 //! Every refusal of a function: what was found, the rule, and the way out.
 
-use proc_macro2::{TokenStream, TokenTree};
-use quote::ToTokens;
-use syn::{Error, Expr, Pat, Receiver, Result, Type, WherePredicate};
+use syn::{Error, Receiver, Result, WherePredicate};
 
 use crate::conditional::applied;
 use crate::error::Mistakes;
+use crate::error::as_written;
 use crate::error::bail;
 use crate::error::err;
 use crate::item::AnnotatedFunction;
 use crate::item::AnnotatedItem;
 use crate::item::OtherItem;
 use crate::item::OtherItemKind;
-use crate::item::Param;
-use crate::item::Passing;
 use crate::item::ReceiverKind;
-use crate::item::bare;
 use crate::kept_attributes::exports;
-use crate::option_value::SyncName;
+use crate::kept_attributes::makes_a_test;
 use crate::options::Options;
-use crate::options::RunsOn;
 use crate::type_walk::TypePart;
 use crate::type_walk::walk_bounds;
 use crate::type_walk::walk_predicate;
-use crate::type_walk::walk_type;
+use crate::valid_options::check_options;
+use crate::valid_types::check_output;
+use crate::valid_types::check_param;
 
 const MOST_PARAMETERS: usize = 12;
 
@@ -49,11 +46,6 @@ pub(crate) fn check(options: &Options, item: &AnnotatedItem) -> Verdict {
     }
 }
 
-/// Returns whether the macro refuses the type of this parameter.
-pub(crate) fn refuses(param: &Param) -> bool {
-    check_param(param).is_err()
-}
-
 fn check_other(options: &Options, other: &OtherItem) -> Error {
     let name = options.attribute.name();
     match &other.kind {
@@ -65,11 +57,12 @@ fn check_other(options: &Options, other: &OtherItem) -> Error {
         ),
         OtherItemKind::Bodiless => err!(
             other.tokens,
-            "`{name}` needs a function with a body, and this one is only declared; put it on the function that does the work"
+            "`{name}` needs a function with a body, and this one is only declared; annotate an inherent method, and let the implementation of the trait call that one"
         ),
         OtherItemKind::Named(found) => {
             let way = match *found {
-                "an `impl` block" | "a trait" => "each method that is to run as a call",
+                "an `impl` block" => "each method that is to run as a call",
+                "a trait" | "an `impl` of a trait" => "an inherent method, which a method of the trait can call",
                 "a module" => "each function in it that is to run as a call",
                 _ => "the function that is to run as a call",
             };
@@ -77,67 +70,6 @@ fn check_other(options: &Options, other: &OtherItem) -> Error {
         }
         OtherItemKind::Code => err!(other.tokens, "`{name}` goes on a function"),
     }
-}
-
-/// Checks the options against this function.
-fn check_options(options: &Options, function: &AnnotatedFunction) -> Option<Error> {
-    let mut mistakes = Mistakes::default();
-    if let Some(SyncName { name, .. }) = &options.sync
-        && *name == function.sig.ident
-    {
-        mistakes.add(err!(
-            name,
-            "`sync` keeps the blocking original beside the call, so it needs a name of its own; write `sync = {name}_now`"
-        ));
-    }
-    if let RunsOn::Own { workers, queue } = &options.runs_on {
-        mistakes.keep(check_static("workers", workers, function));
-        if let Some(queue) = queue {
-            mistakes.keep(check_static("queue", &queue.limit, function));
-        }
-    }
-    mistakes.into_error()
-}
-
-/// Refuses a name that a `static` surely cannot see. rustc refuses the names that tokens do not show.
-fn check_static(option: &str, value: &Expr, function: &AnnotatedFunction) -> Result<()> {
-    if says_receiver(value.to_token_stream()) {
-        bail!(
-            value,
-            "`{option}` is evaluated once, for all calls, and sees no `self`; give each value its own pool and write `pool = self.pool`"
-        );
-    }
-    let Expr::Path(path) = value else { return Ok(()) };
-    let Some(name) = path.path.get_ident() else { return Ok(()) };
-    let is_param =
-        function.params.iter().any(|param| matches!(&*param.syntax.pat, Pat::Ident(pat) if pat.ident == *name));
-    let is_generic = function.sig.generics.const_params().any(|param| param.ident == *name);
-    if is_param || is_generic {
-        let found = if is_param { "parameter" } else { "generic" };
-        bail!(
-            value,
-            "`{option}` is evaluated once, for all calls, and sees no {found} `{name}`; write a constant, or a function without arguments"
-        );
-    }
-    Ok(())
-}
-
-/// Returns whether the tokens contain `self` as a value, not as the start of a path.
-fn says_receiver(tokens: TokenStream) -> bool {
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(token) = tokens.next() {
-        let found = match token {
-            TokenTree::Ident(word) if word == "self" => {
-                !matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == ':')
-            }
-            TokenTree::Group(group) => says_receiver(group.stream()),
-            _ => false,
-        };
-        if found {
-            return true;
-        }
-    }
-    false
 }
 
 pub(crate) fn check_function(function: &AnnotatedFunction) -> Option<Error> {
@@ -214,6 +146,19 @@ fn check_attributes(function: &AnnotatedFunction) -> Result<()> {
         if matches!(found.as_str(), "parallel" | "pooled" | "celery") {
             bail!(attr, "`#[{found}]` is a second way to run the same call; keep one of the two attributes");
         }
+        if makes_a_test(attr) {
+            let written = as_written(applied(attr).path());
+            bail!(
+                attr,
+                "`#[{written}]` waits for the function to return, and a call returns a handle at once; write a plain test that calls an annotated function"
+            );
+        }
+        if found == "target_feature" {
+            bail!(
+                attr,
+                "a function with `#[target_feature]` needs a caller who knows the processor, and a pool thread does not; annotate a function that asks for the feature and calls this one"
+            );
+        }
     }
     Ok(())
 }
@@ -231,45 +176,6 @@ fn check_receiver(receiver: &Receiver) -> Result<()> {
         ),
         ReceiverKind::Value | ReceiverKind::Reference | ReceiverKind::Box | ReceiverKind::Arc => Ok(()),
     }
-}
-
-fn check_param(param: &Param) -> Result<()> {
-    let ty = bare(&param.syntax.ty);
-    if let Type::Reference(reference) = ty
-        && reference.mutability.is_some()
-    {
-        bail!(
-            ty,
-            "`&mut` would borrow across threads; take the value and give it back, or share it in an `Arc<Mutex<_>>`"
-        );
-    }
-    if let Passing::ByReference(borrowed) = &param.passing {
-        if let Type::ImplTrait(_) = &**borrowed {
-            bail!(ty, "`&impl Trait` does not say what a call is to own; take `impl Trait` by value");
-        }
-        if let Some(found) = borrow_in(borrowed) {
-            bail!(
-                found,
-                "a borrow inside of a borrowed argument ends before the call does; take owned parts, such as `&[String]` for `&[&str]`"
-            );
-        }
-    } else if let Some(found) = borrow_in(ty) {
-        bail!(
-            found,
-            "a borrowed argument ends before the call does; take an owned type, a plain `&T`, which is copied, or `'static`"
-        );
-    }
-    Ok(())
-}
-
-fn check_output(function: &AnnotatedFunction) -> Result<()> {
-    if let Some(found) = function.output().and_then(borrow_in) {
-        bail!(
-            found,
-            "the result borrows, and the call outlives what its caller lent; return an owned value, such as `String` for `&str`"
-        );
-    }
-    Ok(())
 }
 
 fn check_bounds(function: &AnnotatedFunction, mistakes: &mut Mistakes) {
@@ -296,24 +202,4 @@ fn check_bound(walk: impl FnOnce(&mut dyn FnMut(TypePart<'_>))) -> Result<()> {
         lifetime,
         "`{lifetime}` is in a bound, and the call outlives every borrow of its caller; write `'static`, or the bound under `for<{lifetime}>`"
     );
-}
-
-/// Returns the first borrow that the type shows: a reference, or a lifetime that is an argument.
-fn borrow_in(ty: &Type) -> Option<TokenStream> {
-    let mut found = None;
-    walk_type(&mut ty.clone(), &mut |part| {
-        let borrow = match part {
-            TypePart::Elided(reference) => reference.to_token_stream(),
-            TypePart::Named(lifetime) => lifetime.to_token_stream(),
-            TypePart::Impl(_) => return,
-        };
-        found.get_or_insert(borrow);
-    });
-    found
-}
-
-/// Returns the tokens with the blanks of rustfmt.
-fn as_written(tokens: &impl ToTokens) -> String {
-    let text = tokens.to_token_stream().to_string();
-    text.replace(" :", ":").replace("& ", "&").replace(" < ", "<").replace(" >", ">").replace(": :", "::")
 }

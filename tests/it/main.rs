@@ -28,6 +28,7 @@ mod faults;
 mod phases;
 mod worklist;
 mod lending;
+mod max_blocked;
 mod endings;
 mod stack;
 

@@ -64,6 +64,9 @@ const MACROS: &[&str] = &[
     "self_search",
     "item",
     "kept_attributes",
+    "trait_objects",
+    "valid_options",
+    "valid_types",
     "valid",
     "plan",
     "signature",
@@ -380,11 +383,15 @@ const SHARED_BY_THREADS: &[&str] = &[
     "crossbeam_channel::",
 ];
 
-/// Where such a thing is named all the same. Pools are numbered in a `static` of the process, which no model can have; and
-/// the result of a caught panic is a type only.
+/// Where such a thing is named all the same: in a `static` of the process, which outlives a model; and the result of a caught
+/// panic is a type only.
 const NAMED_ALL_THE_SAME: &[(&str, &str)] = &[
+    ("call_site", "std::sync::OnceLock"),
+    ("graph::registry", "std::sync::OnceLock"),
     ("graph::registry", "std::sync::RwLock"),
-    ("graph::registry", "std::sync::atomic::AtomicU32"),
+    ("graph::registry", "std::sync::atomic::AtomicU64"),
+    ("graph::blocked", "std::sync::Mutex"),
+    ("graph::blocked", "std::sync::atomic::Atomic"),
     ("arguments::cloned", "std::thread::Result"),
 ];
 

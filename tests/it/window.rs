@@ -20,6 +20,8 @@ use asynctools::pooled;
 use crate::helpers::Gate;
 use crate::helpers::watched;
 use crate::process::alone;
+#[cfg(target_os = "linux")]
+use crate::process::status;
 
 static POOL: Pool = Pool::new(2);
 
@@ -267,6 +269,27 @@ fn a_window_without_bound_reserves_nothing() {
     watched(|| {
         assert_eq!((0..100).map(double).buffered(usize::MAX).sum::<u64>(), 9900);
         assert_eq!((0..100).map(double).buffer_unordered(usize::MAX).sum::<u64>(), 9900);
+    });
+}
+
+/// Of calls that were returned nothing is kept, however many there were.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_window_keeps_no_more_than_its_calls() {
+    alone(|| {
+        let calls = || (0..400_000_u64).map(AsyncValue::ready);
+        let sum = |most: &mut usize, n: u64| {
+            *most = (*most).max(status("VmRSS"));
+            n
+        };
+        let resident = status("VmRSS");
+        let mut most = 0;
+        let in_order: u64 = calls().buffered(64).map(|n| if n % 50_000 == 0 { sum(&mut most, n) } else { n }).sum();
+        let calls = calls().map(|call| ([0_u8; 64], call)).buffer_unordered(64);
+        let unordered: u64 = calls.map(|(_, n)| if n % 50_000 == 0 { sum(&mut most, n) } else { n }).sum();
+        assert_eq!(in_order, unordered);
+        // A slot each would take 40 MB.
+        assert!(most < resident + 8_000, "{resident} kB before, and {most} kB at most");
     });
 }
 

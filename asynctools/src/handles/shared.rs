@@ -376,37 +376,37 @@ impl<T: Clone + Send + Sync + 'static> Future for Shared<T> {
 }
 
 /// The waker of one handle. Unlike that of an [`AsyncValue`], it stands among those of other handles.
-struct Polled {
-    call: Arc<dyn Awaited>,
-    task: Arc<Task>,
-}
+struct Polled(Arc<Task>);
 
-struct Task(Mutex<Option<Waker>>);
+struct Task {
+    call: Arc<dyn Awaited>,
+    waker: Mutex<Option<Waker>>,
+}
 
 impl Polled {
     fn new(call: Arc<dyn Awaited>, waker: &Waker) -> Self {
-        let task = Arc::new(Task(Mutex::new(Some(waker.clone()))));
-        drop(call.enlist(Waiter::Dependant(task.clone(), 0)));
-        Self { call, task }
+        let task = Arc::new(Task { call, waker: Mutex::new(Some(waker.clone())) });
+        drop(task.call.enlist(Waiter::Dependant(task.clone(), 0)));
+        Self(task)
     }
 
     fn set(&self, waker: &Waker) {
         let waker = waker.clone();
-        let before = lock(&self.task.0).replace(waker);
+        let before = lock(&self.0.waker).replace(waker);
         drop(before);
     }
 }
 
 impl Drop for Polled {
     fn drop(&mut self) {
-        self.call.forget(address(&self.task));
+        self.0.call.forget(address(&self.0));
     }
 }
 
 impl Dependant for Task {
     fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
         // The waker is the user's code, which may wait: a job of its own.
-        let waker = lock(&self.0).take()?;
+        let waker = lock(&self.waker).take()?;
         Some(WakeLater::new(vec![waker]))
     }
 }

@@ -1,6 +1,6 @@
 use asynctools::pooled;
 
-#[pooled(workers = n + 1)] //~ ERROR
+#[pooled(workers = usize::max(n, 1))] //~ ERROR
 fn f(n: usize) -> usize {
     n
 }

@@ -1,0 +1,87 @@
+//! Every refusal of the type of an argument or of a result.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{Result, Type};
+
+use crate::error::bail;
+use crate::item::AnnotatedFunction;
+use crate::item::Param;
+use crate::item::Passing;
+use crate::item::bare;
+use crate::trait_objects::unsendable_object;
+use crate::type_walk::TypePart;
+use crate::type_walk::walk_type;
+
+/// Returns whether the macro refuses the type of this parameter.
+pub(crate) fn refuses(param: &Param) -> bool {
+    check_param(param).is_err()
+}
+
+pub(crate) fn check_param(param: &Param) -> Result<()> {
+    let ty = bare(&param.syntax.ty);
+    if let Type::Reference(reference) = ty
+        && reference.mutability.is_some()
+    {
+        bail!(
+            ty,
+            "`&mut` would borrow across threads; take the value and give it back, or share it in an `Arc<Mutex<_>>`"
+        );
+    }
+    if let Passing::ByReference(borrowed) = &param.passing {
+        if let Type::ImplTrait(_) = &**borrowed {
+            bail!(ty, "`&impl Trait` does not say what a call is to own; take `impl Trait` by value");
+        }
+        if let Some(found) = borrow_in(borrowed) {
+            bail!(
+                found,
+                "a borrow inside of a borrowed argument ends before the call does; take owned parts, such as `&[String]` for `&[&str]`"
+            );
+        }
+    } else if let Some(found) = borrow_in(ty) {
+        bail!(
+            found,
+            "a borrowed argument ends before the call does; take an owned type, such as a struct that owns its fields, a plain `&T`, which is copied, or `'static`"
+        );
+    }
+    check_objects(ty, "argument")
+}
+
+pub(crate) fn check_output(function: &AnnotatedFunction) -> Result<()> {
+    let Some(output) = function.output() else { return Ok(()) };
+    if let Some(found) = borrow_in(output) {
+        bail!(
+            found,
+            "the result borrows, and the call outlives what its caller lent; return an owned value, such as `String` for `&str`"
+        );
+    }
+    check_objects(output, "result")
+}
+
+/// Refuses a trait object that cannot go to another thread, as far as tokens show that.
+fn check_objects(ty: &Type, what: &str) -> Result<()> {
+    let Some(found) = unsendable_object(ty) else { return Ok(()) };
+    let also = if found.is_error && what == "result" { ", here and where `?` passes the error on" } else { "" };
+    bail!(
+        found.object,
+        "`{}` does not promise `Send`, and the {what} goes to another thread; write `{}`{also}",
+        found.written,
+        found.sendable
+    );
+}
+
+/// Returns the first borrow that the type shows: a reference, a lifetime that is an argument, or a path that leaves such a
+/// lifetime out.
+fn borrow_in(ty: &Type) -> Option<TokenStream> {
+    let mut found = None;
+    walk_type(&mut ty.clone(), &mut |part| {
+        let borrow = match part {
+            TypePart::Elided(reference) => reference.to_token_stream(),
+            TypePart::Named(lifetime) => lifetime.to_token_stream(),
+            TypePart::Hidden(path) => path.to_token_stream(),
+            TypePart::Impl(_) => return,
+        };
+        found.get_or_insert(borrow);
+    });
+    found
+}

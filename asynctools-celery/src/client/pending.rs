@@ -61,11 +61,16 @@ impl Ids {
     }
 }
 
+/// There is one of these for each call that waits, so times are short: since the client was made.
 struct Waiting {
     done: Done,
-    since: Instant,
-    deadline: Option<Instant>,
+    /// In milliseconds; `NEVER` if there is no deadline.
+    deadline: u64,
+    /// In seconds.
+    since: u32,
 }
+
+const NEVER: u64 = u64::MAX;
 
 #[derive(Default)]
 struct Table {
@@ -92,11 +97,11 @@ impl Table {
 }
 
 /// The calls that wait for their results. Closures run outside of its lock.
-#[derive(Default)]
 pub(crate) struct Pending {
     table: Mutex<Table>,
     changed: Condvar,
     keep_results: bool,
+    made: Instant,
 }
 
 /// The next step of the sweeper.
@@ -115,18 +120,25 @@ pub(crate) enum Step {
 
 impl Pending {
     pub(crate) fn new(keep_results: bool) -> Self {
-        Self { keep_results, ..Self::default() }
+        Self { table: Mutex::default(), changed: Condvar::new(), keep_results, made: Instant::now() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns the whole seconds since the client was made.
+    fn seconds(&self) -> u32 {
+        u32::try_from(self.made.elapsed().as_secs()).unwrap_or(u32::MAX)
+    }
+
     pub(crate) fn insert(&self, number: u64, done: Done, timeout: Option<Duration>) {
         let since = Instant::now();
         let deadline = timeout.and_then(|timeout| since.checked_add(timeout));
+        let short = deadline.map_or(NEVER, |at| u64::try_from((at - self.made).as_millis()).unwrap_or(NEVER));
+        let waiting = Waiting { done, deadline: short, since: self.seconds() };
         let mut table = self.lock();
-        table.waiting.insert(number, Waiting { done, since, deadline });
+        table.waiting.insert(number, waiting);
         let sooner = match (table.deadline, deadline) {
             (None, Some(_)) => true,
             (Some(old), Some(new)) => new < old,
@@ -239,7 +251,7 @@ impl Pending {
                 return Step::End;
             }
             if table.deadline.is_some_and(|at| at <= now) {
-                let late = late(&mut table, now);
+                let late = late(&mut table, self.made);
                 drop(table);
                 for (number, done) in late {
                     let error =
@@ -252,7 +264,8 @@ impl Pending {
             if table.next_sweep.is_some_and(|at| at <= now) {
                 table.next_sweep = (!table.waiting.is_empty()).then_some(now + SWEEP);
                 let all = std::mem::take(&mut table.sweep_all);
-                let long = table.waiting.iter().filter(|(_, waiting)| all || waiting.since + SWEEP <= now);
+                let before = u64::from(self.seconds()).saturating_sub(SWEEP.as_secs());
+                let long = table.waiting.iter().filter(|(_, waiting)| all || u64::from(waiting.since) < before);
                 let long: Vec<_> = long.map(|(number, _)| *number).collect();
                 if !long.is_empty() {
                     return Step::Sweep(long);
@@ -269,12 +282,14 @@ impl Pending {
 }
 
 /// Takes out the calls whose time is over.
-fn late(table: &mut Table, now: Instant) -> Vec<(u64, Done)> {
-    let late = |waiting: &Waiting| waiting.deadline.is_some_and(|at| at <= now);
-    let numbers: Vec<_> =
-        table.waiting.iter().filter(|(_, waiting)| late(waiting)).map(|(number, _)| *number).collect();
-    let ended = numbers.into_iter().filter_map(|number| Some((number, table.waiting.remove(&number)?.done))).collect();
-    table.deadline = table.waiting.values().filter_map(|waiting| waiting.deadline).min();
+fn late(table: &mut Table, made: Instant) -> Vec<(u64, Done)> {
+    let now = u64::try_from(made.elapsed().as_millis()).unwrap_or(NEVER);
+    let late = table.waiting.iter().filter(|(_, waiting)| waiting.deadline <= now).map(|(number, _)| *number);
+    let late: Vec<_> = late.collect();
+    let ended = late.into_iter().filter_map(|number| Some((number, table.waiting.remove(&number)?.done))).collect();
+    let next = table.waiting.values().map(|waiting| waiting.deadline).filter(|deadline| *deadline != NEVER).min();
+    // A millisecond more, since the deadline was cut to whole ones.
+    table.deadline = next.and_then(|deadline| made.checked_add(Duration::from_millis(deadline + 1)));
     ended
 }
 

@@ -8,10 +8,12 @@ use std::time::Duration;
 use std::time::Instant;
 
 use asynctools::AsyncList;
+use asynctools::celery;
 use asynctools_celery::App;
 use asynctools_celery::Call;
 use asynctools_celery::CallOptions;
 use asynctools_celery::Task;
+use celery_tests::fleet::letters;
 use celery_tests::redis::Client;
 use celery_tests::send;
 use celery_tests::tasks::Add;
@@ -127,15 +129,16 @@ fn memory() -> f64 {
 }
 
 /// Returns the bytes of a handle that waits for a call on the fleet, all that stands behind it included.
-fn waiting_handle(app: &App) -> f64 {
+fn waiting_handle(app: App) -> f64 {
     const HANDLES: u32 = 200_000;
-    let options = || CallOptions::of(Add::OPTIONS).queue("nobody");
-    let wait = |n| send::<i64>(app, Call::new(Add::NAME, Add::OPTIONS, (n, 1)).with(options()));
-    wait(0).detach();
-    app.flush();
+    let flushed = app.clone();
+    celery::use_app(app).expect("this program has one client of its own");
+    let wait = || letters::with().queue("nobody").call("text");
+    wait().detach();
+    flushed.flush();
     let before = memory();
-    let handles: AsyncList<_> = (0..HANDLES).map(wait).collect();
-    app.flush();
+    let handles: AsyncList<_> = (0..HANDLES).map(|_| wait()).collect();
+    flushed.flush();
     let bytes = (memory() - before) / f64::from(HANDLES);
     drop(handles);
     bytes
@@ -151,7 +154,7 @@ fn main() {
         command.args(["--without-gossip", "--without-mingle"]);
         vec![command]
     });
-    println!("a waiting handle: {:.0} bytes (at most 300)", waiting_handle(&app(&eight)));
+    println!("a waiting handle: {:.0} bytes (at most 300)", waiting_handle(app(&eight)));
     // The Python worker takes a while.
     theirs.python(&["trips", "py.add", "py", "20"]);
     let (trips_n, delays_n) = (TRIPS.to_string(), DELAYS.to_string());

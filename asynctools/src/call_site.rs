@@ -7,7 +7,6 @@ use std::hash::Hasher;
 use std::panic::Location;
 use std::sync::OnceLock;
 
-
 /// A function that an expansion rewrote, or a method of this crate that takes a closure.
 #[derive(Debug)]
 pub struct Function {

@@ -200,6 +200,8 @@ impl Inner {
 
     /// Sees to it that a call of the queue begins with the permit that `worker` has given up, or that somebody watches over it.
     fn pass_permit_on(self: &Arc<Self>, mut state: Locked<'_>, worker: &Arc<Worker>) -> io::Result<()> {
+        // What others read without the lock says first that a permit is free: a submission that finds none relies on this look.
+        self.publish(&state);
         let is_served = self.queue.len() <= self.searching.0.load(Ordering::SeqCst);
         if is_served || !state.is_permit_free() || state.gone {
             return Ok(());

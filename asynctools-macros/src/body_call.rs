@@ -18,11 +18,11 @@ use crate::plan::Plan;
 use crate::plan::hygienic;
 
 /// One argument of the call.
-struct CallArgument {
+pub(crate) struct CallArgument {
     /// The name of the closure's parameter.
-    local: Ident,
+    pub(crate) local: Ident,
     /// The expression for the runtime: `arg_ref::<str, E, _>(url)`.
-    given: TokenStream,
+    pub(crate) given: TokenStream,
     /// The expression for the original function: `input0.borrow()`.
     passed: TokenStream,
 }
@@ -52,7 +52,7 @@ impl Plan<'_> {
     }
 
     /// Writes the static that names the function in errors.
-    fn identity(&self) -> TokenStream {
+    pub(crate) fn identity(&self) -> TokenStream {
         let name = &self.function.sig.ident;
         let text = name.unraw().to_string();
         let span = self.name_span;
@@ -139,7 +139,7 @@ impl Plan<'_> {
         }
     }
 
-    fn param(&self, param: &Param, name: &Ident, index: usize) -> CallArgument {
+    pub(crate) fn param(&self, param: &Param, name: &Ident, index: usize) -> CallArgument {
         let ty = &*param.syntax.ty;
         let span = hygienic(param.ends.whole);
         let runtime = self.runtime(span);

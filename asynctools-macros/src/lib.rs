@@ -1,4 +1,4 @@
-//! The attributes of `asynctools`, `#[parallel]` and `#[pooled]`; they are documented there.
+//! The attributes of `asynctools`, `#[parallel]`, `#[pooled]` and `#[celery]`; they are documented there.
 //!
 //! The modules, each of which imports only from those above itself:
 //!
@@ -19,6 +19,9 @@
 //! | `expand` | the two functions, put together |
 //! | `halves` | the two functions of one with a conditional parameter |
 //! | `fallback` | the tokens that stand beside an error |
+//! | `celery_options` | the options of `#[celery]` |
+//! | `celery_valid` | what `#[celery]` refuses besides |
+//! | `celery_expand` | the function, the type beside it, and the task |
 
 mod error;
 mod option_value;
@@ -35,6 +38,12 @@ mod body_call;
 mod expand;
 mod halves;
 mod fallback;
+#[cfg(feature = "celery")]
+mod celery_options;
+#[cfg(feature = "celery")]
+mod celery_valid;
+#[cfg(feature = "celery")]
+mod celery_expand;
 #[cfg(test)]
 mod random_tokens;
 #[cfg(test)]
@@ -58,6 +67,13 @@ pub fn parallel(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn pooled(options: TokenStream, item: TokenStream) -> TokenStream {
     rewritten(AttributeMacro::Pooled, options, item)
+}
+
+/// Makes the calls of a function run on a fleet of Celery workers.
+#[cfg(feature = "celery")]
+#[proc_macro_attribute]
+pub fn celery(options: TokenStream, item: TokenStream) -> TokenStream {
+    celery_expand::answer(options.into(), item.into()).into()
 }
 
 fn rewritten(attribute: AttributeMacro, options: TokenStream, item: TokenStream) -> TokenStream {

@@ -40,7 +40,7 @@ impl Plan<'_> {
     }
 
     /// Writes `impl ArgRef<str, E>`, with the span of the user's type.
-    fn input_type(&self, param: &Param) -> TokenStream {
+    pub(crate) fn input_type(&self, param: &Param) -> TokenStream {
         let ty = &*param.syntax.ty;
         if self.refused && refuses(param) {
             return ty.to_token_stream();
@@ -65,7 +65,7 @@ impl Plan<'_> {
     }
 
     /// Writes `AsyncValue<R>`.
-    fn handle(&self) -> TokenStream {
+    pub(crate) fn handle(&self) -> TokenStream {
         let span = self.output_span;
         let runtime = self.runtime(span);
         let result = match self.function.output() {

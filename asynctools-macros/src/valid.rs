@@ -140,7 +140,7 @@ fn says_receiver(tokens: TokenStream) -> bool {
     false
 }
 
-fn check_function(function: &AnnotatedFunction) -> Option<Error> {
+pub(crate) fn check_function(function: &AnnotatedFunction) -> Option<Error> {
     // A function of the wrong kind is one mistake. Refusals of its parts would repeat that.
     if let Err(mistake) = check_kind(function) {
         return Some(mistake);
@@ -211,7 +211,7 @@ fn check_attributes(function: &AnnotatedFunction) -> Result<()> {
                 "an exported symbol keeps its signature, and the attribute changes it; export another function, which calls this one"
             );
         }
-        if found == "parallel" || found == "pooled" {
+        if matches!(found.as_str(), "parallel" | "pooled" | "celery") {
             bail!(attr, "`#[{found}]` is a second way to run the same call; keep one of the two attributes");
         }
     }

@@ -5,8 +5,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::hash::Hasher;
 use std::panic::Location;
-
-use crate::sync::OnceLock;
+use std::sync::OnceLock;
 
 /// A function that an expansion rewrote, or a method of this crate that takes a closure.
 #[derive(Debug)]

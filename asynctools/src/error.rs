@@ -49,6 +49,9 @@ pub enum TaskError {
     WouldDeadlock(SpawnError),
     /// A call that this one needed ended without a value, so this one never ran.
     Upstream(Box<Upstream>),
+    /// The call failed on another machine, or did not reach it.
+    #[cfg(feature = "celery")]
+    Remote(Box<asynctools_celery::RemoteError>),
 }
 
 impl TaskError {
@@ -93,6 +96,8 @@ impl TaskError {
             Self::Spawn(refused) | Self::WouldDeadlock(refused) => (Some(refused.0.site), None),
             Self::Upstream(upstream) => (None, Some(upstream.path())),
             Self::Cancelled | Self::Closed | Self::Rejected | Self::Abandoned => (None, None),
+            #[cfg(feature = "celery")]
+            Self::Remote(_) => (None, None),
         };
         own.into_iter().chain(path.into_iter().flatten())
     }
@@ -182,6 +187,8 @@ impl TaskError {
             Self::Spawn(refused) => write!(f, "no thread: {}", refused.0.error),
             Self::WouldDeadlock(refused) => write!(f, "waiting would deadlock: no thread for it: {}", refused.0.error),
             Self::Upstream(upstream) => upstream.root.fmt_cause(f),
+            #[cfg(feature = "celery")]
+            Self::Remote(error) => write!(f, "{error}"),
         }
     }
 }
@@ -233,6 +240,8 @@ impl Error for TaskError {
         match self {
             Self::Upstream(upstream) => Some(&upstream.root),
             Self::Spawn(refused) | Self::WouldDeadlock(refused) => Some(&refused.0.error),
+            #[cfg(feature = "celery")]
+            Self::Remote(error) => Some(&**error),
             _ => None,
         }
     }

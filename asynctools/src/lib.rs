@@ -18,6 +18,11 @@ mod function_pool;
 mod follow;
 mod call;
 mod per_worker;
+mod hand_over;
+#[cfg(any(feature = "celery", asynctools_model))]
+mod handed_over;
+#[cfg(feature = "celery")]
+pub mod celery;
 
 /// Runs each call of the function at once, on a thread of its own, however many calls run already.
 ///
@@ -113,6 +118,63 @@ pub use asynctools_macros::parallel;
 /// ```
 pub use asynctools_macros::pooled;
 
+/// Sends each call of the function to a fleet of Celery workers, in Rust and in Python. The module [`mod@celery`] has the
+/// workers and the client; `CELERY.md` in the repository says what is promised.
+///
+/// The function keeps its name, visibility and docs; its parameters take what [`Arg`] and [`ArgRef`] list, and it returns an
+/// [`AsyncValue`] of its result. Beside it stands a type of the same name, with which a program says more about a call, runs
+/// the function here and now, and gives the function to a worker:
+///
+/// | written | is |
+/// | --- | --- |
+/// | `thumb(path, 64)` | a call on the fleet |
+/// | `thumb::with().countdown(d).priority(3).call(path, 64)` | the same, with options of this call |
+/// | `thumb::sync(path, 64)` | the function itself, here and now |
+/// | `celery::worker().task::<thumb>()` | a worker that runs it |
+/// | `thumb::NAME`, `thumb::OPTIONS` | its name on the wire, and its options |
+///
+/// # Options
+///
+/// | option | meaning |
+/// | --- | --- |
+/// | `name = ".."` | the name on the wire; default: the module's path and the function's name, so that moving the function renames it |
+/// | `queue = ".."` | the queue that calls go to; default `"celery"` |
+/// | `acks_late = false` | a call whose worker dies is lost, where it would run again: at most once |
+/// | `max_retries = n`, `retry_backoff = d`, `retry_on = path` | a call that failed or panicked runs again, at most `n` times, after a random part of `d`, `2 d`, `4 d` .. (at most 10 min); `retry_on` is a `fn(&E) -> bool` |
+/// | `expires = d` | a call that has not begun so long after it was sent never does |
+/// | `result_timeout = d` | so long after it was made, a call that has not ended is given up; by default it never is |
+/// | `soft_time_limit = d` | a call that runs for longer ends as failed; its thread goes on |
+/// | `ignore_result = true` | the handle ends when the call is sent |
+/// | `priority = n` | from 0, the highest on Redis, to 9 |
+/// | `extern` | the function is only declared, and its body is elsewhere, in Python or in another program |
+/// | `sync = name` | keeps the original function beside it, under that name |
+/// | `crate = path` | this crate under another name |
+///
+/// Arguments, results and errors travel as JSON, so their types implement `Serialize` and `DeserializeOwned`, and an error
+/// `Display` too. An error `E` with `From<RemoteError>` gets what happens on the way as well; otherwise such a call is lost as
+/// [`TaskError::Remote`].
+///
+/// # Examples
+///
+/// ```
+/// use asynctools::{AsyncValue, celery};
+///
+/// #[celery(queue = "numbers")]
+/// fn half(n: u32) -> Result<u32, String> {
+///     if n % 2 == 0 { Ok(n / 2) } else { Err(format!("{n} is odd")) }
+/// }
+///
+/// // For this example the fleet is a pool of this process.
+/// celery::use_app(celery::local()).unwrap();
+///
+/// let quarter: AsyncValue<Result<u32, String>> = half(half(12));
+/// assert_eq!(quarter.get(), Ok(3));
+/// assert_eq!(half(half(6)).get(), Err("3 is odd".to_owned()));
+/// assert_eq!(half::sync(8), Ok(4));
+/// ```
+#[cfg(feature = "celery")]
+pub use asynctools_macros::celery;
+
 pub use crate::arguments::arg::Arg;
 pub use crate::arguments::arg::ArgRef;
 pub use crate::builder::BuildError;
@@ -125,6 +187,7 @@ pub use crate::error::Panic;
 pub use crate::error::SpawnError;
 pub use crate::error::TaskError;
 pub use crate::error::Upstream;
+pub use crate::hand_over::hand_over;
 pub use crate::handles::as_completed::AsCompleted;
 pub use crate::handles::list::AsyncList;
 pub use crate::handles::promise::Promise;
@@ -156,6 +219,8 @@ pub mod __private {
     pub use crate::call_site::Function;
     pub use crate::call_site::Name;
     pub use crate::function_pool::FunctionPool;
+    #[cfg(any(feature = "celery", asynctools_model))]
+    pub use crate::handed_over::HandOver;
     pub use crate::pool::PoolInside;
     pub use crate::pool::PoolRef;
     pub use crate::pool::pool_of;

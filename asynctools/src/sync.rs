@@ -3,6 +3,8 @@
 //! `tests/model` puts a model checker's things of the same names here, to see that any order of what threads do is right. So
 //! all modules import them from here.
 
+use std::cell::RefCell;
+
 pub(crate) use std::hint;
 pub(crate) use std::sync::Mutex;
 pub(crate) use std::sync::MutexGuard;
@@ -25,4 +27,27 @@ pub(crate) use crossbeam_channel::unbounded;
 /// How often to look before parking. To a model one look more is another order of the same events.
 pub(crate) const fn turns(looks: u32) -> u32 {
     looks
+}
+
+type AtEnd = Box<dyn FnOnce()>;
+
+/// Calls what it holds when it is dropped.
+struct CallAtEnd(Option<AtEnd>);
+
+impl Drop for CallAtEnd {
+    fn drop(&mut self) {
+        if let Some(f) = self.0.take() {
+            f();
+        }
+    }
+}
+
+std::thread_local! {
+    static AT_END: RefCell<CallAtEnd> = const { RefCell::new(CallAtEnd(None)) };
+}
+
+/// Has `f` called when the current thread ends. Of thread-locals, the first one made is destroyed last: where this is the first
+/// thing that a thread does, the destructors of the user's have run by then.
+pub(crate) fn at_thread_end(f: impl FnOnce() + 'static) {
+    AT_END.with(|end| end.borrow_mut().0 = Some(Box::new(f)));
 }

@@ -54,3 +54,4 @@ mod strict;
 mod regressions;
 mod leftovers;
 mod stress;
+mod seam;

@@ -48,6 +48,10 @@ const RUNTIME: &[&str] = &[
     "follow",
     "call",
     "per_worker",
+    "hand_over",
+    "handed_over",
+    "celery::process",
+    "celery::expansion",
 ];
 
 /// Those of the macros.
@@ -67,12 +71,56 @@ const MACROS: &[&str] = &[
     "expand",
     "halves",
     "fallback",
+    "celery_options",
+    "celery_valid",
+    "celery_expand",
     "random_tokens",
     "corpus",
     "fuzz",
 ];
 
-const CRATES: [(&str, &[&str]); 2] = [("asynctools", RUNTIME), ("asynctools-macros", MACROS)];
+/// Those of the client and worker of Celery.
+const CELERY: &[&str] = &[
+    "wire::time",
+    "wire::json",
+    "wire::values",
+    "wire::envelope",
+    "error",
+    "message::request",
+    "message::arguments",
+    "codec",
+    "broker::connection",
+    "broker::address",
+    "broker::keys",
+    "broker::scripts",
+    "store",
+    "registry",
+    "client::call",
+    "client::pending",
+    "client::outbox",
+    "client::shared",
+    "client::sender",
+    "client::listener",
+    "client::sweeper",
+    "client::check",
+    "client::app",
+    "worker::link",
+    "worker::shared",
+    "worker::panics",
+    "worker::end",
+    "worker::run",
+    "worker::fetch",
+    "worker::keeper",
+    "control",
+    "serve::checks",
+    "serve::signals",
+    "serve::worker",
+    "local",
+    "recorded",
+];
+
+const CRATES: [(&str, &[&str]); 3] =
+    [("asynctools", RUNTIME), ("asynctools-macros", MACROS), ("asynctools-celery", CELERY)];
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -163,7 +211,7 @@ fn every_module_has_a_floor() {
 fn the_maps_list_the_modules_from_the_ground_up() {
     let listed = |map: &str| -> Vec<String> {
         let name = |line: &str| {
-            let line = line.strip_prefix("pub(crate) ").unwrap_or(line);
+            let line = line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub ")).unwrap_or(line);
             Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned())
         };
         map.lines().filter_map(name).collect()
@@ -192,11 +240,16 @@ fn unsafe_code_is_forbidden_everywhere() {
 }
 
 #[test]
-fn the_two_crates_are_in_step() {
+fn the_crates_are_in_step() {
     let workspace = read("Cargo.toml");
     let line = workspace.lines().find_map(|line| line.strip_prefix("version = ")).expect("the version");
     let version = line.trim_matches('"');
-    assert!(workspace.contains(&format!("asynctools-macros = {{ version = \"={version}\"")), "not pinned to {version}");
+    for package in ["asynctools-macros", "asynctools-celery"] {
+        assert!(
+            workspace.contains(&format!("{package} = {{ version = \"={version}\"")),
+            "{package} is not pinned to {version}"
+        );
+    }
     for (package, _) in CRATES {
         let manifest = read(format!("{package}/Cargo.toml"));
         assert!(manifest.contains("version.workspace = true"), "{package} has a version of its own");
@@ -206,15 +259,16 @@ fn the_two_crates_are_in_step() {
 #[test]
 fn every_refusal_has_its_words() {
     let mut cases = 0;
-    for folder in names("tests/ui") {
-        let files = names(format!("tests/ui/{folder}"));
+    let folders = names("tests/ui").into_iter().map(|folder| format!("tests/ui/{folder}"));
+    for folder in folders.chain(["tests/celery/ui".to_owned()]) {
+        let files = names(&folder);
         for file in &files {
             let partner = match file.rsplit_once('.') {
                 Some((case, "rs")) => format!("{case}.stderr"),
                 Some((case, "stderr")) => format!("{case}.rs"),
-                _ => panic!("tests/ui/{folder}/{file} is no case"),
+                _ => panic!("{folder}/{file} is no case"),
             };
-            assert!(files.contains(&partner), "tests/ui/{folder}/{file} has no {partner}");
+            assert!(files.contains(&partner), "{folder}/{file} has no {partner}");
             cases += 1;
         }
     }
@@ -326,11 +380,15 @@ const SHARED_BY_THREADS: &[&str] = &[
     "crossbeam_channel::",
 ];
 
-/// Where such a thing is named all the same. Pools are numbered in a `static` of the process, which no model can have; and
-/// the result of a caught panic is a type only.
+/// Where such a thing is named all the same: in a `static` of the process, which outlives a model; and the result of a caught
+/// panic is a type only.
 const NAMED_ALL_THE_SAME: &[(&str, &str)] = &[
+    ("call_site", "std::sync::OnceLock"),
+    ("graph::registry", "std::sync::OnceLock"),
     ("graph::registry", "std::sync::RwLock"),
-    ("graph::registry", "std::sync::atomic::AtomicU32"),
+    ("graph::registry", "std::sync::atomic::AtomicU64"),
+    ("graph::blocked", "std::sync::Mutex"),
+    ("graph::blocked", "std::sync::atomic::Atomic"),
     ("arguments::cloned", "std::thread::Result"),
 ];
 

@@ -16,14 +16,21 @@ use std::task::Wake;
 use std::task::Waker;
 use std::time::Duration;
 
+use asynctools_model::__private::Function;
+use asynctools_model::__private::HandOver;
+use asynctools_model::__private::Name;
+use asynctools_model::__private::arg;
 use asynctools_model::AsyncValue;
 use asynctools_model::Pool;
+use asynctools_model::Promise;
 use asynctools_model::TaskError;
 use asynctools_model::pooled;
 use loom::sync::atomic::AtomicBool as Mark;
 use loom::thread;
 
 const PREEMPTIONS: usize = 2;
+
+static HANDED_OVER: Function = Name("handed_over").within(module_path!());
 
 /// So many looks at the clock are in a wait with a time-out: it is over before it parks, or after it parked once.
 const LOOKS: [Duration; 2] = [Duration::from_nanos(1), Duration::from_nanos(2)];
@@ -45,6 +52,12 @@ enum End {
     CancelQueued,
     /// Its pool is closed before it ran.
     Close,
+    /// It is handed over when its argument is there, and its promise is set.
+    HandOver,
+    /// Its argument fails, so that it is not handed over.
+    HandOverFails,
+    /// Its argument is lost.
+    HandOverLost,
     /// A worker runs it.
     Run,
     /// A worker runs it, and it panics.
@@ -174,6 +187,21 @@ fn call(end: End, on: &On, world: &Arc<World>) -> (AsyncValue<Outcome>, Box<dyn 
             };
             (value, Box::new(act))
         }
+        End::HandOver | End::HandOverFails | End::HandOverLost => {
+            let (promise, argument) = AsyncValue::<Result<Token, Upstream>>::promise();
+            let argument = arg::<Token, Failed, _>(argument);
+            let value = HandOver::<Failed, ()>::new(&HANDED_OVER)
+                .try_start1(argument, |token, promise: Promise<Outcome>| promise.set(Ok(token)));
+            let act = move || {
+                mark();
+                match end {
+                    End::HandOver => promise.set(Ok(token)),
+                    End::HandOverFails => promise.set(Err(Upstream(token, false))),
+                    _ => drop((promise, token)),
+                }
+            };
+            (value, Box::new(act))
+        }
         End::CancelQueued | End::Close => {
             let value = on.step(token);
             let act = move || {
@@ -196,10 +224,11 @@ fn call(end: End, on: &On, world: &Arc<World>) -> (AsyncValue<Outcome>, Box<dyn 
 
 fn check_outcome(end: End, outcome: &Result<Outcome, TaskError>) {
     let right = match (end, outcome) {
-        (End::Set | End::Run, Ok(Ok(token))) | (End::PassOn, Ok(Err(Failed(token)))) => {
-            token.world.ended.load(Ordering::Relaxed)
+        (End::Set | End::HandOver | End::Run, Ok(Ok(token)))
+        | (End::PassOn | End::HandOverFails, Ok(Err(Failed(token)))) => token.world.ended.load(Ordering::Relaxed),
+        (End::Abandon | End::LoseUpstream | End::HandOverLost, Err(error)) => {
+            matches!(error.root(), TaskError::Abandoned)
         }
-        (End::Abandon | End::LoseUpstream, Err(error)) => matches!(error.root(), TaskError::Abandoned),
         (End::Panic | End::RunPanic, Err(error)) => matches!(error, TaskError::Panicked(_)),
         (End::CancelQueued, Err(error)) => matches!(error, TaskError::Cancelled),
         (End::Close, Err(error)) => matches!(error, TaskError::Closed),
@@ -210,7 +239,7 @@ fn check_outcome(end: End, outcome: &Result<Outcome, TaskError>) {
 
 /// What a poll is ready with; the loss of a call is a panic there.
 fn check_polled(end: End, polled: &std::thread::Result<Outcome>) {
-    let has_value = matches!(end, End::Set | End::PassOn | End::Run);
+    let has_value = matches!(end, End::Set | End::PassOn | End::HandOver | End::HandOverFails | End::Run);
     assert_eq!(polled.is_ok(), has_value, "{end:?} is polled otherwise");
 }
 
@@ -459,6 +488,21 @@ fn a_call_panics() {
 #[test]
 fn a_call_loses_what_it_needs() {
     pairs_and_triples(End::LoseUpstream);
+}
+
+#[test]
+fn a_call_is_handed_over() {
+    pairs_and_triples(End::HandOver);
+}
+
+#[test]
+fn a_call_fails_before_it_is_handed_over() {
+    pairs_and_triples(End::HandOverFails);
+}
+
+#[test]
+fn a_call_is_lost_before_it_is_handed_over() {
+    pairs_and_triples(End::HandOverLost);
 }
 
 #[test]

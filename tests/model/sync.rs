@@ -5,7 +5,6 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ops::Add;
 use std::sync::Arc;
-use std::sync::LockResult;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -24,6 +23,7 @@ pub(crate) use checker::sync::atomic::AtomicUsize;
 pub(crate) use checker::sync::atomic::fence;
 pub(crate) use checker::thread::Thread;
 pub(crate) use thread::JoinHandle;
+pub(crate) use thread::at_thread_end;
 
 /// One look: another one is another order of the same events. And none in which others have to run: what a thread saw before
 /// it made way for them, `loom` does not let it see again.
@@ -37,13 +37,22 @@ pub(crate) mod hint {
 }
 
 pub(crate) mod thread {
+    use std::cell::RefCell;
     use std::io;
-    use std::sync::Arc;
-    use std::sync::atomic::Ordering;
     use std::time::Duration;
 
-    use crate::sync::AtomicBool;
     use crate::sync::checker::thread as model;
+
+    type AtEnd = Box<dyn FnOnce()>;
+
+    crate::sync::thread_local! {
+        static AT_END: RefCell<Option<AtEnd>> = const { RefCell::new(None) };
+    }
+
+    /// Has `f` called when the current thread ends.
+    pub(crate) fn at_thread_end(f: impl FnOnce() + 'static) {
+        AT_END.with(|end| *end.borrow_mut() = Some(Box::new(f)));
+    }
 
     pub(crate) use crate::sync::checker::thread::current;
     pub(crate) use crate::sync::checker::thread::park;
@@ -71,26 +80,22 @@ pub(crate) mod thread {
         }
 
         pub(crate) fn spawn(self, f: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-            let finished = Arc::new(AtomicBool::new(false));
-            let end = finished.clone();
             let handle = self.0.spawn(move || {
                 f();
-                end.store(true, Ordering::Release);
+                // The destructors of a model's thread-locals may not wait for anything, so this is none.
+                if let Some(at_end) = AT_END.with(|end| end.borrow_mut().take()) {
+                    at_end();
+                }
             })?;
-            Ok(JoinHandle { handle, finished })
+            Ok(JoinHandle { handle })
         }
     }
 
     pub(crate) struct JoinHandle<T> {
         handle: model::JoinHandle<T>,
-        finished: Arc<AtomicBool>,
     }
 
     impl<T> JoinHandle<T> {
-        pub(crate) fn is_finished(&self) -> bool {
-            self.finished.load(Ordering::Acquire)
-        }
-
         pub(crate) fn join(self) -> std::thread::Result<T> {
             self.handle.join()
         }
@@ -148,48 +153,6 @@ impl<T> From<T> for OnceLock<T> {
     }
 }
 
-pub(crate) struct Condvar(Arc<checker::sync::Condvar>);
-
-impl Condvar {
-    pub(crate) fn new() -> Self {
-        Self(Arc::default())
-    }
-
-    pub(crate) fn notify_one(&self) {
-        self.0.notify_one();
-    }
-
-    pub(crate) fn notify_all(&self) {
-        self.0.notify_all();
-    }
-
-    pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
-        self.0.wait(guard)
-    }
-
-    pub(crate) fn wait_while<'a, T>(
-        &self,
-        mut guard: MutexGuard<'a, T>,
-        mut condition: impl FnMut(&mut T) -> bool,
-    ) -> LockResult<MutexGuard<'a, T>> {
-        while condition(&mut guard) {
-            guard = self.wait(guard)?;
-        }
-        Ok(guard)
-    }
-
-    /// The time is over when a thread of its own says so. That wakes others too: who waits here looks again.
-    pub(crate) fn wait_timeout<'a, T>(
-        &self,
-        guard: MutexGuard<'a, T>,
-        _time: Duration,
-    ) -> LockResult<(MutexGuard<'a, T>, ())> {
-        let clock = self.0.clone();
-        checker::thread::spawn(move || clock.notify_all());
-        self.wait(guard).map(|guard| (guard, ())).map_err(|error| PoisonError::new((error.into_inner(), ())))
-    }
-}
-
 /// A moment. Time passes only where somebody looks at the clock.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Instant(Duration);
@@ -216,6 +179,14 @@ impl Instant {
 
     pub(crate) fn elapsed(self) -> Duration {
         Self::now().saturating_duration_since(self)
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, time: Duration) -> Self {
+        Self(self.0 + time)
     }
 }
 

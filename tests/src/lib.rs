@@ -11,7 +11,7 @@
 //! | `watch` | what the system says of the threads |
 //! | `soak` | many of them, and a watch over those that hang |
 
-mod program;
+pub mod program;
 mod value;
 mod seen;
 mod oracle;

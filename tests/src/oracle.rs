@@ -10,6 +10,7 @@ use crate::program::plan::Act;
 use crate::program::plan::At;
 use crate::program::plan::Body;
 use crate::program::plan::Finish;
+use crate::program::plan::Hook;
 use crate::program::plan::Keep;
 use crate::program::plan::ListWait;
 use crate::program::plan::PoolAct;
@@ -24,6 +25,7 @@ use crate::seen::Ends;
 use crate::seen::Kind;
 use crate::seen::Seen;
 use crate::value::CLONE;
+use crate::value::CONVERT;
 
 /// The events that can happen to a pool and to its calls.
 #[derive(Clone, Copy, Debug)]
@@ -73,10 +75,12 @@ pub(crate) struct Oracle {
     facts: Vec<Facts>,
     /// Calls of the graph that a list may cancel.
     cancelled: BTreeSet<usize>,
+    /// The system may refuse threads.
+    scarce: bool,
 }
 
 impl Oracle {
-    pub(crate) fn new(program: &Arc<Program>) -> Self {
+    pub(crate) fn new(program: &Arc<Program>, scarce: bool) -> Self {
         let cancels = |wait: &ListWait| {
             matches!(wait, ListWait::Cancel | ListWait::First | ListWait::FirstOk | ListWait::FirstTimeout(_))
         };
@@ -85,7 +89,7 @@ impl Oracle {
             _ => None,
         });
         let cancelled = lists.flatten().copied().collect();
-        Self { program: program.clone(), facts: facts(program), cancelled }
+        Self { program: program.clone(), facts: facts(program), cancelled, scarce }
     }
 
     pub(crate) fn facts(&self) -> &[Facts] {
@@ -125,9 +129,15 @@ impl Oracle {
         if !matches!(call.shape, Shape::Chain | Shape::ListChain) {
             // The first loss in call order counts.
             let hops = if call.shape == Shape::Zip { 2 } else { 1 };
-            for arg in &call.args {
+            for (position, arg) in call.args.iter().enumerate() {
+                if self.is_brittle(index, position) && all[*arg].contains(&End::Value(*arg)) {
+                    ends.insert(End::Lost(Kind::Panicked(CLONE + arg), 0));
+                }
                 ends.extend(all[*arg].iter().filter(|end| !passes(end)).map(|end| match end {
                     End::Lost(kind, far) => End::Lost(*kind, far + hops),
+                    End::Failed(origin) if self.breaks(index, *arg, *origin) => {
+                        End::Lost(Kind::Panicked(CONVERT + origin), 0)
+                    }
                     other => *other,
                 }));
                 if !all[*arg].iter().any(passes) {
@@ -135,19 +145,27 @@ impl Oracle {
                 }
             }
             for (position, arg) in call.args.iter().enumerate() {
-                let brittle = self.clones(index, position) && self.program.calls[*arg].body.brittle;
-                if brittle && all[*arg].contains(&End::Value(*arg)) {
-                    ends.insert(End::Lost(Kind::Panicked(CLONE + arg), 0));
-                    if !all[*arg].iter().any(|end| passes(end) && *end != End::Value(*arg)) {
-                        ends.extend(self.losses(call.at, self.maker(index)));
-                        return ends;
-                    }
+                let only_value = !all[*arg].iter().any(|end| passes(end) && *end != End::Value(*arg));
+                if self.is_brittle(index, position) && only_value {
+                    ends.extend(self.losses(call.at, self.maker(index)));
+                    return ends;
                 }
             }
         }
         ends.insert(own_end(&call.body));
         ends.extend(self.losses(call.at, self.maker(index)));
         ends
+    }
+
+    /// Whether the value of the argument at `position` panics when it is cloned for the call.
+    fn is_brittle(&self, index: usize, position: usize) -> bool {
+        self.clones(index, position) && self.program.calls[self.program.calls[index].args[position]].body.brittle
+    }
+
+    /// Whether the error of `origin`, which `arg` passes on to `call`, panics when it is converted.
+    fn breaks(&self, call: usize, arg: usize, origin: usize) -> bool {
+        let calls = &self.program.calls;
+        calls[arg].mild && !calls[call].mild && calls[origin].body.hooks.convert == Some(Hook::Panic)
     }
 
     fn maker(&self, index: usize) -> Maker {
@@ -187,10 +205,13 @@ impl Oracle {
 
     /// Returns how a call may end without a start.
     fn losses(&self, at: At, maker: Maker) -> Ends {
-        let At::Pool(pool) = at else { return Ends::new() };
+        let mut ends = Ends::new();
+        if self.scarce {
+            ends.insert(End::Lost(Kind::Refused, 0));
+        }
+        let At::Pool(pool) = at else { return ends };
         let facts = self.facts[pool];
         let inside = matches!(maker, Maker::Call(home) | Maker::Edge(Some(home)) if home == at);
-        let mut ends = Ends::new();
         // A closed pool still takes the calls that its own calls make, but a paused pool that is closed ends them too.
         let refuses = !inside || facts.drops || facts.runs_here || facts.least == 0;
         if facts.closes && refuses {
@@ -247,6 +268,11 @@ fn facts(program: &Program) -> Vec<Facts> {
     for call in program.calls.iter().filter(|call| !call.shape.has_no_body()) {
         walk(&mut facts, &call.body, call.at);
     }
+    let wakers =
+        program.calls.iter().filter_map(|call| if let Wait::Waker(hook) = call.wait { Some(hook) } else { None });
+    for hook in wakers {
+        note_hook(&mut facts, hook);
+    }
     facts
 }
 
@@ -266,7 +292,24 @@ fn note(facts: &mut [Facts], act: PoolAct) {
     }
 }
 
+/// A hook may run on any thread, and any number of times.
+fn note_hook(facts: &mut [Facts], hook: Hook) {
+    for facts in &mut *facts {
+        facts.disturbed = true;
+    }
+    match hook {
+        Hook::Submit(At::Pool(pool)) | Hook::Wait(At::Pool(pool)) | Hook::Timed(At::Pool(pool), _) => {
+            facts[pool].calls += 1_000;
+        }
+        Hook::CancelQueued(pool) => facts[pool].cancels = true,
+        _ => {}
+    }
+}
+
 fn walk(facts: &mut [Facts], body: &Body, home: At) {
+    for hook in body.hooks.all() {
+        note_hook(facts, hook);
+    }
     if let At::Pool(pool) = home {
         facts[pool].calls += 1;
     }
@@ -297,7 +340,13 @@ fn walk(facts: &mut [Facts], body: &Body, home: At) {
                     walk(facts, body, *at);
                 }
             }
-            Step::Gate { .. } | Step::Promise { .. } => disturb(facts),
+            Step::Gate { .. } | Step::Promise { .. } | Step::Await { .. } => disturb(facts),
+            Step::Own { at, .. } => {
+                disturb(facts);
+                if let At::Pool(pool) = *at {
+                    facts[pool].calls += 1;
+                }
+            }
             Step::Pool(act) => {
                 disturb(facts);
                 note(facts, *act);

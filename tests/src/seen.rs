@@ -30,6 +30,9 @@ pub(crate) enum Kind {
     Closed,
     Rejected,
     Abandoned,
+    /// The system refused a thread for the call, or for the wait.
+    Refused,
+    Deadlock,
 }
 
 pub(crate) type Ends = BTreeSet<End>;
@@ -65,7 +68,7 @@ impl Seen {
 
 pub(crate) fn seen_of_result<E: Fail>(result: thread::Result<Out<E>>) -> Seen {
     match result {
-        Ok(Ok(value)) => Seen::Value(value.origin),
+        Ok(Ok(value)) => Seen::Value(value.disarm()),
         Ok(Err(error)) => Seen::Failed(error.origin()),
         Err(payload) => seen_of_payload(payload),
     }
@@ -74,6 +77,14 @@ pub(crate) fn seen_of_result<E: Fail>(result: thread::Result<Out<E>>) -> Seen {
 pub(crate) fn seen_of_outcome<E: Fail>(outcome: Result<Out<E>, TaskError>) -> Seen {
     match outcome {
         Ok(result) => seen_of_result(Ok(result)),
+        Err(error) => seen_of_error(&error),
+    }
+}
+
+pub(crate) fn seen_of_shared<E: Fail>(outcome: Result<&Out<E>, TaskError>) -> Seen {
+    match outcome {
+        Ok(Ok(value)) => Seen::Value(value.origin),
+        Ok(Err(error)) => Seen::Failed(error.origin()),
         Err(error) => seen_of_error(&error),
     }
 }
@@ -96,7 +107,10 @@ pub(crate) fn seen_of_error(error: &TaskError) -> Seen {
             None => match panic.take_payload() {
                 None => return Seen::Panicked(Some(hops)),
                 Some(payload) => match payload.downcast::<Boom>() {
-                    Ok(boom) => Kind::Panicked(boom.tag),
+                    Ok(mut boom) => {
+                        boom.at_drop.disarm();
+                        Kind::Panicked(boom.tag)
+                    }
                     Err(_) => return Seen::Odd(format!("a panic of somebody else: {error}")),
                 },
             },
@@ -105,6 +119,8 @@ pub(crate) fn seen_of_error(error: &TaskError) -> Seen {
         TaskError::Closed => Kind::Closed,
         TaskError::Rejected => Kind::Rejected,
         TaskError::Abandoned => Kind::Abandoned,
+        TaskError::Spawn(_) => Kind::Refused,
+        TaskError::WouldDeadlock(_) => Kind::Deadlock,
         other => return Seen::Odd(format!("an end that nothing explains: {other}")),
     };
     Seen::Lost(Some(kind), Some(hops))
@@ -112,7 +128,10 @@ pub(crate) fn seen_of_error(error: &TaskError) -> Seen {
 
 pub(crate) fn seen_of_payload(payload: Box<dyn Any + Send>) -> Seen {
     let payload = match payload.downcast::<Boom>() {
-        Ok(boom) => return Seen::Lost(Some(Kind::Panicked(boom.tag)), None),
+        Ok(mut boom) => {
+            boom.at_drop.disarm();
+            return Seen::Lost(Some(Kind::Panicked(boom.tag)), None);
+        }
         Err(payload) => payload,
     };
     match payload.downcast::<String>() {
@@ -132,6 +151,12 @@ pub(crate) fn seen_of_text(text: &str) -> Option<Seen> {
     ];
     if let Some((_, kind)) = kinds.into_iter().find(|(end, _)| text.ends_with(end)) {
         return Some(Seen::Lost(Some(kind), None));
+    }
+    if text.contains("waiting would deadlock: ") {
+        return Some(Seen::Lost(Some(Kind::Deadlock), None));
+    }
+    if text.contains(": no thread: ") {
+        return Some(Seen::Lost(Some(Kind::Refused), None));
     }
     if text.ends_with("panicked: Box<dyn Any>") {
         return Some(Seen::Panicked(None));

@@ -22,6 +22,7 @@ use proptest::test_runner::TestRng;
 use proptest::test_runner::TestRunner;
 
 use crate::program::draw::programs;
+use crate::program::plan::Features;
 use crate::program::plan::Program;
 use crate::run::execute::execute;
 use crate::run::execute::prepare;
@@ -42,6 +43,10 @@ pub struct Soak {
     pub lanes: usize,
     /// Looks for a smaller program that also goes wrong.
     pub shrink: bool,
+    /// The parts of programs that are not left out.
+    pub features: Features,
+    /// The system may refuse threads: see [`leave_room`](crate::watch::leave_room).
+    pub scarce: bool,
 }
 
 const TICK: Duration = Duration::from_millis(50);
@@ -120,7 +125,9 @@ pub fn soak(soak: Soak, tally: &Arc<Tally>, mut go_on: impl FnMut() -> bool) -> 
     let (sender, failures) = mpsc::channel();
     for lane in 0..soak.lanes {
         let (lanes, sender) = (lanes.clone(), sender.clone());
-        let started = thread::Builder::new().name(format!("lane-{lane}")).spawn(move || {
+        // To draw a program takes a deep stack.
+        let builder = thread::Builder::new().name(format!("lane-{lane}")).stack_size(32 << 20);
+        let started = builder.spawn(move || {
             if let Err(failure) = lanes.run(lane) {
                 drop(sender.send(failure));
             }
@@ -156,7 +163,7 @@ pub fn soak(soak: Soak, tally: &Arc<Tally>, mut go_on: impl FnMut() -> bool) -> 
 
 impl Lanes {
     fn run(&self, lane: usize) -> Result<(), String> {
-        let strategy = programs();
+        let strategy = programs(self.soak.features);
         while !self.stop.load(Ordering::SeqCst) {
             let turn = self.next.fetch_add(1, Ordering::SeqCst);
             let number = self.soak.program.unwrap_or(turn);
@@ -177,8 +184,8 @@ impl Lanes {
 
     fn run_one(&self, lane: usize, number: u64, program: &Arc<Program>) -> Vec<String> {
         static TURN: AtomicU64 = AtomicU64::new(1);
-        let prepared = prepare(program, &self.tally);
         let turn = TURN.fetch_add(1, Ordering::SeqCst);
+        let prepared = prepare(program, &self.tally, turn, self.soak.scarce);
         let current = Current { number, turn, program: program.clone(), run: prepared.run.clone() };
         *lock(&self.current[lane]) = Some(current);
         let mut faults = execute(prepared);

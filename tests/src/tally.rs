@@ -44,6 +44,12 @@ tally! {
     nested_waits: "nested waits", "Waits in a body.";
     timed_out: "timed-out waits", "Waits that ended before their call.";
     inline: "inline runs", "Bodies that ran inside of the wait of another.";
+    hooks: "hooks", "User code that the runtime ran: drops, clones, conversions, and wakers.";
+    wakers: "wakers", "Wakes of wakers that do more than wake.";
+    awaits: "awaits", "Waits for an earlier call of the program.";
+    owners: "owned pools", "Pools that calls owned.";
+    crowds: "crowds", "Crowds of calls that waited for one thing.";
+    refused: "refusals", "Ends because the system refused a thread.";
     guests: "run here", "Bodies that ran on the thread that made the call.";
     exact: "exact ceilings", "Pools whose ceiling was held to the letter.";
     full: "reached", "Bodies that found the others of their pool at the ceiling.";

@@ -10,6 +10,15 @@ pub fn threads() -> usize {
     fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
+/// Returns the number of threads of this process whose name begins like that; of a name the system keeps 15 bytes.
+#[must_use]
+pub fn threads_named(prefix: &str) -> usize {
+    let Ok(tasks) = fs::read_dir("/proc/self/task") else { return 0 };
+    // A thread that has ended has no name any more.
+    let names = tasks.flatten().filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|name| name.starts_with(prefix)).count()
+}
+
 /// The state of every thread, as the system sees it.
 pub(crate) fn every_thread() -> String {
     let Ok(tasks) = fs::read_dir("/proc/self/task") else { return "this system does not show threads\n".to_owned() };

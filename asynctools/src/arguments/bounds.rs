@@ -63,6 +63,8 @@ impl<T: Clone> CloneSelf for T {
     note = "the name says that the call may fail; give the other type another name at the function"
 )]
 pub trait Fallible {
+    /// The value of a call that did not fail.
+    type Value;
     /// The error type that the call can pass on.
     type Error;
     /// Makes the result of a call whose argument failed with `error`.
@@ -70,6 +72,7 @@ pub trait Fallible {
 }
 
 impl<T, E> Fallible for Result<T, E> {
+    type Value = T;
     type Error = E;
 
     fn fail(error: E) -> Self {

@@ -4,22 +4,22 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::LazyLock;
+use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Scheduler;
 use crate::graph::traits::ThreadNumber;
-use crate::sync::AtomicUsize;
-use crate::sync::Mutex;
 use crate::sync::thread_local;
 
 // Implementation
 //
 // A thread enters what it is blocked on before it parks, and before it looks whether it closes a circle. Of several threads
-// that block at the same time the last one to enter therefore sees all the others. The table is not one of the things that a
-// model checker puts in place of the standard library's: nothing waits under its lock.
+// that block at the same time the last one to enter therefore sees all the others. The table and its counters are the standard
+// library's under a model checker too: a `static` lives longer than a model, and nothing waits under this lock.
 
 /// Something that keeps a thread.
 #[derive(Clone)]
@@ -62,10 +62,11 @@ pub(crate) struct Blocked {
 }
 
 fn replace(on: Option<BlockedOn>) -> Option<BlockedOn> {
+    let own = this_thread();
     let mut blocked = BLOCKED.lock().unwrap_or_else(PoisonError::into_inner);
     match on {
-        Some(on) => blocked.insert(this_thread(), on),
-        None => blocked.remove(&this_thread()),
+        Some(on) => blocked.insert(own, on),
+        None => blocked.remove(&own),
     }
 }
 

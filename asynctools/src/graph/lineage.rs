@@ -10,9 +10,9 @@ use std::sync::atomic::Ordering;
 use crate::graph::blocked::this_thread;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::ThreadNumber;
-use crate::sync::AtomicBool;
-use crate::sync::Mutex;
 use crate::sync::thread_local;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 // Implementation
 //

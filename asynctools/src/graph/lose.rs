@@ -32,8 +32,12 @@ pub(crate) fn lose_counted(
     error: impl Fn(&dyn Job) -> TaskError,
     mut count: impl FnMut(&Arc<dyn Job>, &Withdrawn, &TaskError),
 ) -> usize {
+    let mut others = Vec::new();
     let taken = jobs.into_iter().filter_map(|job| {
-        let withdrawn = job.clone().withdraw()?;
+        let Some(withdrawn) = job.clone().withdraw() else {
+            others.push(job);
+            return None;
+        };
         let error = error(&*job);
         count(&job, &withdrawn, &error);
         Some((job, error, withdrawn.remains))
@@ -48,5 +52,5 @@ pub(crate) fn lose_counted(
         }
     });
     notify::settle(aftermath);
-    lost
+    lost + others.iter().filter(|job| job.tell_unwanted()).count()
 }

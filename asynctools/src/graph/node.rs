@@ -33,6 +33,7 @@ use crate::graph::traits::ThreadNumber;
 use crate::graph::traits::Unrun;
 use crate::graph::traits::Waiter;
 use crate::graph::traits::Withdrawn;
+use crate::graph::waiters::CancelHook;
 use crate::graph::waiters::Lend;
 use crate::graph::waiters::Look;
 use crate::graph::waiters::WaiterKind;
@@ -92,6 +93,14 @@ pub(crate) trait Work: Send + 'static {
     /// Where a call that had to wait for arguments runs; `None`: where its last argument arrives, since no user code is in it.
     fn route(&self) -> Option<Route> {
         None
+    }
+
+    /// Runs a call without a route and ends it, or hands it over to somebody who will.
+    fn run_here(self, node: &Arc<Node<Self>>)
+    where
+        Self: Sized,
+    {
+        node.complete(node.caught(|| Ok(self.run())));
     }
 }
 
@@ -205,6 +214,13 @@ impl<W: Work> Node<W> {
         node
     }
 
+    /// Notes that a promise ends the call, whose work this thread has taken.
+    #[cfg(any(feature = "celery", asynctools_model))]
+    pub(crate) fn hand_over(self: &Arc<Self>) -> Arc<dyn Promised<W::Output>> {
+        self.lock().state = State::Running(RunBy::Promise);
+        self.clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Core<W>> {
         lock(&self.core)
     }
@@ -237,7 +253,7 @@ impl<W: Work> Node<W> {
         let Some(route) = work.route() else {
             // Never seen as queued: a worker or `cancel_queued` that saw it there would count a call that is in no queue.
             drop(core);
-            self.complete(self.caught(|| Ok(work.run())));
+            work.run_here(self);
             return None;
         };
         core.state = State::Queued(work, made_by);
@@ -268,7 +284,7 @@ impl<W: Work> Node<W> {
     }
 
     /// The outcome of `end`, a panic of it included.
-    fn caught(&self, end: impl FnOnce() -> Result<W::Output, TaskError>) -> Result<W::Output, TaskError> {
+    pub(crate) fn caught(&self, end: impl FnOnce() -> Result<W::Output, TaskError>) -> Result<W::Output, TaskError> {
         catch_unwind(AssertUnwindSafe(end)).unwrap_or_else(|payload| Err(self.panicked(payload)))
     }
 
@@ -295,12 +311,6 @@ impl<W: Work> Node<W> {
         drop(running);
     }
 
-    /// Whether somebody has a handle.
-    pub(crate) fn is_wanted(&self) -> bool {
-        let _core = self.lock();
-        self.wanted.load(Ordering::Relaxed)
-    }
-
     /// Stores the end and tells those who wait; what is a user's in that is left in `aftermath`.
     fn end(&self, core: MutexGuard<'_, Core<W>>, outcome: Result<W::Output, TaskError>, aftermath: &mut Aftermath) {
         let mut core = self.serve_lends(core, &outcome);
@@ -314,8 +324,10 @@ impl<W: Work> Node<W> {
             aftermath.dropped.push(Box::new(outcome));
         }
         for waiter in waiters.into_iter() {
-            if let WaiterKind::Plain(waiter) = waiter {
-                notify::tell(waiter, aftermath);
+            match waiter {
+                WaiterKind::Plain(waiter) => notify::tell(waiter, aftermath),
+                WaiterKind::Lend(_) => {}
+                WaiterKind::Cancel(hook) => aftermath.dropped.push(Box::new(hook)),
             }
         }
     }
@@ -443,7 +455,7 @@ impl<W: Work> Job for Node<W> {
     }
 
     fn lose(self: Arc<Self>, error: TaskError) -> bool {
-        let Some(withdrawn) = self.clone().withdraw() else { return false };
+        let Some(withdrawn) = self.clone().withdraw() else { return self.tell_unwanted() };
         if let Some(pool) = registry::find(self.pool) {
             pool.unscheduled(withdrawn.unrun, &error);
         }
@@ -477,6 +489,17 @@ impl<W: Work> Job for Node<W> {
         Some(Withdrawn { unrun, remains: Box::new(taken) })
     }
 
+    fn tell_unwanted(&self) -> bool {
+        let hooks = self.lock().waiters.extract(|waiter| matches!(waiter, WaiterKind::Cancel(_)));
+        let mut never_began = false;
+        for hook in hooks {
+            if let WaiterKind::Cancel(hook) = hook {
+                never_began |= hook();
+            }
+        }
+        never_began
+    }
+
     fn end_lost(&self, error: TaskError, aftermath: &mut Aftermath) {
         self.end(self.lock(), Err(error), aftermath);
     }
@@ -493,6 +516,33 @@ fn finish_lost<W: Work>(node: Arc<Node<W>>, error: TaskError, withdrawn: Withdra
 impl<W: Work> Dependant for Node<W> {
     fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
         self.advance(Moment::Later)
+    }
+}
+
+/// A call, as the one who holds its promise sees it.
+pub(crate) trait Promised<T>: Send + Sync {
+    /// Ends the call.
+    fn end(&self, outcome: Result<T, TaskError>);
+
+    /// Has `hook` called if the owner of the handle cancels the call.
+    fn on_cancel(&self, hook: CancelHook);
+
+    /// Whether somebody has a handle.
+    fn is_wanted(&self) -> bool;
+}
+
+impl<W: Work> Promised<W::Output> for Node<W> {
+    fn end(&self, outcome: Result<W::Output, TaskError>) {
+        self.complete(outcome);
+    }
+
+    fn on_cancel(&self, hook: CancelHook) {
+        self.lock().waiters.push(WaiterKind::Cancel(hook));
+    }
+
+    fn is_wanted(&self) -> bool {
+        let _core = self.lock();
+        self.wanted.load(Ordering::Relaxed)
     }
 }
 

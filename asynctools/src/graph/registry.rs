@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Scheduler;
-use crate::sync::OnceLock;
+use std::sync::OnceLock;
 
 static POOLS: LazyLock<RwLock<HashMap<PoolId, Weak<dyn Scheduler>>>> = LazyLock::new(RwLock::default);
 static NEXT: AtomicU64 = AtomicU64::new(1);

@@ -141,6 +141,12 @@ pub(crate) trait Job: Awaited {
     /// Takes out what a call that has not started would run, and runs no user code. The one who takes it ends the call.
     fn withdraw(self: Arc<Self>) -> Option<Withdrawn>;
 
+    /// Tells who holds the promise of the call that its result is not wanted. Runs user code. Returns whether the call never
+    /// began and never will.
+    fn tell_unwanted(&self) -> bool {
+        false
+    }
+
     /// Ends a call that was withdrawn. What the end sets off is added to `aftermath`.
     fn end_lost(&self, error: TaskError, aftermath: &mut Aftermath);
 }

@@ -26,7 +26,12 @@ pub(crate) enum WaiterKind<T> {
     Plain(Waiter),
     /// Clones the result. Served before anybody can take it.
     Lend(Arc<dyn Lend<T>>),
+    /// Is called if the owner of the handle cancels a call that was handed over.
+    Cancel(CancelHook),
 }
+
+/// Tells who holds the promise of a call that its result is not wanted: whether the call never began and never will.
+pub(crate) type CancelHook = Box<dyn FnOnce() -> bool + Send>;
 
 /// Looks at a result, or at the loss of it.
 pub(crate) type Look<'a, T> = dyn FnMut(Result<&T, &TaskError>) + 'a;
@@ -45,7 +50,7 @@ impl<T> WaiterKind<T> {
         match self {
             Self::Plain(Waiter::Dependant(dependant, _)) => Some(address(dependant)),
             Self::Lend(lend) => Some(address(lend)),
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Cancel(_) => None,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::call_site::Function;
 use crate::error::TaskError;
 use crate::graph::node::NoWork;
 use crate::graph::node::Node;
+use crate::graph::node::Promised;
 use crate::handles::value::AsyncValue;
 
 /// Sets the value of a handle that no call computes, made by [`AsyncValue::promise`].
@@ -28,7 +29,7 @@ use crate::handles::value::AsyncValue;
 #[must_use = "a promise that is dropped unset ends its value as `TaskError::Abandoned`"]
 pub struct Promise<T: Send + 'static> {
     /// `None` after the value was set.
-    node: Option<Arc<Node<NoWork<T>>>>,
+    node: Option<Arc<dyn Promised<T>>>,
 }
 
 static PROMISE: Function = Function::method("promise");
@@ -58,12 +59,18 @@ impl<T> AsyncValue<T> {
     where
         T: Send + 'static,
     {
-        let node = Node::promised(site);
+        let node: Arc<Node<NoWork<T>>> = Node::promised(site);
         (Promise { node: Some(node.clone()) }, Self::of(node))
     }
 }
 
 impl<T: Send + 'static> Promise<T> {
+    /// Makes the promise of a call that was handed over.
+    #[cfg(any(feature = "celery", asynctools_model))]
+    pub(crate) fn of(node: Arc<dyn Promised<T>>) -> Self {
+        Self { node: Some(node) }
+    }
+
     /// Sets the value. Setting twice does not compile.
     ///
     /// # Examples
@@ -77,6 +84,43 @@ impl<T: Send + 'static> Promise<T> {
     /// ```
     pub fn set(self, value: T) {
         self.end(Ok(value));
+    }
+
+    /// Ends the handle without a value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncValue, TaskError};
+    ///
+    /// let (promise, value) = AsyncValue::<u8>::promise();
+    /// promise.end_with(TaskError::Rejected);
+    /// assert!(matches!(value.outcome(), Err(TaskError::Rejected)));
+    /// ```
+    pub fn end_with(self, error: TaskError) {
+        self.end(Err(error));
+    }
+
+    /// Sets a hook that `cancel` on the handle calls, on the thread of the caller, if the handle has not ended. The hook returns
+    /// `true` if the work never began and never will; the owner of the promise still has to end it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncValue, TaskError};
+    /// use std::sync::mpsc::channel;
+    ///
+    /// let (tell, told) = channel();
+    /// let (promise, value) = AsyncValue::<u8>::promise();
+    /// promise.on_cancel(move || tell.send("not wanted").is_ok());
+    /// assert!(value.cancel());
+    /// assert_eq!(told.recv(), Ok("not wanted"));
+    /// promise.end_with(TaskError::Cancelled);
+    /// ```
+    pub fn on_cancel(&self, hook: impl FnOnce() -> bool + Send + 'static) {
+        if let Some(node) = &self.node {
+            node.on_cancel(Box::new(hook));
+        }
     }
 
     /// Returns whether the value is wanted: `false` after the handle was dropped or detached. A call that takes the handle as
@@ -99,7 +143,7 @@ impl<T: Send + 'static> Promise<T> {
 
     pub(crate) fn end(mut self, outcome: Result<T, TaskError>) {
         if let Some(node) = self.node.take() {
-            node.complete(outcome);
+            node.end(outcome);
         }
     }
 }
@@ -107,7 +151,7 @@ impl<T: Send + 'static> Promise<T> {
 impl<T: Send + 'static> Drop for Promise<T> {
     fn drop(&mut self) {
         if let Some(node) = self.node.take() {
-            node.complete(Err(TaskError::Abandoned));
+            node.end(Err(TaskError::Abandoned));
         }
     }
 }

@@ -1,6 +1,5 @@
 //! A wait inside a call, and how the pool goes on meanwhile.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,9 +24,9 @@ use crate::graph::traits::PoolId;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
 use crate::sync::Instant;
+use crate::sync::at_thread_end;
 use crate::sync::hint;
 use crate::sync::thread;
-use crate::sync::thread_local;
 use crate::sync::turns;
 use crate::workers::inner::Inner;
 use crate::workers::inner::Turn;
@@ -76,27 +75,11 @@ struct WorkerContext {
     base: usize,
 }
 
-/// Tells the pool when a thread of it has ended.
-struct End {
-    inner: Arc<Inner>,
-    worker: Arc<Worker>,
-}
-
-impl Drop for End {
-    fn drop(&mut self) {
-        self.inner.thread_ended(&self.worker);
-    }
-}
-
-thread_local! {
-    static END: RefCell<Option<End>> = const { RefCell::new(None) };
-}
-
 /// What a thread of a pool does from its first moment to its last.
 pub(crate) fn main(inner: Arc<Inner>, worker: Arc<Worker>) {
-    // The first thing in a thread-local is the last that is destroyed: when the pool hears of the end, the destructors of the
-    // user's have run.
-    END.with(|end| *end.borrow_mut() = Some(End { inner: inner.clone(), worker: worker.clone() }));
+    // Before anything else: the pool hears of the end when the destructors of the user's thread-locals have run.
+    let (ended, last) = (inner.clone(), worker.clone());
+    at_thread_end(move || ended.thread_ended(&last));
     worker.thread_number.store(this_thread().0, Ordering::Release);
     // Inside of its pool to the end: the destructors of its thread-locals do not wait for the end of the pool.
     lineage::set_home(inner.id);

@@ -72,7 +72,10 @@ impl Inner {
                 worker.watches.store(false, Ordering::Relaxed);
                 state.watcher = None;
                 state.since = None;
-                return None;
+                // A submission that saw a watcher has come in before the look of this thread, or sees none.
+                self.publish(&state);
+                self.keep_watch(&mut state, Some(worker));
+                return worker.watches.load(Ordering::Relaxed).then(|| Instant::now() + PROMISED);
             }
             let now = Instant::now();
             let progress = state.count_progress();

@@ -174,6 +174,8 @@ impl Inner {
         worker.mode.store(mode, Ordering::Release);
         state.busy -= 1;
         state.blocked.push(worker.clone());
+        // A submission must see that a permit is free before this thread looks into the queue.
+        self.publish(&state);
         // In the same moment, so that nobody else takes the permit, and the worker that comes back finds a spare in it. A paused
         // pool has no spares: whoever ends the pause sees to those who are blocked.
         let Some(agenda) = agenda.filter(|agenda| agenda.hand_over()) else {
@@ -232,6 +234,7 @@ impl Inner {
         state.remove_blocked(worker);
         if worker.watches.swap(false, Ordering::Relaxed) {
             state.watcher = None;
+            self.publish(&state);
             self.keep_watch(&mut state, None);
         }
         // One more permit is out, so a parked thread may have become a spare, which leaves sooner.

@@ -158,7 +158,7 @@ impl Inner {
     }
 
     /// Has a worker that looks for calls see to the agenda of a blocked one first: whether there was such an agenda.
-    fn turn_to_wanted(&self, worker: &Worker, search: &mut Option<Search<'_>>) -> bool {
+    fn turn_to_wanted(self: &Arc<Self>, worker: &Worker, search: &mut Option<Search<'_>>) -> bool {
         let mut state = self.lock();
         if state.is_over() {
             return false;
@@ -168,8 +168,10 @@ impl Inner {
         self.count(&mut state, &wanted);
         *lock(&worker.assignment) = Some(wanted);
         drop(state);
-        if let Some(search) = search.take() {
-            search.found();
+        drop(search.take());
+        // One ordinary worker less: a call of the queue may begin now.
+        if self.has(VACANT) {
+            self.ensure_worker(1);
         }
         true
     }

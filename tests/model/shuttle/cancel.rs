@@ -26,6 +26,7 @@ fn a_cancel_races_with_the_run() {
             counted
         });
         let cancelled = call.cancel();
+        drop(call);
         pool.close();
         assert_ne!(cancelled, ran.load(Ordering::SeqCst));
         assert_eq!(dropped.load(Ordering::SeqCst), 1);

@@ -6,12 +6,14 @@ mod helpers;
 
 mod submit;
 mod waits;
+mod lending;
 mod resize;
 mod ends;
 mod full;
 mod cancel;
 mod lists;
 mod results;
+mod closing;
 
 use shuttle::Config;
 use shuttle::Runner;
@@ -22,12 +24,14 @@ use shuttle::scheduler::RandomScheduler;
 const ROOMS: &[&str] = &[
     include_str!("submit.rs"),
     include_str!("waits.rs"),
+    include_str!("lending.rs"),
     include_str!("resize.rs"),
     include_str!("ends.rs"),
     include_str!("full.rs"),
     include_str!("cancel.rs"),
     include_str!("lists.rs"),
     include_str!("results.rs"),
+    include_str!("closing.rs"),
 ];
 
 fn schedules() -> usize {
@@ -38,6 +42,15 @@ fn schedules() -> usize {
 const DEPTH: usize = 3;
 
 fn check(test: fn()) {
+    check_times(test, schedules());
+}
+
+/// As `check`, with five times the schedules: 100,000 with both schedulers together.
+fn thoroughly(test: fn()) {
+    check_times(test, 5 * schedules());
+}
+
+fn check_times(test: fn(), times: usize) {
     if let Ok(path) = std::env::var("MODEL_REPLAY") {
         return shuttle::replay_from_file(test, path);
     }
@@ -45,7 +58,6 @@ fn check(test: fn()) {
     // All threads of a model have this stack. The stack size of a pool only decides which waits run calls inline.
     config.stack_size = 256 * 1024;
     config.silence_warnings = true;
-    let times = schedules();
     assert_eq!(Runner::new(RandomScheduler::new(times), config.clone()).run(test), times);
     assert_eq!(Runner::new(PctScheduler::new(DEPTH, times), config).run(test), times);
 }

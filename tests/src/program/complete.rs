@@ -8,6 +8,10 @@ use crate::program::plan::Act;
 use crate::program::plan::At;
 use crate::program::plan::Body;
 use crate::program::plan::Call;
+use crate::program::plan::Crowd;
+use crate::program::plan::Features;
+use crate::program::plan::Hook;
+use crate::program::plan::Hooks;
 use crate::program::plan::Keep;
 use crate::program::plan::ListWait;
 use crate::program::plan::PoolAct;
@@ -21,25 +25,49 @@ use crate::program::plan::Wait;
 /// The largest number of calls in a program.
 const MOST_BODIES: usize = 60;
 
-type Parts = (Style, Vec<PoolPlan>, Vec<Call>, Vec<u8>, Vec<(u16, PoolAct)>, Vec<Act>, (usize, ListWait, ListWait));
+type Parts =
+    (Style, Vec<PoolPlan>, Vec<Call>, Vec<u8>, Vec<(u16, PoolAct)>, Vec<Act>, (usize, ListWait, ListWait), Vec<Crowd>);
 
 /// Makes a program of the drawn parts: every number names something that exists.
 pub(crate) fn complete(
-    (style, mut pools, calls, gates, disturbances, operator, (users, first, second)): Parts,
+    (style, mut pools, calls, gates, disturbances, operator, (users, first, second), mut crowds): Parts,
+    features: Features,
 ) -> Program {
-    let calls = connect(calls, pools.len(), style);
-    let mut numbering = Numbering { style, pools: pools.len(), gates: gates.len(), next: calls.len() };
-    let mut calls = calls;
+    let wild = style == Style::Wild;
+    let mut calls = connect(calls, pools.len(), style);
+    let operate = |act| match act {
+        Act::Pool(act) if wild => Some(Act::Pool(on_pool(act, pools.len()))),
+        Act::Pool(_) => None,
+        other => Some(other),
+    };
+    let operator: Vec<_> = operator.into_iter().filter_map(operate).collect();
+    let shared = calls.iter().enumerate().filter(|(_, call)| call.keep == Keep::Shared);
+    let mut numbering = Numbering {
+        style,
+        features,
+        pools: pools.len(),
+        steady: steady(&pools, &operator, style),
+        shared: shared.map(|(index, _)| index).collect(),
+        gates: gates.len(),
+        outer: 0,
+        next: calls.len(),
+    };
     for (index, call) in calls.iter_mut().enumerate() {
         let body = Arc::make_mut(&mut call.body);
         body.id = index;
+        numbering.outer = index;
         numbering.complete(body, call.at, 0);
-        call.wait = calmed(call.wait, style);
+        if call.last_reader != index && body.hooks.result == Some(Hook::Panic) {
+            // A body would panic in the drop of its argument, and not as the program says.
+            body.hooks.result = None;
+        }
+        call.wait = numbering.wait(call.wait);
         call.user %= users;
     }
     let bodies = numbering.next;
-
-    let wild = style == Style::Wild;
+    if !features.crowds {
+        crowds.clear();
+    }
     let mut acts: Vec<Vec<(u16, Act)>> = vec![Vec::new(); users];
     let mut groups = [Vec::new(), Vec::new()];
     for (index, call) in calls.iter().enumerate().filter(|(_, call)| call.keep != Keep::Moved) {
@@ -64,12 +92,6 @@ pub(crate) fn complete(
         acts.sort_by_key(|(rank, _)| *rank);
         acts.into_iter().map(|(_, act)| act).collect()
     };
-    let operate = |act| match act {
-        Act::Pool(act) if wild => Some(Act::Pool(on_pool(act, pools.len()))),
-        Act::Pool(_) => None,
-        other => Some(other),
-    };
-    let operator = operator.into_iter().filter_map(operate).collect();
     if !wild {
         for pool in &mut pools {
             pool.workers = pool.workers.max(1);
@@ -80,7 +102,16 @@ pub(crate) fn complete(
             });
         }
     }
-    Program { style, pools, calls, gates, users: acts.into_iter().map(sorted).collect(), operator, bodies }
+    let users = acts.into_iter().map(sorted).collect();
+    Program { style, pools, calls, gates, users, operator, bodies, crowds }
+}
+
+/// Returns the pools that are never paused: user code that the thread which pauses pools may run waits only for calls on these.
+fn steady(pools: &[PoolPlan], operator: &[Act], style: Style) -> Vec<usize> {
+    let paused =
+        |pool: usize| operator.iter().any(|act| matches!(act, Act::Pool(PoolAct::Resize(at, 0)) if *at == pool));
+    let is_steady = |pool: &usize| (pools[*pool].workers > 0 || style != Style::Wild) && !paused(*pool);
+    (0..pools.len()).filter(is_steady).collect()
 }
 
 /// Gives each call earlier calls as arguments, and a shape that can take them.
@@ -165,6 +196,7 @@ fn calmed(wait: Wait, style: Style) -> Wait {
     match (style, wait) {
         (Style::Calm | Style::Exact, Wait::Cancel) => Wait::Outcome,
         (Style::Exact, Wait::GetTimeout(_) | Wait::OutcomeTimeout(_) | Wait::Within(_)) => Wait::Get,
+        (Style::Exact, Wait::Waker(_)) => Wait::PollAgain,
         (_, wait) => wait,
     }
 }
@@ -180,14 +212,29 @@ fn calmed_list(wait: ListWait, style: Style) -> ListWait {
 
 struct Numbering {
     style: Style,
+    features: Features,
     pools: usize,
+    /// The pools that are never paused.
+    steady: Vec<usize>,
+    /// The calls from outside with a handle for many readers.
+    shared: Vec<usize>,
     gates: usize,
+    /// The call from outside whose body is completed.
+    outer: usize,
     next: usize,
 }
 
 impl Numbering {
     fn complete(&mut self, body: &mut Body, home: At, depth: usize) {
         body.depth = depth;
+        body.outer = self.outer;
+        let Hooks { argument, result, clone, convert } = body.hooks;
+        // A call that was made before does not depend on the end at which these run.
+        let early = |hook: Option<Hook>| hook.and_then(|hook| self.hook(hook, self.outer));
+        // The argument of a call from outside is dropped when that call has ended: any other call may be waited for.
+        let limit = if depth == 0 { usize::MAX } else { self.outer };
+        let argument = argument.and_then(|hook| self.hook(hook, limit));
+        body.hooks = Hooks { argument, result: early(result), clone: early(clone), convert: early(convert) };
         let steps = std::mem::take(&mut body.steps);
         body.steps = steps.into_iter().filter_map(|step| self.step(step, home, depth)).collect();
     }
@@ -198,7 +245,7 @@ impl Numbering {
             Step::Yield(_) => step,
             Step::Nest { at, body, via, wait } => {
                 let at = self.at(at, home);
-                Step::Nest { at, body: self.nested(body, at, depth)?, via, wait: calmed(wait, self.style) }
+                Step::Nest { at, body: self.nested(body, at, depth)?, via, wait: self.wait(wait) }
             }
             Step::List { calls, wait } => {
                 let complete = |(at, body)| {
@@ -208,9 +255,14 @@ impl Numbering {
                 let calls: Vec<_> = calls.into_iter().filter_map(complete).collect();
                 Step::List { calls, wait: calmed_list(wait, self.style) }
             }
-            Step::Gate { .. } | Step::Promise { .. } if exact => return None,
+            Step::Gate { .. } | Step::Promise { .. } | Step::Await { .. } | Step::Own { .. } if exact => return None,
             Step::Gate { gate, micros } => Step::Gate { gate: gate % self.gates, micros },
-            Step::Promise { set, wait } => Step::Promise { set, wait: calmed(wait, self.style) },
+            Step::Promise { set, wait } => Step::Promise { set, wait: self.wait(wait) },
+            Step::Await { .. } if !self.features.waits => return None,
+            Step::Own { .. } if !self.features.owners => return None,
+            // Only calls that were made before, so that no two wait for each other.
+            Step::Await { call, micros } => Step::Await { call: self.earlier(call, self.outer)?, micros },
+            Step::Own { own, at } => Step::Own { own, at: self.at(at, home) },
             Step::Pool(_) if !wild => return None,
             Step::Pool(act) => match (on_pool(act, self.pools), home) {
                 (PoolAct::Close(_) | PoolAct::Drop(_), At::Pool(own)) => Step::Pool(PoolAct::Close(own)),
@@ -218,6 +270,42 @@ impl Numbering {
                 (act, _) => Step::Pool(act),
             },
         })
+    }
+
+    fn wait(&self, wait: Wait) -> Wait {
+        match calmed(wait, self.style) {
+            Wait::Waker(_) | Wait::PollAgain if !self.features.wakers => Wait::Poll(3),
+            Wait::Waker(hook) => self.hook_at(hook, self.outer).map_or(Wait::PollAgain, Wait::Waker),
+            wait => wait,
+        }
+    }
+
+    /// Returns what the style and the features leave of a hook.
+    fn hook(&self, hook: Hook, before: usize) -> Option<Hook> {
+        if self.features.hooks { self.hook_at(hook, before) } else { None }
+    }
+
+    /// Returns a call with a handle for many readers that is made before that one.
+    fn earlier(&self, pick: usize, before: usize) -> Option<usize> {
+        let earlier = self.shared.iter().filter(|shared| **shared < before).count();
+        Some(self.shared[pick.checked_rem(earlier)?])
+    }
+
+    fn hook_at(&self, hook: Hook, before: usize) -> Option<Hook> {
+        let at = |at| match at {
+            At::Pool(pool) if !self.steady.is_empty() => At::Pool(self.steady[pool % self.steady.len()]),
+            At::Own | At::Pool(_) => At::Parallel,
+            other => other,
+        };
+        match (hook, self.style) {
+            (_, Style::Exact) | (Hook::Panic | Hook::CancelQueued(_), Style::Calm) => None,
+            (Hook::Await(call), _) => Some(Hook::Await(self.earlier(call, before)?)),
+            (Hook::Submit(to), _) => Some(Hook::Submit(at(to))),
+            (Hook::Wait(to), _) => Some(Hook::Wait(at(to))),
+            (Hook::Timed(to, micros), _) => Some(Hook::Timed(at(to), micros)),
+            (Hook::CancelQueued(pool), _) => Some(Hook::CancelQueued(pool % self.pools)),
+            (Hook::Panic, _) => Some(Hook::Panic),
+        }
     }
 
     fn at(&self, at: At, home: At) -> At {

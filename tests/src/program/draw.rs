@@ -16,9 +16,14 @@ use crate::program::plan::Act;
 use crate::program::plan::At;
 use crate::program::plan::Body;
 use crate::program::plan::Call;
+use crate::program::plan::Crowd;
+use crate::program::plan::Features;
 use crate::program::plan::Finish;
+use crate::program::plan::Hook;
+use crate::program::plan::Hooks;
 use crate::program::plan::Keep;
 use crate::program::plan::ListWait;
+use crate::program::plan::Own;
 use crate::program::plan::PoolAct;
 use crate::program::plan::PoolPlan;
 use crate::program::plan::Program;
@@ -27,9 +32,10 @@ use crate::program::plan::Step;
 use crate::program::plan::Style;
 use crate::program::plan::Via;
 use crate::program::plan::Wait;
+use crate::program::plan::WaitsFor;
 
-/// All programs.
-pub(crate) fn programs() -> BoxedStrategy<Program> {
+/// All programs with these features. The features do not change what is drawn.
+pub(crate) fn programs(features: Features) -> BoxedStrategy<Program> {
     let style = prop_oneof![6 => Just(Style::Wild), 3 => Just(Style::Calm), 2 => Just(Style::Exact)];
     let parts = (
         style,
@@ -37,10 +43,11 @@ pub(crate) fn programs() -> BoxedStrategy<Program> {
         vec(call(), 1..22),
         vec(0..20_u8, 1..4),
         vec((any::<u16>(), disturbance()), 0..4),
-        vec(operation(), 0..8),
+        vec(operation(), 0..16),
         (1..4_usize, list_wait(), list_wait()),
+        vec(crowd(), 0..3),
     );
-    parts.prop_map(complete).boxed()
+    parts.prop_map(move |parts| complete(parts, features)).boxed()
 }
 
 fn pool_plan() -> impl Strategy<Value = PoolPlan> {
@@ -104,8 +111,56 @@ fn body(depth: u32) -> BoxedStrategy<Body> {
         1 => Just(Finish::PanicAny),
     ];
     let steps = if depth == 0 { Just(Vec::new()).boxed() } else { vec(step(depth - 1), 0..3).boxed() };
-    let parts = (steps, end, proptest::bool::weighted(0.06));
-    parts.prop_map(|(steps, end, brittle)| Body { id: 0, depth: 0, steps, end, brittle }).boxed()
+    let parts = (steps, end, proptest::bool::weighted(0.06), hooks());
+    parts
+        .prop_map(|(steps, end, brittle, hooks)| Body { id: 0, outer: 0, depth: 0, steps, end, brittle, hooks })
+        .boxed()
+}
+
+fn hooks() -> impl Strategy<Value = Hooks> {
+    let some = |panics: bool| option::weighted(0.12, hook(panics));
+    (some(true), some(true), some(false), some(true)).prop_map(|(argument, result, clone, convert)| Hooks {
+        argument,
+        result,
+        clone,
+        convert,
+    })
+}
+
+fn hook(panics: bool) -> impl Strategy<Value = Hook> {
+    prop_oneof![
+        2 => at().prop_map(Hook::Submit),
+        3 => at().prop_map(Hook::Wait),
+        1 => (at(), 0..200_u16).prop_map(|(at, micros)| Hook::Timed(at, micros)),
+        3 => any::<u16>().prop_map(|call| Hook::Await(call.into())),
+        1 => (0..12_usize).prop_map(Hook::CancelQueued),
+        u32::from(panics) => Just(Hook::Panic),
+    ]
+}
+
+fn crowd() -> impl Strategy<Value = Crowd> {
+    let waits_for = prop_oneof![
+        (0..200_u8).prop_map(WaitsFor::Promise),
+        (0..200_u8, 0..2_000_u16).prop_map(|(yields, micros)| WaitsFor::PromiseTimed(yields, micros)),
+        (0..200_u8).prop_map(WaitsFor::Token),
+        (2..4_usize, 1..3_usize, any::<bool>()).prop_map(|(stages, queue, waits)| WaitsFor::Chain {
+            stages,
+            queue,
+            waits
+        }),
+    ];
+    (1..3_usize, 10..40_usize, waits_for).prop_map(|(workers, calls, waits_for)| Crowd { workers, calls, waits_for })
+}
+
+fn own() -> impl Strategy<Value = Own> {
+    prop_oneof![
+        Just(Own::DropInside),
+        Just(Own::DropElsewhere),
+        Just(Own::CloseElsewhere),
+        Just(Own::CloseEachOther),
+        Just(Own::DropHere),
+        Just(Own::CloseHere),
+    ]
 }
 
 fn step(depth: u32) -> BoxedStrategy<Step> {
@@ -126,6 +181,8 @@ fn step(depth: u32) -> BoxedStrategy<Step> {
         1 => (0..4_usize, option::of(0..200_u16)).prop_map(|(gate, micros)| Step::Gate { gate, micros }),
         1 => (proptest::bool::weighted(0.7), wait()).prop_map(|(set, wait)| Step::Promise { set, wait }),
         1 => disturbance().prop_map(Step::Pool),
+        1 => (any::<u16>(), option::of(0..200_u16)).prop_map(|(call, micros)| Step::Await { call: call.into(), micros }),
+        1 => (own(), at()).prop_map(|(own, at)| Step::Own { own, at }),
     ]
     .boxed()
 }
@@ -141,6 +198,8 @@ fn wait() -> impl Strategy<Value = Wait> {
         1 => (0..20_u8).prop_map(Wait::TryGet),
         2 => (0..20_u8).prop_map(Wait::Poll),
         1 => (0..3_u8).prop_map(Wait::PollDrop),
+        1 => hook(true).prop_map(Wait::Waker),
+        1 => Just(Wait::PollAgain),
         3 => Just(Wait::Cancel),
         1 => Just(Wait::Drop),
         1 => Just(Wait::Detach),

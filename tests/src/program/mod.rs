@@ -5,6 +5,6 @@
 //! - only one thread pauses pools; that thread never blocks either, and leaves every pool with workers;
 //! - no body waits for the end of another pool without a time limit.
 
-pub(crate) mod plan;
+pub mod plan;
 mod complete;
 pub(crate) mod draw;

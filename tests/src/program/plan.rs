@@ -5,6 +5,42 @@ use std::sync::Arc;
 
 use asynctools::OnFull;
 
+/// The parts of programs that may be left out, to see which of them is at fault.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a feature of its own")]
+pub struct Features {
+    /// User code that the runtime runs: `Drop`, `Clone` and `From`.
+    pub hooks: bool,
+    /// Wakers that do more than wake.
+    pub wakers: bool,
+    /// Waits for earlier calls, across pools.
+    pub waits: bool,
+    /// Pools that calls own.
+    pub owners: bool,
+    /// Many calls that wait for one thing.
+    pub crowds: bool,
+}
+
+impl Features {
+    /// Nothing is left out.
+    pub const ALL: Self = Self { hooks: true, wakers: true, waits: true, owners: true, crowds: true };
+
+    /// Leaves out the feature of that name; `None` if there is no such feature.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Option<Self> {
+        let feature = match name {
+            "hooks" => &mut self.hooks,
+            "wakers" => &mut self.wakers,
+            "waits" => &mut self.waits,
+            "owners" => &mut self.owners,
+            "crowds" => &mut self.crowds,
+            _ => return None,
+        };
+        *feature = false;
+        Some(self)
+    }
+}
+
 /// A whole program.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
@@ -20,6 +56,8 @@ pub(crate) struct Program {
     pub(crate) operator: Vec<Act>,
     /// The number of calls, nested ones included.
     pub(crate) bodies: usize,
+    /// Many calls that wait for the same thing.
+    pub(crate) crowds: Vec<Crowd>,
 }
 
 impl fmt::Display for Program {
@@ -30,7 +68,8 @@ impl fmt::Display for Program {
         writeln!(f, "  {:?}, gates after {:?} yields, operator {:?}", self.style, self.gates, self.operator)?;
         lines(f, "pool", &self.pools)?;
         lines(f, "call", &self.calls)?;
-        lines(f, "user", &self.users)
+        lines(f, "user", &self.users)?;
+        lines(f, "crowd", &self.crowds)
     }
 }
 
@@ -162,11 +201,58 @@ pub(crate) enum Keep {
 pub(crate) struct Body {
     /// Unique in the program; the outer calls come first.
     pub(crate) id: usize,
+    /// The call from outside that this body is, or is nested in.
+    pub(crate) outer: usize,
     pub(crate) depth: usize,
     pub(crate) steps: Vec<Step>,
     pub(crate) end: Finish,
     /// The value of the call panics when it is cloned.
     pub(crate) brittle: bool,
+    pub(crate) hooks: Hooks,
+}
+
+/// The user code that the runtime runs around a call.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Hooks {
+    /// In the `Drop` of an argument, if the call never runs.
+    pub(crate) argument: Option<Hook>,
+    /// In the `Drop` of the result, the error or the payload, if no thread of the program takes it.
+    pub(crate) result: Option<Hook>,
+    /// In the `Clone` of the result.
+    pub(crate) clone: Option<Hook>,
+    /// In the conversion of the error.
+    pub(crate) convert: Option<Hook>,
+}
+
+impl Hooks {
+    pub(crate) fn all(&self) -> impl Iterator<Item = Hook> {
+        [self.argument, self.result, self.clone, self.convert].into_iter().flatten()
+    }
+}
+
+/// Only the hooks that there are.
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hooks =
+            [("argument", self.argument), ("result", self.result), ("clone", self.clone), ("convert", self.convert)];
+        f.debug_map().entries(hooks.into_iter().filter_map(|(name, hook)| Some((name, hook?)))).finish()
+    }
+}
+
+/// The actions of user code that the runtime runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Hook {
+    /// Makes a call and leaves it alone.
+    Submit(At),
+    /// Makes a call and waits for it.
+    Wait(At),
+    /// The same, for at most that many microseconds.
+    Timed(At, u16),
+    /// Waits for another call of the program.
+    Await(usize),
+    CancelQueued(usize),
+    /// Only in `Drop`, in conversions and in wakers.
+    Panic,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -203,6 +289,52 @@ pub(crate) enum Step {
         wait: Wait,
     },
     Pool(PoolAct),
+    /// Waits for an earlier call of the program, for at most that many microseconds if there is a number.
+    Await {
+        call: usize,
+        micros: Option<u16>,
+    },
+    /// Makes a pool, which calls of the pool and of others own.
+    Own {
+        own: Own,
+        at: At,
+    },
+}
+
+/// How a pool that calls own comes to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Own {
+    /// A call of the pool drops the last owner.
+    DropInside,
+    /// A call of the pool waits for another call, which drops the last owner.
+    DropElsewhere,
+    /// The same, and the other call closes the pool.
+    CloseElsewhere,
+    /// Two such pools, whose calls close the pool of each other.
+    CloseEachOther,
+    /// The body drops the pool and then waits for its calls.
+    DropHere,
+    CloseHere,
+}
+
+/// Many calls at once, on pools of their own, and a limit on how many of them have begun and not ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crowd {
+    pub(crate) workers: usize,
+    pub(crate) calls: usize,
+    pub(crate) waits_for: WaitsFor,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum WaitsFor {
+    /// A promise that is set when all calls were made, after that many yields.
+    Promise(u8),
+    /// The same, each for at most that many microseconds.
+    PromiseTimed(u8, u16),
+    /// A call of another pool, which yields that many times.
+    Token(u8),
+    /// A call on the next of so many pools with a full queue, and so on: the calls only submit it, or wait for it too.
+    Chain { stages: usize, queue: usize, waits: bool },
 }
 
 /// How the handle of a nested call is waited for.
@@ -231,6 +363,10 @@ pub(crate) enum Wait {
     Poll(u8),
     /// Polled by hand that many times, and then dropped.
     PollDrop(u8),
+    /// Polled by hand with a waker that does this, outside of calls.
+    Waker(Hook),
+    /// Polled by hand with a waker that polls again, outside of calls.
+    PollAgain,
     Cancel,
     Drop,
     Detach,

@@ -6,13 +6,15 @@ use std::sync::atomic::Ordering;
 use crate::oracle::own_end;
 use crate::program::plan::At;
 use crate::run::state::Run;
+use crate::run::state::comes_true;
 use crate::run::state::lock;
+use crate::watch::threads_named;
 
 impl Run {
     /// Compares every end with the oracle, once all calls have ended.
     pub(crate) fn check(&self) {
         let seen: Vec<_> = self.seen.iter().map(|seen| lock(seen).clone()).collect();
-        let before = self.oracle.ends(&vec![None; seen.len()]);
+        let before = &self.before;
         let after = self.oracle.ends(&seen);
         for (index, call) in self.program.calls.iter().enumerate() {
             if after[index].is_empty() {
@@ -32,10 +34,17 @@ impl Run {
         }
         if !lock(&self.faults).is_empty() {
             let mut text = "seen:".to_owned();
-            for (index, (seen, ends)) in seen.iter().zip(&before).enumerate() {
+            for (index, (seen, ends)) in seen.iter().zip(before).enumerate() {
                 let _ = write!(text, "\n    {index}: {seen:?} of {ends:?}");
             }
             self.fault(text);
+        }
+    }
+
+    /// Checks that no thread of an ended pool is left.
+    pub(crate) fn check_gone(&self, name: &str) {
+        if !comes_true(|| threads_named(name) == 0) {
+            self.fault(format!("{} threads `{name}` are left of a closed pool", threads_named(name)));
         }
     }
 
@@ -45,12 +54,14 @@ impl Run {
             pool.close();
             let stats = pool.stats();
             let entered = self.meters[index].entered.load(Ordering::SeqCst);
-            // A call whose argument panicked in `Clone` ran no body.
+            // A call whose argument panicked in `Clone` or in a conversion ran no body.
             let clones = self.program.calls.iter().enumerate().filter(|(call, plan)| {
                 let brittle = |(position, arg): (usize, &usize)| {
                     self.program.calls[*arg].body.brittle && self.oracle.clones(*call, position)
                 };
-                plan.at == At::Pool(index) && plan.args.iter().enumerate().any(brittle)
+                let converts = |arg: &usize| self.program.calls[*arg].mild;
+                plan.at == At::Pool(index)
+                    && (plan.args.iter().enumerate().any(brittle) || plan.args.iter().any(converts))
             });
             if (stats.running, stats.blocked, stats.queued) != (0, 0, 0)
                 || stats.finished < entered
@@ -59,6 +70,7 @@ impl Run {
                 self.fault(format!("pool {index} has run {entered} calls, and ends as {stats:?}"));
             }
             self.drop_pool(pool);
+            self.check_gone(&format!("p{index}-{}-", self.turn));
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::program::plan::PoolPlan;
 use crate::program::plan::Program;
 use crate::program::plan::Shape;
 use crate::run::edges::Handle;
+use crate::run::finish::discard;
 use crate::run::frame::Meter;
 use crate::run::state::Order;
 use crate::run::state::Run;
@@ -28,13 +29,14 @@ use crate::run::state::comes_true;
 use crate::run::state::lock;
 use crate::run::state::yield_often;
 use crate::tally::Tally;
+use crate::value::AtDrop;
 use crate::value::Fail;
 use crate::value::Ledger;
 use crate::value::Out;
 use crate::value::Val;
 
-pub(crate) fn build(index: usize, plan: &PoolPlan) -> Pool {
-    let mut builder = Pool::builder().workers(plan.workers).name(format!("p{index}"));
+pub(crate) fn build(index: usize, plan: &PoolPlan, turn: u64, scarce: bool) -> Pool {
+    let mut builder = Pool::builder().workers(plan.workers).name(format!("p{index}-{turn}"));
     if let Some((bound, on_full)) = plan.bound {
         builder = builder.queue(bound).on_full(on_full);
     }
@@ -43,6 +45,9 @@ pub(crate) fn build(index: usize, plan: &PoolPlan) -> Pool {
     }
     if plan.small_stack {
         builder = builder.stack_size(256 << 10);
+    }
+    if scarce {
+        builder = builder.stack_size(SCARCE_STACK);
     }
     builder.build().expect("nothing to refuse")
 }
@@ -54,6 +59,9 @@ pub(crate) fn set_promises(orders: &mpsc::Receiver<Order>) {
     }
 }
 
+/// So large that the system refuses most threads of a process with little address space.
+pub(crate) const SCARCE_STACK: usize = 256 << 20;
+
 /// A run that is about to begin.
 pub(crate) struct Prepared {
     pub(crate) run: Arc<Run>,
@@ -61,7 +69,8 @@ pub(crate) struct Prepared {
     pub(crate) promised: Vec<Option<Handle>>,
 }
 
-pub(crate) fn prepare(program: &Arc<Program>, tally: &Arc<Tally>) -> Prepared {
+/// `turn` is different for each run of the process; with `scarce` the system may refuse threads.
+pub(crate) fn prepare(program: &Arc<Program>, tally: &Arc<Tally>, turn: u64, scarce: bool) -> Prepared {
     let (sender, receiver) = mpsc::channel::<Order>();
     let ledger = Ledger::new(program.bodies);
     let mut gates = Vec::with_capacity(program.gates.len());
@@ -75,15 +84,20 @@ pub(crate) fn prepare(program: &Arc<Program>, tally: &Arc<Tally>) -> Prepared {
         drop(sender.send(Box::new(open)));
     }
     let promised = program.calls.iter().map(|call| promise(call, &ledger, &sender)).collect();
+    let oracle = Oracle::new(program, scarce);
     let run = Arc::new(Run {
         program: program.clone(),
-        oracle: Oracle::new(program),
+        before: oracle.ends(&vec![None; program.calls.len()]),
+        oracle,
+        turn,
+        scarce,
+        readers: program.calls.iter().map(|_| Mutex::default()).collect(),
         tally: tally.clone(),
         pools: program
             .pools
             .iter()
             .enumerate()
-            .map(|(index, plan)| Mutex::new(Some(Arc::new(build(index, plan)))))
+            .map(|(index, plan)| Mutex::new(Some(Arc::new(build(index, plan, turn, scarce)))))
             .collect(),
         meters: program.pools.iter().map(|_| Meter::default()).collect(),
         gates,
@@ -105,7 +119,9 @@ pub(crate) fn promise(call: &Call, ledger: &Arc<Ledger>, sender: &mpsc::Sender<O
         ledger: &Arc<Ledger>,
         sender: &mpsc::Sender<Order>,
     ) -> Option<AsyncValue<Out<E>>> {
-        let made = || Ok(Val { origin: call.body.id, brittle: call.body.brittle, token: ledger.result() });
+        let (origin, brittle) = (call.body.id, call.body.brittle);
+        let made =
+            || Ok(Val { origin, brittle, at_clone: None, at_drop: AtDrop::default(), token: ledger.result(origin) });
         let set = match call.shape {
             Shape::Ready => return Some(AsyncValue::ready(made())),
             Shape::Promise(set) => set,
@@ -147,13 +163,23 @@ pub(crate) fn execute(prepared: Prepared) -> Vec<String> {
                 user.expect("a thread")
             })
             .collect();
+        let crowds: Vec<_> = program
+            .crowds
+            .iter()
+            .enumerate()
+            .map(|(index, crowd)| {
+                let run = &run;
+                let crowd = spawn(format!("crowd-{index}")).spawn_scoped(scope, move || run.crowd(index, crowd));
+                crowd.expect("a thread")
+            })
+            .collect();
         let made = catch_unwind(AssertUnwindSafe(|| run.make_calls(promised)));
         if made.is_err() {
             run.fault("making a call panicked".to_owned());
             lock(&run.slots).broken = true;
             run.filled.notify_all();
         }
-        let threads = users.into_iter().chain([operator.expect("a thread")]);
+        let threads = users.into_iter().chain([operator.expect("a thread")]).chain(crowds);
         for thread in threads {
             if thread.join().is_err() {
                 run.fault("a thread outside of all calls panicked".to_owned());
@@ -162,14 +188,18 @@ pub(crate) fn execute(prepared: Prepared) -> Vec<String> {
         if !comes_true(|| run.ledger.arguments() == 0) {
             run.fault("some calls never end, or keep their arguments".to_owned());
         }
+        for reader in &run.readers {
+            let reader = lock(reader).take();
+            discard(|| drop(reader));
+        }
         drop(lock(&run.orders).take());
         if setter.join().is_err() {
             run.fault("setting a promise panicked".to_owned());
         }
     });
     run.end_pools();
-    if !comes_true(|| run.ledger.results() == 0) {
-        run.fault(format!("{} results are never dropped", run.ledger.results()));
+    if !comes_true(|| run.ledger.left().is_empty()) {
+        run.fault(format!("results of the calls {:?} are never dropped", run.ledger.left()));
     }
     run.check();
     Tally::add(&run.tally.programs);

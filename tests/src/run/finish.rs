@@ -19,22 +19,28 @@ use crate::program::plan::Wait;
 use crate::run::state::Run;
 use crate::seen::Kind;
 use crate::seen::Seen;
-use crate::seen::seen_of_error;
 use crate::seen::seen_of_outcome;
 use crate::seen::seen_of_payload;
 use crate::seen::seen_of_result;
+use crate::seen::seen_of_shared;
 use crate::tally::Tally;
 use crate::value::Fail;
 use crate::value::Out;
 
 impl Run {
     /// Uses the handle up as `wait` says, and returns the end that shows. `outside` of all calls a poll may park the thread.
-    pub(crate) fn finish<E: Fail>(&self, mut value: AsyncValue<Out<E>>, wait: Wait, outside: bool) -> Option<Seen> {
+    pub(crate) fn finish<E: Fail>(
+        self: &Arc<Self>,
+        mut value: AsyncValue<Out<E>>,
+        wait: Wait,
+        outside: bool,
+    ) -> Option<Seen> {
         let timed_out = || Tally::add(&self.tally.timed_out);
         let micros = |micros: u16| Duration::from_micros(u64::from(micros));
         let seen = match wait {
             Wait::Get => seen_of_result(catch_unwind(AssertUnwindSafe(|| value.get()))),
-            Wait::Outcome => seen_of_outcome(value.outcome()),
+            Wait::Waker(_) | Wait::PollAgain if outside => self.woken(value, wait),
+            Wait::Outcome | Wait::Waker(_) | Wait::PollAgain => seen_of_outcome(value.outcome()),
             Wait::Ended => {
                 value.wait();
                 let failed = value.is_error();
@@ -98,26 +104,27 @@ impl Run {
                 }
             }
             Wait::Cancel => {
-                if !value.cancel() {
+                // The panic of a `Drop` hides whether the call was cancelled.
+                if caught(|| value.cancel()) != Some(true) {
                     return None;
                 }
                 Seen::Lost(Some(Kind::Cancelled), Some(0))
             }
-            Wait::Drop => return drop_it(value),
-            Wait::Detach => {
-                value.detach();
-                return None;
-            }
+            Wait::Drop => return drop_it(caught(|| drop(value))),
+            Wait::Detach => return drop_it(caught(|| value.detach())),
         };
         Some(self.counted(seen))
     }
 
+    /// As [`finish_shared`](Self::finish_shared), and drops the handle.
+    pub(crate) fn finish_reader<E: Fail>(&self, shared: Shared<Out<E>>, wait: Wait) -> Option<Seen> {
+        let seen = self.finish_shared(&shared, wait);
+        discard(|| drop(shared));
+        seen
+    }
+
     pub(crate) fn finish_shared<E: Fail>(&self, shared: &Shared<Out<E>>, wait: Wait) -> Option<Seen> {
-        let outcome = || match shared.outcome() {
-            Ok(Ok(value)) => Seen::Value(value.origin),
-            Ok(Err(error)) => Seen::Failed(error.origin()),
-            Err(error) => seen_of_error(&error),
-        };
+        let outcome = || seen_of_shared(shared.outcome());
         let seen = match wait {
             Wait::Cancel | Wait::Drop | Wait::Detach | Wait::PollDrop(_) => return None,
             Wait::Get => match catch_unwind(AssertUnwindSafe(|| shared.get())) {
@@ -135,7 +142,7 @@ impl Run {
                 shared.wait();
                 outcome()
             }
-            Wait::Outcome | Wait::TryGet(_) | Wait::Poll(_) => outcome(),
+            Wait::Outcome | Wait::TryGet(_) | Wait::Poll(_) | Wait::Waker(_) | Wait::PollAgain => outcome(),
         };
         Some(self.counted(seen))
     }
@@ -155,6 +162,7 @@ impl Run {
             Seen::Lost(Some(Kind::Closed), _) => &tally.closed,
             Seen::Lost(Some(Kind::Rejected), _) => &tally.rejections,
             Seen::Lost(Some(Kind::Abandoned), _) => &tally.abandoned,
+            Seen::Lost(Some(Kind::Refused | Kind::Deadlock), _) => &tally.refused,
             Seen::Odd(text) => return self.fault(text.clone()),
         };
         Tally::add(counter);
@@ -162,6 +170,16 @@ impl Run {
             Tally::add(&tally.upstream);
         }
     }
+}
+
+/// Runs `f`, in which a value may be dropped whose `Drop` panics.
+pub(crate) fn caught<R>(f: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(f)).ok()
+}
+
+/// Runs `f`, in which a value may be dropped whose `Drop` panics.
+pub(crate) fn discard(f: impl FnOnce()) {
+    let _ = caught(f);
 }
 
 pub(crate) fn drop_it<T>(value: T) -> Option<Seen> {

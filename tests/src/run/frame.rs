@@ -1,6 +1,5 @@
 //! The bodies that run now, counted per pool: how many run, and how many wait.
 
-use std::cell::Cell;
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicIsize;
@@ -29,8 +28,21 @@ pub(crate) struct Meter {
 }
 
 thread_local! {
-    /// The pools of the bodies on this thread, by the address of their run.
-    static FRAMES: RefCell<Vec<(usize, usize)>> = const { RefCell::new(Vec::new()) };
+    /// The bodies on this thread, the innermost last.
+    static FRAMES: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A body on a thread.
+struct Entry {
+    /// The address of the run.
+    run: usize,
+    /// The call from outside that the body belongs to.
+    outer: usize,
+    /// The pool that counts the body: its own, or none if the body runs on the thread that made the call.
+    pool: Option<usize>,
+    /// The body has never waited, and does not run inside the wait of another call.
+    fresh: bool,
+    waits: bool,
 }
 
 /// A body that runs.
@@ -39,7 +51,6 @@ pub(crate) struct Frame<'a> {
     pub(crate) home: At,
     /// The pool that counts the body: its own, or none if the body runs on the thread that made the call.
     pub(crate) counted: Option<usize>,
-    pub(crate) fresh: Cell<bool>,
     /// Made from outside of all calls, and not run inside of one.
     pub(crate) outermost: bool,
 }
@@ -52,20 +63,27 @@ impl<'a> Frame<'a> {
             Tally::add(&tally.calls);
             Tally::at_least(&tally.deepest, body.depth + 1);
         }
-        let frame = Self { run, home, counted: None, fresh: Cell::new(false), outermost: false };
-        let At::Pool(pool) = home else { return frame };
+        let key = Arc::as_ptr(run).addr();
+        let outer = body.map_or(0, |body| body.outer);
+        let enter = |pool| {
+            FRAMES.with_borrow_mut(|frames| {
+                let inline = frames.iter().any(|entry| entry.run == key && entry.pool == pool);
+                frames.push(Entry { run: key, outer, pool, fresh: !inline, waits: false });
+                inline
+            })
+        };
+        let At::Pool(pool) = home else {
+            enter(None);
+            return Self { run, home, counted: None, outermost: false };
+        };
         let meter = &run.meters[pool];
         meter.entered.fetch_add(1, Ordering::SeqCst);
         if !thread::current().name().is_some_and(|name| name.starts_with(&format!("p{pool}-"))) {
             Tally::add(&tally.guests);
-            return frame;
+            enter(None);
+            return Self { run, home, counted: None, outermost: false };
         }
-        let key = (Arc::as_ptr(run).addr(), pool);
-        let inline = FRAMES.with_borrow_mut(|frames| {
-            let inline = frames.contains(&key);
-            frames.push(key);
-            inline
-        });
+        let inline = enter(Some(pool));
         let facts = &run.oracle.facts()[pool];
         let most = isize::try_from(facts.most).expect("small");
         let running = meter.running.fetch_add(1, Ordering::SeqCst) + 1;
@@ -88,7 +106,7 @@ impl<'a> Frame<'a> {
             }
         }
         let outermost = !inline && body.is_some_and(|body| body.depth == 0);
-        Self { counted: Some(pool), fresh: Cell::new(!inline), outermost, ..frame }
+        Self { run, home, counted: Some(pool), outermost }
     }
 
     /// Counts the body as waiting while `wait` runs, and tallies the wait.
@@ -99,26 +117,49 @@ impl<'a> Frame<'a> {
 
     /// Counts the body as waiting while `wait` runs.
     pub(crate) fn aside<R>(&self, wait: impl FnOnce() -> R) -> R {
-        let Some(pool) = self.counted else { return wait() };
-        let meter = &self.run.meters[pool];
-        if self.fresh.replace(false) {
-            meter.fresh.fetch_sub(1, Ordering::SeqCst);
-        }
-        meter.away.fetch_add(1, Ordering::SeqCst);
-        meter.running.fetch_sub(1, Ordering::SeqCst);
-        let result = wait();
-        meter.running.fetch_add(1, Ordering::SeqCst);
-        meter.credit.fetch_add(1, Ordering::SeqCst);
-        meter.away.fetch_sub(1, Ordering::SeqCst);
-        result
+        aside(self.run, wait)
     }
+}
+
+/// Returns the first of the calls from outside whose bodies are on this thread: calls that were made before do not wait for them.
+pub(crate) fn first_outer() -> usize {
+    FRAMES.with_borrow(|frames| frames.iter().map(|entry| entry.outer).min().unwrap_or(usize::MAX))
+}
+
+/// Counts the body that this thread runs, if there is one, as waiting while `wait` runs.
+pub(crate) fn aside<R>(run: &Run, wait: impl FnOnce() -> R) -> R {
+    let key = std::ptr::from_ref(run).addr();
+    let counted = FRAMES.with_borrow_mut(|frames| {
+        let entry = frames.last_mut().filter(|entry| entry.run == key && !entry.waits)?;
+        let pool = entry.pool?;
+        entry.waits = true;
+        Some((pool, std::mem::take(&mut entry.fresh)))
+    });
+    let Some((pool, fresh)) = counted else { return wait() };
+    let meter = &run.meters[pool];
+    if fresh {
+        meter.fresh.fetch_sub(1, Ordering::SeqCst);
+    }
+    meter.away.fetch_add(1, Ordering::SeqCst);
+    meter.running.fetch_sub(1, Ordering::SeqCst);
+    let result = wait();
+    meter.running.fetch_add(1, Ordering::SeqCst);
+    meter.credit.fetch_add(1, Ordering::SeqCst);
+    meter.away.fetch_sub(1, Ordering::SeqCst);
+    FRAMES.with_borrow_mut(|frames| {
+        if let Some(entry) = frames.last_mut() {
+            entry.waits = false;
+        }
+    });
+    result
 }
 
 impl Drop for Frame<'_> {
     fn drop(&mut self) {
+        let left = FRAMES.with_borrow_mut(Vec::pop);
         let Some(pool) = self.counted else { return };
         let meter = &self.run.meters[pool];
-        if self.fresh.get() {
+        if left.is_some_and(|entry| entry.fresh) {
             meter.fresh.fetch_sub(1, Ordering::SeqCst);
         }
         if self.outermost {
@@ -127,6 +168,5 @@ impl Drop for Frame<'_> {
                 .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |credit| (credit > 0).then(|| credit - 1));
         }
         meter.running.fetch_sub(1, Ordering::SeqCst);
-        FRAMES.with_borrow_mut(Vec::pop);
     }
 }

@@ -61,8 +61,7 @@ functions! {
 
         fn one(self, a: Val) {
             let work = self.into_work();
-            work.got(0, a.origin);
-            drop(a);
+            work.got(0, a.disarm());
             work.run()
         }
 

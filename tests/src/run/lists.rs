@@ -8,6 +8,8 @@ use std::time::Duration;
 use asynctools::AsyncList;
 
 use crate::program::plan::ListWait;
+use crate::run::finish::caught;
+use crate::run::finish::discard;
 use crate::run::state::Run;
 use crate::seen::Seen;
 use crate::seen::seen_of_call_error;
@@ -17,6 +19,7 @@ use crate::seen::seen_of_result;
 use crate::tally::Tally;
 use crate::value::Bad;
 use crate::value::Out;
+use crate::value::Val;
 
 impl Run {
     /// Uses the list up as `wait` says, and returns the end that shows of each call.
@@ -49,22 +52,25 @@ impl Run {
             }
             ListWait::Join => {
                 let (results, errors) = list.join();
+                let results: Vec<_> = results.into_iter().map(Val::disarm).collect();
                 if results.len() + errors.len() != ids.len() {
                     self.fault(format!("`join` of {ids:?} gave {} and {}", results.len(), errors.len()));
                 }
                 if errors.is_empty() {
-                    seen = results.into_iter().map(|value| Some(Seen::Value(value.origin))).collect();
+                    seen = results.into_iter().map(|origin| Some(Seen::Value(origin))).collect();
                 } else if errors.len() == ids.len() {
                     seen = errors.into_iter().map(|error| Some(seen_of_call_error(error))).collect();
                 }
             }
             ListWait::AsCompleted | ListWait::AsCompletedPartly(_) => {
                 let most = if let ListWait::AsCompletedPartly(most) = wait { usize::from(most) } else { ids.len() };
-                for (index, outcome) in list.as_completed().take(most) {
+                let mut calls = list.as_completed();
+                for (index, outcome) in calls.by_ref().take(most) {
                     if seen[index].replace(seen_of_outcome(outcome)).is_some() {
                         self.fault(format!("`as_completed` gave the end of call {} twice", ids[index]));
                     }
                 }
+                discard(|| drop(calls));
             }
             ListWait::First => first(list.first(), &mut seen),
             ListWait::FirstTimeout(limit) => match list.first_timeout(micros(limit)) {
@@ -79,9 +85,9 @@ impl Run {
                 Err(errors) => seen = errors.into_iter().map(|error| Some(seen_of_call_error(error))).collect(),
             },
             ListWait::Cancel => {
-                list.cancel();
+                let _cancelled = caught(|| list.cancel());
             }
-            ListWait::Drop => drop(list),
+            ListWait::Drop => discard(|| drop(list)),
         }
         if seen.len() != ids.len() {
             self.fault(format!("a list of {ids:?} ended with {seen:?}"));

@@ -20,6 +20,7 @@ use crate::run::edges::mild_list;
 use crate::run::edges::owned_list;
 use crate::run::functions::OnPool;
 use crate::run::functions::OnThread;
+use crate::run::state::Reader;
 use crate::run::state::Run;
 use crate::run::state::lock;
 use crate::value::Bad;
@@ -143,8 +144,16 @@ impl Run {
                 }
             });
             handles.push(Some(match (handle, call.keep) {
-                (Handle::Mild(value), Keep::Shared) => Handle::SharedMild(value.shared()),
-                (Handle::Bad(value), Keep::Shared) => Handle::SharedBad(value.shared()),
+                (Handle::Mild(value), Keep::Shared) => {
+                    let value = value.shared();
+                    *lock(&self.readers[index]) = Some(Reader::Mild(value.clone()));
+                    Handle::SharedMild(value)
+                }
+                (Handle::Bad(value), Keep::Shared) => {
+                    let value = value.shared();
+                    *lock(&self.readers[index]) = Some(Reader::Bad(value.clone()));
+                    Handle::SharedBad(value)
+                }
                 (handle, _) => handle,
             }));
             for (other, plan) in calls.iter().enumerate().take(index + 1) {

@@ -3,13 +3,17 @@
 pub(crate) mod state;
 mod edges;
 mod frame;
+mod hooks;
 mod work;
 mod functions;
 mod make;
+mod owners;
 mod bodies;
+mod wakers;
 mod finish;
 mod lists;
 mod operate;
 mod users;
 mod check;
+mod crowds;
 pub(crate) mod execute;

@@ -50,7 +50,7 @@ impl Run {
     /// Checks that no call made on a paused pool starts. Runs on the only thread that could end the pause.
     pub(crate) fn probe(self: &Arc<Self>, pool: usize) {
         let started = Arc::new(AtomicBool::new(false));
-        let (run, token, mark) = (self.clone(), self.ledger.result(), started.clone());
+        let (run, token, mark) = (self.clone(), self.ledger.result(0), started.clone());
         let probe = self.target(At::Pool(pool)).spawn(move || {
             let (run, _token) = (run, token);
             let _frame = Frame::enter(&run, At::Pool(pool), None);

@@ -22,9 +22,16 @@ use crate::program::plan::Body;
 use crate::program::plan::Program;
 use crate::run::edges::Handle;
 use crate::run::frame::Meter;
+use crate::seen::Ends;
 use crate::seen::Seen;
 use crate::tally::Tally;
+use crate::value::AtDrop;
+use crate::value::Bad;
+use crate::value::CLONE;
+use crate::value::DROP;
 use crate::value::Ledger;
+use crate::value::Mild;
+use crate::value::Out;
 use crate::value::Val;
 
 pub(crate) type Order = Box<dyn FnOnce() + Send>;
@@ -59,9 +66,17 @@ static SHUT: LazyLock<Pool> = LazyLock::new(|| {
 pub(crate) struct Run {
     pub(crate) program: Arc<Program>,
     pub(crate) oracle: Oracle,
+    /// How the calls may end, before any end was seen.
+    pub(crate) before: Vec<Ends>,
     pub(crate) tally: Arc<Tally>,
     /// `None` once the pool was dropped.
     pub(crate) pools: Vec<Mutex<Option<Arc<Pool>>>>,
+    /// Tells the threads of this run from those of others, in their names.
+    pub(crate) turn: u64,
+    /// The system may refuse threads.
+    pub(crate) scarce: bool,
+    /// The calls with a handle for many readers, for the bodies that wait for earlier calls.
+    pub(crate) readers: Vec<Mutex<Option<Reader>>>,
     pub(crate) meters: Vec<Meter>,
     pub(crate) gates: Vec<Shared<()>>,
     /// Orders for the thread that never blocks; `None` when all bodies have ended.
@@ -80,6 +95,13 @@ pub(crate) struct Slots {
     pub(crate) handles: Vec<Option<Handle>>,
     /// No more handles will come.
     pub(crate) broken: bool,
+}
+
+/// A handle for many readers.
+#[derive(Clone, Debug)]
+pub(crate) enum Reader {
+    Mild(Shared<Out<Mild>>),
+    Bad(Shared<Out<Bad>>),
 }
 
 /// The pool that a call is made on.
@@ -106,8 +128,14 @@ impl Run {
         lock(&self.faults).push(what);
     }
 
-    pub(crate) fn value(&self, body: &Body) -> Val {
-        Val { origin: body.id, brittle: body.brittle, token: self.ledger.result() }
+    pub(crate) fn value(self: &Arc<Self>, body: &Body) -> Val {
+        Val {
+            origin: body.id,
+            brittle: body.brittle,
+            at_clone: self.code(body.hooks.clone, CLONE + body.id),
+            at_drop: AtDrop(self.code(body.hooks.result, DROP + body.id)),
+            token: self.ledger.result(body.id),
+        }
     }
 
     /// Returns the pool, to be kept only while a call is made: a thread that drops a pool waits until no other owner is left.

@@ -33,8 +33,8 @@ impl Run {
                     None => None,
                     Some(Handle::Mild(value)) => self.finish(value, wait, true),
                     Some(Handle::Bad(value)) => self.finish(value, wait, true),
-                    Some(Handle::SharedMild(value)) => self.finish_shared(&value, wait),
-                    Some(Handle::SharedBad(value)) => self.finish_shared(&value, wait),
+                    Some(Handle::SharedMild(value)) => self.finish_reader(value, wait),
+                    Some(Handle::SharedBad(value)) => self.finish_reader(value, wait),
                 };
                 self.note(*index, seen);
             }

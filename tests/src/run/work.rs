@@ -9,7 +9,10 @@ use crate::program::plan::Body;
 use crate::program::plan::Finish;
 use crate::run::frame::Frame;
 use crate::run::state::Run;
+use crate::value::AtDrop;
 use crate::value::Boom;
+use crate::value::CONVERT;
+use crate::value::DROP;
 use crate::value::Fail;
 use crate::value::Out;
 use crate::value::Token;
@@ -21,6 +24,8 @@ pub(crate) struct Work {
     pub(crate) run: Arc<Run>,
     pub(crate) body: Arc<Body>,
     pub(crate) home: At,
+    /// Before the token, so that the argument counts while its code runs.
+    pub(crate) at_drop: AtDrop,
     pub(crate) token: Token,
 }
 
@@ -55,7 +60,8 @@ impl Work {
     }
 
     pub(crate) fn run<E: Fail>(self) -> Out<E> {
-        let Self { run, body, home, token } = self;
+        let Self { run, body, home, mut at_drop, token } = self;
+        at_drop.disarm();
         if run.ran[body.id].fetch_add(1, Ordering::SeqCst) > 0 {
             run.fault(format!("call {} runs twice", body.id));
         }
@@ -67,9 +73,14 @@ impl Work {
         }
         let result = match body.end {
             Finish::Value => Ok(run.value(&body)),
-            Finish::Fail => Err(E::new(body.id, run.ledger.result())),
+            Finish::Fail => {
+                Err(E::new(body.id, run.ledger.result(body.id), run.code(body.hooks.convert, CONVERT + body.id)))
+            }
             Finish::Panic => resume_unwind(Box::new(boom(body.id))),
-            Finish::PanicAny => resume_unwind(Box::new(Boom { tag: body.id, _token: run.ledger.result() })),
+            Finish::PanicAny => {
+                let at_drop = AtDrop(run.code(body.hooks.result, DROP + body.id));
+                resume_unwind(Box::new(Boom { tag: body.id, at_drop, _token: run.ledger.result(body.id) }))
+            }
         };
         drop(token);
         result
@@ -96,6 +107,7 @@ impl Work {
 
 impl Run {
     pub(crate) fn work(self: &Arc<Self>, body: &Arc<Body>, home: At) -> Work {
-        Work { run: self.clone(), body: body.clone(), home, token: self.ledger.argument(body.id) }
+        let at_drop = AtDrop(self.code(body.hooks.argument, DROP + body.id));
+        Work { run: self.clone(), body: body.clone(), home, at_drop, token: self.ledger.argument(body.id) }
     }
 }

@@ -1,0 +1,304 @@
+//! A client and what configures it.
+
+use std::fmt;
+use std::process;
+use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::Once;
+use std::thread;
+
+use crate::broker::address::Address;
+use crate::broker::connection::BrokerError;
+use crate::client::call::Call;
+use crate::client::call::Done;
+use crate::client::check;
+use crate::client::check::QueueCheck;
+use crate::client::listener;
+use crate::client::outbox::Outbox;
+use crate::client::outbox::Queued;
+use crate::client::pending::Ids;
+use crate::client::pending::Pending;
+use crate::client::pending::finish;
+use crate::client::sender;
+use crate::client::shared::Client;
+use crate::client::sweeper;
+use crate::error::RemoteError;
+use crate::error::RemoteErrorKind;
+use crate::error::WorkerError;
+use crate::store::Answer;
+
+/// Starts the threads of a client, once.
+fn begin(client: &Arc<Client>) {
+    client.begun.call_once(|| {
+        let threads: [(_, fn(&Client)); 3] =
+            [("celery-send", sender::run), ("celery-listen", listener::run), ("celery-sweep", sweeper::run)];
+        for (name, run) in threads {
+            let own = client.clone();
+            let started = thread::Builder::new().name(name.to_owned()).spawn(move || run(&own));
+            if let Err(error) = started {
+                client.listening(Err(BrokerError::Gone(format!("no thread for it: {error}"))));
+            }
+        }
+    });
+}
+
+/// A client of a broker and a result backend.
+///
+/// Its three threads begin with the first call and end when the last clone of the client is dropped and no call waits.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools_celery::App;
+///
+/// let app = App::builder().broker("redis://127.0.0.1:6379/0").build().unwrap();
+/// drop(app);
+/// ```
+#[derive(Clone)]
+pub struct App(Engine);
+
+#[derive(Clone)]
+enum Engine {
+    Remote(Arc<Owner>),
+    /// An engine of this process.
+    Local(Arc<dyn Fn(Call, Done) + Send + Sync>),
+}
+
+/// Closes the client with its last owner.
+struct Owner(Arc<Client>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.outbox.close();
+        self.0.pending.close();
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Returns a client for `CELERY_BROKER_URL` and `CELERY_RESULT_BACKEND`, which is the broker where it is not set.
+    ///
+    /// # Errors
+    ///
+    /// `CELERY_BROKER_URL` is not set, or one of the two is no address of a Redis.
+    pub fn from_env() -> Result<Self, WorkerError> {
+        AppBuilder::from_env().build()
+    }
+
+    /// Returns a builder.
+    pub fn builder() -> AppBuilder {
+        AppBuilder::default()
+    }
+
+    /// Returns a client of an engine of this process.
+    pub(crate) fn of(engine: impl Fn(Call, Done) + Send + Sync + 'static) -> Self {
+        Self(Engine::Local(Arc::new(engine)))
+    }
+
+    /// Sends a call and calls `done` with its end, on a thread of the client. Blocks while more calls wait to be sent than
+    /// [`AppBuilder::queue`] allows.
+    pub fn send(&self, call: Call, done: impl FnOnce(Answer) + Send + 'static) {
+        self.ticket().send(call, done);
+    }
+
+    /// Returns the place of a call that is to be sent.
+    #[must_use]
+    pub fn ticket(&self) -> Ticket {
+        let number = match &self.0 {
+            Engine::Remote(owner) => owner.0.ids.next(),
+            Engine::Local(_) => 0,
+        };
+        Ticket { engine: self.0.clone(), number }
+    }
+
+    /// Looks at a queue. Blocks for a second, in which workers answer.
+    ///
+    /// # Errors
+    ///
+    /// The broker cannot be reached. A client without a broker has no queues.
+    pub fn check(&self, queue: &str) -> Result<QueueCheck, WorkerError> {
+        match &self.0 {
+            Engine::Remote(owner) => check::check(&owner.0, queue).map_err(|error| WorkerError::new(error.to_string())),
+            Engine::Local(_) => Err(WorkerError::new("a client without a broker has no queues")),
+        }
+    }
+
+    /// Waits for a call that this client did not make, such as one of a program that has ended, and calls `done` with its end.
+    /// Looks for the result at once, then every half second, and leaves it in the backend.
+    pub fn attach(&self, id: impl Into<String>, done: impl FnOnce(Answer) + Send + 'static) {
+        let (id, done) = (id.into(), Box::new(done));
+        match &self.0 {
+            Engine::Remote(owner) => {
+                begin(&owner.0);
+                owner.0.pending.attach(id, done);
+            }
+            Engine::Local(_) => {
+                let error = RemoteError::new(RemoteErrorKind::Broker, "a client without a broker has no other calls");
+                finish(done, error.with_task_id(id).into());
+            }
+        }
+    }
+
+    /// Blocks until every call of this client is sent or has failed. A program that ends sooner loses calls that nobody waits
+    /// for.
+    pub fn flush(&self) {
+        if let Engine::Remote(owner) = &self.0 {
+            owner.0.outbox.flush();
+        }
+    }
+}
+
+/// The place of one call, by which it can be cancelled.
+#[derive(Clone)]
+pub struct Ticket {
+    engine: Engine,
+    number: u64,
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+impl Ticket {
+    /// Returns the id of the call; `None` for an engine of this process.
+    #[must_use]
+    pub fn task_id(&self) -> Option<String> {
+        match &self.engine {
+            Engine::Remote(owner) => Some(owner.0.ids.text(self.number)),
+            Engine::Local(_) => None,
+        }
+    }
+
+    /// Sends the call of this place, as [`App::send`] does.
+    pub fn send(self, call: Call, done: impl FnOnce(Answer) + Send + 'static) {
+        let done = Box::new(done);
+        let owner = match &self.engine {
+            Engine::Remote(owner) => owner,
+            Engine::Local(engine) => return engine(call, done),
+        };
+        let client = &owner.0;
+        if process::id() != client.process {
+            let error = "the client was made before a fork, so its ids are another process's; make a client after it";
+            return finish(done, RemoteError::new(RemoteErrorKind::Broker, error).into());
+        }
+        begin(client);
+        client.outbox.push(Queued { number: self.number, call, done });
+    }
+
+    /// Ends the call as [`Cancelled`](RemoteErrorKind::Cancelled) if it waits to be sent. Returns `false` for a call that was
+    /// sent: workers are told not to begin it, and it ends as [`Revoked`](RemoteErrorKind::Revoked) unless it runs already.
+    #[expect(clippy::must_use_candidate, reason = "one cancels what one no longer cares about")]
+    pub fn cancel(&self) -> bool {
+        let Engine::Remote(owner) = &self.engine else { return false };
+        let Some(queued) = owner.0.outbox.take_back(self.number) else {
+            owner.0.pending.revoke(self.number);
+            return false;
+        };
+        let error = RemoteError::new(RemoteErrorKind::Cancelled, "cancelled before it was sent");
+        finish(queued.done, error.into());
+        true
+    }
+}
+
+/// Configures a client.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools_celery::App;
+///
+/// let error = App::builder().broker("redis://127.0.0.1").queue(0).build().unwrap_err();
+/// assert!(error.to_string().contains("`queue`"));
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "nothing is configured until `.build()`"]
+pub struct AppBuilder {
+    broker: String,
+    backend: Option<String>,
+    queue: usize,
+    keep_results: bool,
+    log_args: bool,
+}
+
+impl Default for AppBuilder {
+    fn default() -> Self {
+        Self { broker: String::new(), backend: None, queue: 10_000, keep_results: false, log_args: false }
+    }
+}
+
+impl AppBuilder {
+    /// Returns a builder with the addresses that the environment names.
+    pub fn from_env() -> Self {
+        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let broker = set("CELERY_BROKER_URL").unwrap_or_default();
+        Self { broker, backend: set("CELERY_RESULT_BACKEND"), ..Self::default() }
+    }
+
+    /// Sets the URL of the broker: `redis://host:port/database`.
+    pub fn broker(self, url: impl Into<String>) -> Self {
+        Self { broker: url.into(), ..self }
+    }
+
+    /// Sets the URL of the result backend. Default: the broker.
+    pub fn backend(self, url: impl Into<String>) -> Self {
+        Self { backend: Some(url.into()), ..self }
+    }
+
+    /// Sets how many calls may wait to be sent, then callers wait. Default: 10,000.
+    pub fn queue(self, calls: usize) -> Self {
+        Self { queue: calls, ..self }
+    }
+
+    /// Sets whether results stay in the backend after they were delivered, until their time to live is over. Default: no.
+    pub fn keep_results(self, keep: bool) -> Self {
+        Self { keep_results: keep, ..self }
+    }
+
+    /// Sets whether the arguments of calls are readable in the headers of messages, where monitors show them. Default: no.
+    pub fn log_args(self, log: bool) -> Self {
+        Self { log_args: log, ..self }
+    }
+
+    /// Returns the client. Does not connect: a broker that cannot be reached ends calls as
+    /// [`Broker`](RemoteErrorKind::Broker).
+    ///
+    /// # Errors
+    ///
+    /// The broker or the backend is no address of a Redis, or the queue has no room.
+    pub fn build(self) -> Result<App, WorkerError> {
+        if self.queue == 0 {
+            return Err(WorkerError::new("`queue`: no call could be sent; give it room for at least 1"));
+        }
+        let broker = Address::parse(&self.broker)?;
+        let backend = self.backend.map_or_else(|| Ok(broker.clone()), |url| Address::parse(&url))?;
+        let client = Client {
+            broker,
+            backend,
+            ids: Ids::new(),
+            pending: Pending::new(self.keep_results),
+            outbox: Outbox::new(self.queue),
+            log_args: self.log_args,
+            origin: format!("gen{}@{}", process::id(), hostname()),
+            process: process::id(),
+            begun: Once::new(),
+            listening: Mutex::new(None),
+            listened: Condvar::new(),
+        };
+        Ok(App(Engine::Remote(Arc::new(Owner(Arc::new(client))))))
+    }
+}
+
+/// Returns the name of this machine, as far as safe code can learn it.
+pub(crate) fn hostname() -> String {
+    let file = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = file.or_else(|| std::env::var("HOSTNAME").ok()).or_else(|| std::env::var("COMPUTERNAME").ok());
+    name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".to_owned())
+}

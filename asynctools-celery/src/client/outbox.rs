@@ -1,0 +1,100 @@
+//! `Outbox`: the calls of a client that wait to be sent. If it is full, callers wait.
+
+use std::collections::VecDeque;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use crate::client::call::Call;
+use crate::client::call::Done;
+
+/// How many calls are sent together at most.
+const BATCH: usize = 100;
+
+/// A call and its number.
+pub(crate) struct Queued {
+    pub(crate) number: u64,
+    pub(crate) call: Call,
+    pub(crate) done: Done,
+}
+
+#[derive(Default)]
+struct Calls {
+    queued: VecDeque<Queued>,
+    /// How many the sender has taken and not sent.
+    sending: usize,
+    closed: bool,
+}
+
+pub(crate) struct Outbox {
+    calls: Mutex<Calls>,
+    bound: usize,
+    filled: Condvar,
+    emptied: Condvar,
+}
+
+impl Outbox {
+    pub(crate) fn new(bound: usize) -> Self {
+        Self { calls: Mutex::default(), bound, filled: Condvar::new(), emptied: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a call into the queue. Blocks while the queue is full.
+    pub(crate) fn push(&self, queued: Queued) {
+        let mut calls = self.lock();
+        while calls.queued.len() >= self.bound {
+            calls = self.emptied.wait(calls).unwrap_or_else(PoisonError::into_inner);
+        }
+        calls.queued.push_back(queued);
+        if calls.queued.len() == 1 {
+            self.filled.notify_one();
+        }
+    }
+
+    /// Takes a call out again. `None` where the sender has it.
+    pub(crate) fn take_back(&self, number: u64) -> Option<Queued> {
+        let mut calls = self.lock();
+        let at = calls.queued.iter().rposition(|queued| queued.number == number)?;
+        let queued = calls.queued.remove(at);
+        self.emptied.notify_all();
+        queued
+    }
+
+    /// Blocks until there are calls, and takes them. `None` when the client is closed and all calls are sent.
+    pub(crate) fn take(&self) -> Option<VecDeque<Queued>> {
+        let mut calls = self.lock();
+        calls.sending = 0;
+        if calls.queued.is_empty() {
+            self.emptied.notify_all();
+        }
+        while calls.queued.is_empty() {
+            if calls.closed {
+                return None;
+            }
+            calls = self.filled.wait(calls).unwrap_or_else(PoisonError::into_inner);
+        }
+        let rest = calls.queued.len().min(BATCH);
+        let rest = calls.queued.split_off(rest);
+        let batch = std::mem::replace(&mut calls.queued, rest);
+        calls.sending = batch.len();
+        self.emptied.notify_all();
+        Some(batch)
+    }
+
+    /// Blocks until every call is sent or has failed.
+    pub(crate) fn flush(&self) {
+        let mut calls = self.lock();
+        while !calls.queued.is_empty() || calls.sending > 0 {
+            calls = self.emptied.wait(calls).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_one();
+    }
+}

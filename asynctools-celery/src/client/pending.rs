@@ -1,0 +1,286 @@
+//! The calls of a client that have not ended.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::hash::Hasher;
+use std::hash::RandomState;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::client::call::Done;
+use crate::error::RemoteError;
+use crate::error::RemoteErrorKind;
+use crate::store::Answer;
+
+/// A call that waits for longer than this is looked up, in case its message was not heard.
+pub(crate) const SWEEP: Duration = Duration::from_secs(5);
+
+/// How long after one look for a call of another client the next one follows.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How long the ids of delivered results are gathered before they are deleted together.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// The ids of a client: they have the shape of a random UUID, and differ in the last 48 bits.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    /// The first 24 characters of each id.
+    pub(crate) prefix: String,
+    next: AtomicU64,
+}
+
+impl Ids {
+    pub(crate) fn new() -> Self {
+        // The standard library's only source of random numbers: the keys of its hash maps.
+        let random = || RandomState::new().build_hasher().finish();
+        let (high, low) = (random(), random());
+        let variant = 0x8000 | (low & 0x3fff);
+        let prefix = format!("{:08x}-{:04x}-4{:03x}-{variant:04x}-", high >> 32, high >> 16 & 0xffff, high & 0xfff);
+        Self { prefix, next: AtomicU64::new(1) }
+    }
+
+    pub(crate) fn next(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn text(&self, number: u64) -> String {
+        format!("{}{number:012x}", self.prefix)
+    }
+
+    /// Returns the number of an id of this client.
+    pub(crate) fn number(&self, id: &str) -> Option<u64> {
+        u64::from_str_radix(id.strip_prefix(self.prefix.as_str())?, 16).ok()
+    }
+}
+
+struct Waiting {
+    done: Done,
+    since: Instant,
+    deadline: Option<Instant>,
+}
+
+#[derive(Default)]
+struct Table {
+    waiting: HashMap<u64, Waiting>,
+    /// The earliest deadline, or an earlier time.
+    deadline: Option<Instant>,
+    next_sweep: Option<Instant>,
+    /// Whether the next sweep looks up all calls, since messages may have been missed.
+    sweep_all: bool,
+    delivered: Vec<u64>,
+    /// Calls of other clients, and when they are looked up next.
+    attached: HashMap<String, Done>,
+    next_look: Option<Instant>,
+    /// The calls of which workers are to be told that their results are not wanted.
+    unwanted: Vec<u64>,
+    delete_at: Option<Instant>,
+    closed: bool,
+}
+
+impl Table {
+    fn is_over(&self) -> bool {
+        self.closed && self.waiting.is_empty() && self.attached.is_empty()
+    }
+}
+
+/// The calls that wait for their results. Closures run outside of its lock.
+#[derive(Default)]
+pub(crate) struct Pending {
+    table: Mutex<Table>,
+    changed: Condvar,
+    keep_results: bool,
+}
+
+/// The next step of the sweeper.
+pub(crate) enum Step {
+    /// Look these up.
+    Sweep(Vec<u64>),
+    /// Delete these results.
+    Delete(Vec<u64>),
+    /// Tell workers not to begin these.
+    Revoke(Vec<u64>),
+    /// Look these calls of other clients up.
+    Look(Vec<String>),
+    /// The client is closed, and nothing waits.
+    End,
+}
+
+impl Pending {
+    pub(crate) fn new(keep_results: bool) -> Self {
+        Self { keep_results, ..Self::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn insert(&self, number: u64, done: Done, timeout: Option<Duration>) {
+        let since = Instant::now();
+        let deadline = timeout.and_then(|timeout| since.checked_add(timeout));
+        let mut table = self.lock();
+        table.waiting.insert(number, Waiting { done, since, deadline });
+        let sooner = match (table.deadline, deadline) {
+            (None, Some(_)) => true,
+            (Some(old), Some(new)) => new < old,
+            _ => false,
+        };
+        if sooner {
+            table.deadline = deadline;
+        }
+        // The sweeper stops its clock itself, when nothing waits: it is not woken for each call.
+        let first = table.next_sweep.is_none();
+        if first {
+            table.next_sweep = Some(since + SWEEP);
+        }
+        if sooner || first {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Ends a call. Returns `false` for a call that has ended.
+    pub(crate) fn end(&self, number: u64, answer: Answer, stored: bool) -> bool {
+        let mut table = self.lock();
+        let Some(waiting) = table.waiting.remove(&number) else { return false };
+        if stored && !self.keep_results {
+            table.delivered.push(number);
+            if table.delivered.len() == 1 {
+                table.delete_at = Some(Instant::now() + LINGER);
+                self.changed.notify_all();
+            }
+        }
+        drop(table);
+        finish(waiting.done, answer);
+        true
+    }
+
+    /// Waits for a call of another client.
+    pub(crate) fn attach(&self, id: String, done: Done) {
+        let mut table = self.lock();
+        table.next_look = Some(Instant::now());
+        let replaced = table.attached.insert(id.clone(), done);
+        self.changed.notify_all();
+        drop(table);
+        if let Some(replaced) = replaced {
+            let error = RemoteError::new(RemoteErrorKind::Broker, "the program waits for the same call once more");
+            finish(replaced, error.with_task_id(id).into());
+        }
+    }
+
+    /// Ends the wait for a call of another client.
+    pub(crate) fn end_attached(&self, id: &str, answer: Answer) {
+        let mut table = self.lock();
+        let done = table.attached.remove(id);
+        drop(table);
+        if let Some(done) = done {
+            finish(done, answer);
+        }
+    }
+
+    /// Has workers told not to begin a call that was sent.
+    pub(crate) fn revoke(&self, number: u64) {
+        let mut table = self.lock();
+        if table.waiting.contains_key(&number) {
+            table.unwanted.push(number);
+            self.changed.notify_all();
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().waiting.is_empty()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        let table = self.lock();
+        table.is_over()
+    }
+
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Makes the next sweep happen at once: messages may have been missed.
+    pub(crate) fn sweep_now(&self) {
+        let mut table = self.lock();
+        if !table.waiting.is_empty() {
+            table.sweep_all = true;
+            table.next_sweep = Some(Instant::now());
+            self.changed.notify_all();
+        }
+    }
+
+    /// Blocks until the sweeper has something to do. Ends the calls whose time is over.
+    pub(crate) fn next_step(&self, ids: &Ids) -> Step {
+        let mut table = self.lock();
+        loop {
+            let now = Instant::now();
+            if table.delete_at.is_some_and(|at| at <= now) || (table.closed && !table.delivered.is_empty()) {
+                table.delete_at = None;
+                return Step::Delete(std::mem::take(&mut table.delivered));
+            }
+            if !table.unwanted.is_empty() {
+                return Step::Revoke(std::mem::take(&mut table.unwanted));
+            }
+            if table.next_look.is_some_and(|at| at <= now) {
+                table.next_look = (!table.attached.is_empty()).then_some(now + LOOK);
+                if !table.attached.is_empty() {
+                    return Step::Look(table.attached.keys().cloned().collect());
+                }
+            }
+            if table.is_over() {
+                return Step::End;
+            }
+            if table.deadline.is_some_and(|at| at <= now) {
+                let late = late(&mut table, now);
+                drop(table);
+                for (number, done) in late {
+                    let error =
+                        RemoteError::new(RemoteErrorKind::Timeout, "no result came within the `result_timeout`");
+                    finish(done, error.with_task_id(ids.text(number)).into());
+                }
+                table = self.lock();
+                continue;
+            }
+            if table.next_sweep.is_some_and(|at| at <= now) {
+                table.next_sweep = (!table.waiting.is_empty()).then_some(now + SWEEP);
+                let all = std::mem::take(&mut table.sweep_all);
+                let long = table.waiting.iter().filter(|(_, waiting)| all || waiting.since + SWEEP <= now);
+                let long: Vec<_> = long.map(|(number, _)| *number).collect();
+                if !long.is_empty() {
+                    return Step::Sweep(long);
+                }
+                continue;
+            }
+            let next = [table.deadline, table.next_sweep, table.delete_at, table.next_look].into_iter().flatten().min();
+            table = match next {
+                None => self.changed.wait(table).unwrap_or_else(PoisonError::into_inner),
+                Some(at) => self.changed.wait_timeout(table, at - now).unwrap_or_else(PoisonError::into_inner).0,
+            };
+        }
+    }
+}
+
+/// Takes out the calls whose time is over.
+fn late(table: &mut Table, now: Instant) -> Vec<(u64, Done)> {
+    let late = |waiting: &Waiting| waiting.deadline.is_some_and(|at| at <= now);
+    let numbers: Vec<_> =
+        table.waiting.iter().filter(|(_, waiting)| late(waiting)).map(|(number, _)| *number).collect();
+    let ended = numbers.into_iter().filter_map(|number| Some((number, table.waiting.remove(&number)?.done))).collect();
+    table.deadline = table.waiting.values().filter_map(|waiting| waiting.deadline).min();
+    ended
+}
+
+/// Runs the caller's closure, whose panic is none of the thread's.
+pub(crate) fn finish(done: Done, answer: Answer) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| done(answer))) {
+        std::mem::forget(payload);
+    }
+}

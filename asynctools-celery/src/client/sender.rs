@@ -1,0 +1,142 @@
+//! The thread that writes calls as messages and sends what has gathered in one go.
+
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::thread;
+use std::time::Duration;
+
+use crate::broker::connection::BrokerError;
+use crate::broker::connection::Commands;
+use crate::broker::connection::Connection;
+use crate::broker::connection::Reply;
+use crate::broker::keys;
+use crate::client::outbox::Queued;
+use crate::client::pending::finish;
+use crate::client::shared::Client;
+use crate::error::RemoteError;
+use crate::error::RemoteErrorKind;
+use crate::store::Answer;
+use crate::wire::envelope::NewCall;
+use crate::wire::time::Timestamp;
+
+/// A batch of more bytes goes in several parts.
+const LARGE: usize = 1 << 20;
+
+/// The waits between the attempts to reach the broker.
+const ATTEMPTS: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_millis(1500),
+    Duration::from_secs(3),
+];
+
+/// Sends until the client is closed.
+pub(crate) fn run(client: &Client) {
+    let mut connection = None;
+    while let Some(mut batch) = client.outbox.take() {
+        while !batch.is_empty() {
+            send_part(client, &mut connection, &mut batch);
+        }
+    }
+}
+
+/// Sends the first calls of a batch: all, or as many as fill a megabyte.
+fn send_part(client: &Client, connection: &mut Option<Connection>, batch: &mut VecDeque<Queued>) {
+    let mut commands = Commands::default();
+    let mut sent = Vec::new();
+    while commands.len() < LARGE {
+        let Some(queued) = batch.pop_front() else { break };
+        if let Some(number) = prepare(client, queued, &mut commands) {
+            sent.push(number);
+        }
+    }
+    if commands.is_empty() {
+        return;
+    }
+    let replies = match reach(client, connection, &commands) {
+        Ok(replies) => replies,
+        Err(error) => sent.iter().map(|_| Err(error.clone())).collect(),
+    };
+    for ((number, ends), reply) in sent.into_iter().zip(replies) {
+        match reply {
+            Err(error) => {
+                let error = RemoteError::new(RemoteErrorKind::Broker, error.to_string());
+                client.pending.end(number, error.with_task_id(client.ids.text(number)).into(), false);
+            }
+            Ok(_) if ends => {
+                client.pending.end(number, Answer::of_json("null".to_owned()), false);
+            }
+            Ok(_) => {}
+        }
+    }
+}
+
+/// Writes the message of a call, which waits for its result from now on. A call without a message ends here. Returns the number
+/// of the call, and whether it ends when it is sent, since it has no result.
+fn prepare(client: &Client, queued: Queued, commands: &mut Commands) -> Option<(u64, bool)> {
+    let Queued { number, call, done } = queued;
+    let id = client.ids.text(number);
+    let options = call.options;
+    let args = match catch_unwind(AssertUnwindSafe(call.args)) {
+        // No arguments: the form of `()`.
+        Ok(Ok(args)) if args == "null" => "[]".to_owned(),
+        Ok(Ok(args)) if args.starts_with('[') => args,
+        failed => {
+            let why = match failed {
+                Ok(Ok(_)) => "they are neither a tuple nor a list".to_owned(),
+                Ok(Err(why)) => why,
+                Err(_) => "their `Serialize` panicked".to_owned(),
+            };
+            let kind = RemoteErrorKind::BadArguments;
+            let error = RemoteError::new(kind, format!("the arguments of `{}` have no form in JSON: {why}", call.task));
+            finish(done, error.with_task_id(id).into());
+            return None;
+        }
+    };
+    let after = |duration: Duration| Timestamp::after(duration).to_string();
+    let headers: Vec<_> =
+        options.headers.into_iter().filter(|(name, _)| !NewCall::HEADERS.contains(&name.as_str())).collect();
+    let message = NewCall {
+        id: &id,
+        task: &call.task,
+        args: &args,
+        queue: &options.queue,
+        priority: options.priority,
+        eta: options.countdown.map(after),
+        expires: options.expires.map(after),
+        soft_time_limit: options.soft_time_limit.map(|limit| limit.as_secs_f64()),
+        ignore_result: options.ignore_result,
+        log_args: client.log_args,
+        origin: &client.origin,
+        reply_to: &client.ids.prefix,
+        headers: &headers,
+    };
+    let text = message.write();
+    client.pending.insert(number, done, options.result_timeout);
+    commands.add(&[b"LPUSH", keys::list(&options.queue, options.priority).as_bytes(), &text]);
+    Some((number, options.ignore_result))
+}
+
+/// Sends commands, with a new connection where the old one is gone.
+fn reach(client: &Client, connection: &mut Option<Connection>, commands: &Commands) -> Result<Vec<Reply>, BrokerError> {
+    let mut last = BrokerError::Gone("it was not tried".to_owned());
+    for wait in ATTEMPTS {
+        if connection.is_none() {
+            thread::sleep(wait);
+        }
+        let open = match connection.take() {
+            Some(open) => Ok(open),
+            None => client.heard().and_then(|()| client.broker.open()),
+        };
+        match open.and_then(|mut open| Ok((open.send(commands)?, open))) {
+            Ok((replies, open)) => {
+                *connection = Some(open);
+                return Ok(replies);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}

@@ -1,0 +1,55 @@
+//! The checks before a worker starts.
+
+use crate::broker::address::Address;
+use crate::broker::connection::BrokerError;
+use crate::broker::connection::bytes;
+use crate::broker::connection::list;
+use crate::error::WorkerError;
+use crate::registry::Registry;
+
+/// Returns the queues to serve, each of which has a task.
+pub(crate) fn queues(registry: &Registry, queues: Vec<String>) -> Result<Vec<String>, WorkerError> {
+    if registry.entries().next().is_none() {
+        let why = "the worker has no task; add one by `.task::<name>()`, and name the crates of those that `.all()` is to find";
+        return Err(WorkerError::new(why));
+    }
+    if queues.is_empty() {
+        let mut queues: Vec<_> = registry.entries().map(|entry| entry.options.queue.to_owned()).collect();
+        queues.sort();
+        queues.dedup();
+        return Ok(queues);
+    }
+    match queues.iter().find(|queue| !registry.entries().any(|entry| entry.options.queue == queue.as_str())) {
+        Some(queue) => Err(WorkerError::new(format!(
+            "no task of the worker is for the queue `{queue}`; add one, or leave the queue out"
+        ))),
+        None => Ok(queues),
+    }
+}
+
+/// Refuses a server that cannot serve; warns of one that loses messages.
+pub(crate) fn server(broker: &Address) -> Result<(), WorkerError> {
+    let refuse = |error: BrokerError| WorkerError::new(error.to_string());
+    let mut connection = broker.open().map_err(refuse)?;
+    let info = bytes(connection.call(&[b"INFO"]).map_err(refuse)?).unwrap_or_default();
+    let info = String::from_utf8_lossy(&info);
+    let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let version = field("redis_version").unwrap_or("0");
+    let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    if (numbers.next(), numbers.next()) < (Some(6), Some(2)) {
+        return Err(WorkerError::new(format!("found Redis {version}; a worker needs 6.2, which has BLMOVE")));
+    }
+    let is_off = |name| field(name).is_none_or(|value| value == "0");
+    // A server may refuse to tell its configuration.
+    let mut setting = |name: &[u8]| bytes(list(connection.call(&[b"CONFIG", b"GET", name]).ok()?).into_iter().nth(1)?);
+    if is_off("aof_enabled") && setting(b"save").is_some_and(|saves| saves.is_empty()) {
+        eprintln!("asynctools-celery: warning: this Redis keeps nothing on disk; if it restarts, all queues are gone");
+    }
+    if let Some(policy) = setting(b"maxmemory-policy").filter(|policy| policy.starts_with(b"allkeys")) {
+        let policy = String::from_utf8_lossy(&policy);
+        eprintln!(
+            "asynctools-celery: warning: with `maxmemory-policy {policy}` a full Redis deletes queues; use `noeviction`"
+        );
+    }
+    Ok(())
+}

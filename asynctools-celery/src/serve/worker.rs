@@ -1,0 +1,231 @@
+//! A worker: what configures it, what it looks at before it starts, and how it stops.
+
+use std::fmt;
+use std::process;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crate::broker::address::Address;
+use crate::broker::keys;
+use crate::client::app::hostname;
+use crate::control;
+use crate::error::WorkerError;
+use crate::registry::Entry;
+use crate::registry::Registry;
+use crate::registry::Task;
+use crate::serve::checks;
+use crate::serve::signals;
+use crate::worker::fetch;
+use crate::worker::keeper;
+use crate::worker::panics;
+use crate::worker::shared::Config;
+use crate::worker::shared::Shared;
+use crate::worker::shared::Threads;
+
+/// A worker, until [`run`](Self::run) only its configuration.
+#[must_use = "no call is run until `.run()`"]
+pub struct Worker {
+    broker: Option<String>,
+    backend: Option<String>,
+    queues: Vec<String>,
+    entries: Vec<Entry>,
+    all: bool,
+    name: Option<String>,
+    threads: Arc<dyn Threads>,
+    make: fn(usize) -> Arc<dyn Threads>,
+    grace: Duration,
+    visibility_timeout: Duration,
+    max_deliveries: u32,
+    result_expires: Option<Duration>,
+    result_extended: bool,
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("queues", &self.queues).field("tasks", &self.entries).finish_non_exhaustive()
+    }
+}
+
+impl Worker {
+    /// Returns a worker that runs its calls on these threads; `make` makes others for [`threads`](Self::threads).
+    pub fn new(threads: Arc<dyn Threads>, make: fn(usize) -> Arc<dyn Threads>) -> Self {
+        Self {
+            make,
+            broker: None,
+            backend: None,
+            queues: Vec::new(),
+            entries: Vec::new(),
+            all: false,
+            name: None,
+            threads,
+            grace: Duration::from_secs(30),
+            visibility_timeout: Duration::from_secs(3600),
+            max_deliveries: 5,
+            result_expires: None,
+            result_extended: false,
+        }
+    }
+
+    /// Sets on how many threads calls run. Default: as many as the default pool has.
+    pub fn threads(self, count: usize) -> Self {
+        Self { threads: (self.make)(count), ..self }
+    }
+
+    /// Sets the threads that calls run on.
+    pub fn on(self, threads: Arc<dyn Threads>) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// Sets the URL of the broker. Default: `CELERY_BROKER_URL`.
+    pub fn broker(self, url: impl Into<String>) -> Self {
+        Self { broker: Some(url.into()), ..self }
+    }
+
+    /// Sets the URL of the result backend. Default: `CELERY_RESULT_BACKEND`, else the broker.
+    pub fn backend(self, url: impl Into<String>) -> Self {
+        Self { backend: Some(url.into()), ..self }
+    }
+
+    /// Adds a queue to those that the worker serves; the first is served first. Default: the queues of its tasks.
+    pub fn queue(mut self, queue: impl Into<String>) -> Self {
+        self.queues.push(queue.into());
+        self
+    }
+
+    /// Adds a task.
+    pub fn task<T: Task>(mut self) -> Self {
+        self.entries.push(Entry::of::<T>());
+        self
+    }
+
+    /// Adds the tasks of all crates that this program names, and prints them at the start. The linker drops a crate that the
+    /// program names nowhere: `use my_tasks as _;` keeps it.
+    pub fn all(self) -> Self {
+        Self { all: true, ..self }
+    }
+
+    /// Sets the name of the worker, which must be its own among all workers: `name@host`. Default: the program's name, the id
+    /// of the process, and the host.
+    pub fn hostname(self, name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// Sets how long calls may go on after the signal to stop. Default: 30 s.
+    pub fn grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
+    }
+
+    /// Sets how long a message stays with a worker that says nothing; then another worker gets it. Must be the same for all
+    /// workers of a database, as `visibility_timeout` in `broker_transport_options` is for Python's. Default: one hour.
+    pub fn visibility_timeout(self, timeout: Duration) -> Self {
+        Self { visibility_timeout: timeout, ..self }
+    }
+
+    /// Sets how often a message may be taken before it ends as lost. Default: 5.
+    pub fn max_deliveries(self, count: u32) -> Self {
+        Self { max_deliveries: count, ..self }
+    }
+
+    /// Sets how long results are kept. Default: one hour for calls from Rust, whose client reads them at once, and one day for
+    /// others.
+    pub fn result_expires(self, expires: Duration) -> Self {
+        Self { result_expires: Some(expires), ..self }
+    }
+
+    /// Sets whether results are stored with name, arguments, worker, retries and queue of their calls. Default: no.
+    pub fn result_extended(self, extended: bool) -> Self {
+        Self { result_extended: extended, ..self }
+    }
+
+    /// Runs calls. Blocks until the process is told to stop, by SIGTERM or SIGINT: the worker then takes no new message, lets
+    /// the calls that run go on for the time of [`grace`](Self::grace), and gives what is left back to its queues, in order. A
+    /// second signal gives it back at once.
+    ///
+    /// # Errors
+    ///
+    /// The worker does not start: an address is none, the server cannot be reached or is older than Redis 6.2, there is no task
+    /// for a queue, two tasks have one name, or the program was built with `panic = "abort"`.
+    pub fn run(mut self) -> Result<(), WorkerError> {
+        if cfg!(panic = "abort") {
+            let why =
+                "a panic of a task would end the worker: the program is built with `panic = \"abort\"`; remove that";
+            return Err(WorkerError::new(why));
+        }
+        let shared = Arc::new(self.shared()?);
+        let told = shared.clone();
+        signals::watch(move || told.stop())
+            .map_err(|error| WorkerError::new(format!("signals cannot be handled: {error}")))?;
+        panics::watch();
+        spawn("celery-keep", &shared, keeper::run)?;
+        spawn("celery-control", &shared, control::run)?;
+        for list in shared.config.lists.clone() {
+            spawn("celery-fetch", &shared, move |shared| fetch::run(shared, &list))?;
+        }
+        shared.wait_for_stop();
+        if !shared.wait_until_idle(self.grace) {
+            eprintln!("asynctools-celery: calls still run; their messages go back");
+        }
+        give_back(&shared);
+        Ok(())
+    }
+
+    fn shared(&mut self) -> Result<Shared, WorkerError> {
+        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let url = self.broker.take().or_else(|| set("CELERY_BROKER_URL")).unwrap_or_default();
+        let broker = Address::parse(&url)?;
+        let backend = self.backend.take().or_else(|| set("CELERY_RESULT_BACKEND")).filter(|backend| *backend != url);
+        let backend = backend.map(|url| Address::parse(&url)).transpose()?;
+        let mut entries = std::mem::take(&mut self.entries);
+        if self.all {
+            entries.extend(Registry::submitted());
+            for entry in &entries {
+                eprintln!("asynctools-celery: task `{}` of queue `{}`", entry.name, entry.options.queue);
+            }
+        }
+        let registry = Registry::new(entries)?;
+        let queues = checks::queues(&registry, std::mem::take(&mut self.queues))?;
+        if self.visibility_timeout.is_zero() || self.max_deliveries == 0 {
+            return Err(WorkerError::new("`visibility_timeout` and `max_deliveries` must be more than nothing"));
+        }
+        checks::server(&broker)?;
+        let config = Config {
+            name: self.name.take().unwrap_or_else(default_name),
+            broker,
+            backend,
+            lists: queues.iter().flat_map(|queue| keys::lists(queue)).collect(),
+            visibility_timeout: self.visibility_timeout,
+            max_deliveries: self.max_deliveries,
+            result_expires: self.result_expires,
+            result_extended: self.result_extended,
+        };
+        Ok(Shared::new(config, registry, self.threads.clone()))
+    }
+}
+
+fn default_name() -> String {
+    let program = std::env::current_exe().ok();
+    let program = program.as_deref().and_then(|path| path.file_stem()).map(|stem| stem.to_string_lossy().into_owned());
+    format!("{}-{}@{}", program.unwrap_or_else(|| "worker".to_owned()), process::id(), hostname())
+}
+
+fn spawn(name: &str, shared: &Arc<Shared>, run: impl FnOnce(&Arc<Shared>) + Send + 'static) -> Result<(), WorkerError> {
+    let shared = shared.clone();
+    let started = thread::Builder::new().name(name.to_owned()).spawn(move || run(&shared));
+    started.map(drop).map_err(|error| WorkerError::new(format!("the system refused a thread: {error}")))
+}
+
+/// Gives the messages that are not acknowledged back to their lists; the oldest last, to the front.
+fn give_back(shared: &Shared) {
+    let held = shared.lock().held();
+    if held.is_empty() {
+        return;
+    }
+    let result = shared.link().and_then(|mut link| {
+        held.iter().rev().try_for_each(|number| keeper::give_back(&mut link, &shared.tag(*number)))
+    });
+    if let Err(error) = result {
+        let count = held.len();
+        eprintln!("asynctools-celery: {count} messages come back after the visibility timeout only: {error}");
+    }
+}

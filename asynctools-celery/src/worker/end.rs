@@ -1,0 +1,130 @@
+//! How a call ended, and what is stored of it.
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::broker::keys;
+use crate::message::request::Request;
+use crate::registry::Failure;
+use crate::registry::FailureKind;
+use crate::store;
+use crate::store::About;
+use crate::store::Exception;
+use crate::store::Extended;
+use crate::store::State;
+use crate::store::Typed;
+use crate::worker::link::Finish;
+use crate::worker::panics::Panicked;
+use crate::worker::shared::Config;
+
+/// Where Python finds the class of an exception of this crate: it makes one up by the name.
+const MODULE: &str = "rust";
+
+/// Seconds that a result lives: one that only Rust reads is read at once.
+const RUST_EXPIRES: u64 = 3_600;
+const PYTHON_EXPIRES: u64 = 86_400;
+
+/// The arguments of a call, where its result is stored with them.
+pub(crate) type Given = Option<(Value, Value)>;
+
+/// The end of a call.
+pub(crate) enum End {
+    Value(String),
+    /// An exception and its traceback.
+    Failed(Exception, Option<String>),
+    /// The same, for a call that will be run again.
+    Retry(Exception, Option<String>),
+    /// Never run.
+    Revoked(Exception),
+}
+
+pub(crate) fn exception(exc_type: &str, message: impl Into<String>, module: &'static str) -> Exception {
+    Exception { exc_type: exc_type.to_owned(), exc_message: vec![message.into()], exc_module: module, rust: None }
+}
+
+/// An exception that has a class in Celery.
+pub(crate) fn celery(exc_type: &str, message: impl Into<String>) -> Exception {
+    exception(exc_type, message, "celery.exceptions")
+}
+
+impl End {
+    pub(crate) fn of_panic(panicked: Panicked) -> Self {
+        Self::Failed(exception("RustPanic", panicked.message, MODULE), Some(panicked.traceback))
+    }
+
+    pub(crate) fn of_failure(failure: Failure) -> Self {
+        let Failure { kind, message } = failure;
+        match kind {
+            // Python raises the same class; the mark tells it from a `TypeError` of the function's own.
+            FailureKind::BadArguments => {
+                let value = RawValue::from_string("null".to_owned()).expect("null is JSON");
+                let rust = Some(Typed { type_name: store::BAD_ARGUMENTS, value });
+                Self::Failed(Exception { rust, ..exception("TypeError", message, "builtins") }, None)
+            }
+            FailureKind::Exception { module, name, .. } => Self::Failed(exception(name, message, module), None),
+            FailureKind::BadResult => Self::Failed(exception("BadResult", message, MODULE), None),
+            FailureKind::Failed { type_name, json, .. } => {
+                let generic = type_name.split('<').next().unwrap_or(type_name);
+                let name = generic.rsplit("::").next().unwrap_or(generic);
+                let rust = RawValue::from_string(json).ok().map(|value| Typed { type_name, value });
+                let error = Exception { rust, ..exception(name, message, MODULE) };
+                Self::Failed(error, None)
+            }
+        }
+    }
+
+    /// Returns the text to store.
+    pub(crate) fn text(&self, about: &About<'_>) -> Vec<u8> {
+        let json = |exception| serde_json::to_string(exception).expect("text always has a form in JSON");
+        let (state, result, traceback) = match self {
+            Self::Value(value) => (State::Success, value.clone(), None),
+            Self::Failed(exception, traceback) => (State::Failure, json(exception), traceback.as_deref()),
+            Self::Retry(exception, traceback) => (State::Retry, json(exception), traceback.as_deref()),
+            Self::Revoked(exception) => (State::Revoked, json(exception), None),
+        };
+        store::write(state, &result, traceback, about)
+    }
+
+    /// Returns the id of the call with the text to store, if anybody is to read it.
+    pub(crate) fn result(
+        &self,
+        config: &Config,
+        request: &Request,
+        list: &str,
+        given: Given,
+    ) -> Option<(String, Vec<u8>, u64)> {
+        if request.ignore_result {
+            return None;
+        }
+        let (args, kwargs) = given.unwrap_or_default();
+        let extended = config.result_extended.then_some(Extended {
+            name: &request.task,
+            args,
+            kwargs,
+            worker: &config.name,
+            retries: request.retries,
+            queue: keys::queue(list),
+        });
+        let about = About {
+            task_id: &request.id,
+            group_id: request.group.as_deref(),
+            parent_id: request.parent_id.as_deref(),
+            extended,
+        };
+        let default = if request.from_rust { RUST_EXPIRES } else { PYTHON_EXPIRES };
+        let seconds = config.result_expires.map_or(default, |expires| expires.as_secs());
+        Some((request.id.clone(), self.text(&about), seconds))
+    }
+}
+
+impl Finish {
+    /// Returns the end of a message that is stored and acknowledged.
+    pub(crate) fn stored(tag: String, result: Option<(String, Vec<u8>, u64)>) -> Self {
+        Self { tag, result, push: None }
+    }
+
+    /// Returns the end of a message that goes to those that no worker could finish.
+    pub(crate) fn dead(tag: String, list: &str, message: &[u8]) -> Self {
+        Self { tag, result: None, push: Some((keys::dead(keys::queue(list)), message.to_vec())) }
+    }
+}

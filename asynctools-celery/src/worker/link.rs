@@ -1,0 +1,215 @@
+//! A worker's connection: the scripts by their names, and what they are called with.
+
+use redis::Value;
+
+use crate::broker::address::Address;
+use crate::broker::connection::BrokerError;
+use crate::broker::connection::Commands;
+use crate::broker::connection::Connection;
+use crate::broker::connection::Reply;
+use crate::broker::connection::bytes;
+use crate::broker::connection::list;
+use crate::broker::keys;
+use crate::broker::scripts;
+
+/// How a message ends.
+#[derive(Debug, Default)]
+pub(crate) struct Finish {
+    pub(crate) tag: String,
+    /// The id and the text of a result, and the seconds that it lives.
+    pub(crate) result: Option<(String, Vec<u8>, u64)>,
+    /// A message that goes into a list.
+    pub(crate) push: Option<(String, Vec<u8>)>,
+}
+
+/// A message from a list.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) list: String,
+    pub(crate) message: Vec<u8>,
+}
+
+/// A connection to the broker, and one to the backend where that is another database.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) broker: Connection,
+    backend: Option<(Connection, Vec<u8>)>,
+    take: Vec<u8>,
+    finish: Vec<u8>,
+    alive: Vec<u8>,
+    lost: Vec<u8>,
+    restore: Vec<u8>,
+}
+
+/// How long it is stored that a call is revoked: one day, in seconds.
+const REVOKED_EXPIRES: &[u8] = b"86400";
+
+const INDEX: &[u8] = keys::UNACKED_INDEX.as_bytes();
+const HASH: &[u8] = keys::UNACKED.as_bytes();
+
+impl Link {
+    pub(crate) fn open(broker: &Address, backend: Option<&Address>) -> Result<Self, BrokerError> {
+        let mut broker = broker.open()?;
+        let backend = match backend {
+            None => None,
+            Some(address) => {
+                let mut backend = address.open()?;
+                let finish = backend.load(scripts::FINISH)?;
+                Some((backend, finish))
+            }
+        };
+        Ok(Self {
+            take: broker.load(scripts::TAKE)?,
+            finish: broker.load(scripts::FINISH)?,
+            alive: broker.load(scripts::ALIVE)?,
+            lost: broker.load(scripts::LOST)?,
+            restore: broker.load(scripts::RESTORE)?,
+            broker,
+            backend,
+        })
+    }
+
+    fn add_take(&self, commands: &mut Commands, lists: &[String], tags: &[String]) {
+        commands.begin(5 + lists.len() + tags.len());
+        commands.part(b"EVALSHA");
+        commands.part(&self.take);
+        commands.part((2 + lists.len()).to_string().as_bytes());
+        commands.part(INDEX);
+        commands.part(HASH);
+        lists.iter().chain(tags).for_each(|part| commands.part(part.as_bytes()));
+    }
+
+    /// Takes at most one message for each tag.
+    pub(crate) fn take(&mut self, lists: &[String], tags: &[String]) -> Result<Vec<Taken>, BrokerError> {
+        let mut commands = Commands::default();
+        self.add_take(&mut commands, lists, tags);
+        taken(only(self.broker.send(&commands)?))
+    }
+
+    /// Ends a message and takes the next one, where there are lists to take it from. The result is stored before the message
+    /// is acknowledged, in one step where one server has both.
+    pub(crate) fn finish(
+        &mut self,
+        end: &Finish,
+        lists: &[String],
+        tags: &[String],
+    ) -> Result<Vec<Taken>, BrokerError> {
+        if let (Some((backend, name)), Some(_)) = (&mut self.backend, &end.result) {
+            let mut commands = Commands::default();
+            add_finish(&mut commands, name, &Finish { tag: String::new(), result: end.result.clone(), push: None });
+            only(backend.send(&commands)?)?;
+        }
+        let mut commands = Commands::default();
+        if self.backend.is_some() {
+            let rest = Finish { tag: end.tag.clone(), result: None, push: end.push.clone() };
+            add_finish(&mut commands, &self.finish, &rest);
+        } else {
+            add_finish(&mut commands, &self.finish, end);
+        }
+        if lists.is_empty() {
+            only(self.broker.send(&commands)?)?;
+            return Ok(Vec::new());
+        }
+        self.add_take(&mut commands, lists, tags);
+        let mut replies = self.broker.send(&commands)?.into_iter();
+        let (finished, next) = (replies.next(), replies.next());
+        let next = taken(next.expect("a command has an answer"));
+        match (finished.expect("a command has an answer"), next) {
+            (Ok(_), next) => next,
+            // The message that was taken goes back at once, since its caller tries to end the first one again.
+            (Err(error), Ok(next)) => {
+                for (taken, tag) in next.iter().zip(tags).rev() {
+                    self.restore(tag, -1.0, &taken.list, &taken.message)?;
+                }
+                Err(error)
+            }
+            (Err(error), Err(_)) => Err(error),
+        }
+    }
+
+    /// Says that the messages with these tags are still worked on.
+    pub(crate) fn alive(&mut self, tags: &[String]) -> Result<(), BrokerError> {
+        let mut parts: Vec<&[u8]> = vec![b"EVALSHA", &self.alive, b"1", INDEX];
+        parts.extend(tags.iter().map(std::string::String::as_bytes));
+        self.broker.call(&parts).map(drop)
+    }
+
+    /// Returns the tags and entries of messages that nobody works on.
+    pub(crate) fn lost(&mut self, timeout: f64, most: usize) -> Result<Vec<(String, Vec<u8>)>, BrokerError> {
+        let (timeout, most) = (timeout.to_string(), most.to_string());
+        let found =
+            self.broker.call(&[b"EVALSHA", &self.lost, b"2", INDEX, HASH, timeout.as_bytes(), most.as_bytes()])?;
+        let mut found = list(found).into_iter().filter_map(bytes);
+        let mut entries = Vec::new();
+        while let (Some(tag), Some(entry)) = (found.next(), found.next()) {
+            entries.push((String::from_utf8_lossy(&tag).into_owned(), entry));
+        }
+        Ok(entries)
+    }
+
+    /// Stores that a call is revoked, if nothing else is stored of it.
+    pub(crate) fn revoke(&mut self, id: &str, text: &[u8]) -> Result<(), BrokerError> {
+        let backend = self.backend.as_mut().map_or(&mut self.broker, |(backend, _)| backend);
+        let (key, seconds) = (keys::result(id), REVOKED_EXPIRES);
+        backend.call(&[b"EVAL", scripts::REVOKE.as_bytes(), b"1", key.as_bytes(), seconds, text]).map(drop)
+    }
+
+    /// Returns the entry of a message that is not acknowledged.
+    pub(crate) fn entry(&mut self, tag: &str) -> Result<Option<Vec<u8>>, BrokerError> {
+        Ok(bytes(self.broker.call(&[b"HGET", HASH, tag.as_bytes()])?))
+    }
+
+    /// Puts a message back to the front of a list, unless somebody works on it.
+    pub(crate) fn restore(&mut self, tag: &str, timeout: f64, to: &str, message: &[u8]) -> Result<bool, BrokerError> {
+        let timeout = timeout.to_string();
+        let parts = [
+            b"EVALSHA",
+            &self.restore[..],
+            b"3",
+            INDEX,
+            HASH,
+            to.as_bytes(),
+            tag.as_bytes(),
+            timeout.as_bytes(),
+            message,
+        ];
+        Ok(matches!(self.broker.call(&parts)?, Value::Int(1)))
+    }
+}
+
+fn only(replies: Vec<Reply>) -> Reply {
+    replies.into_iter().next().expect("a command has an answer")
+}
+
+fn add_finish(commands: &mut Commands, script: &[u8], end: &Finish) {
+    let (id, text, seconds) = match &end.result {
+        Some((id, text, seconds)) => (keys::result(id), text.as_slice(), (*seconds).max(1).to_string()),
+        None => (keys::result(""), &b""[..], String::new()),
+    };
+    let (to, message) = match &end.push {
+        Some((to, message)) => (to.as_str(), message.as_slice()),
+        None => (keys::UNACKED, &b""[..]),
+    };
+    commands.add(&[
+        b"EVALSHA",
+        script,
+        b"4",
+        INDEX,
+        HASH,
+        id.as_bytes(),
+        to.as_bytes(),
+        end.tag.as_bytes(),
+        seconds.as_bytes(),
+        text,
+        message,
+    ]);
+}
+
+fn taken(reply: Reply) -> Result<Vec<Taken>, BrokerError> {
+    let mut parts = list(reply?).into_iter().filter_map(bytes);
+    let mut taken = Vec::new();
+    while let (Some(from), Some(message)) = (parts.next(), parts.next()) {
+        taken.push(Taken { list: String::from_utf8_lossy(&from).into_owned(), message });
+    }
+    Ok(taken)
+}

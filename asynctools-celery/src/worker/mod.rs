@@ -1,0 +1,9 @@
+//! The side that runs calls.
+
+pub(crate) mod link;
+pub(crate) mod shared;
+pub(crate) mod panics;
+pub(crate) mod end;
+pub(crate) mod run;
+pub(crate) mod fetch;
+pub(crate) mod keeper;

@@ -1,0 +1,240 @@
+//! One message after the other, from the list to its end.
+
+use std::hash::BuildHasher;
+use std::hash::Hasher;
+use std::hash::RandomState;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use crate::broker::connection::BrokerError;
+use crate::message::arguments::Body;
+use crate::message::request::DELIVERIES;
+use crate::message::request::Request;
+use crate::registry::Entry;
+use crate::wire::envelope::Envelope;
+use crate::wire::time::Timestamp;
+use crate::worker::end::End;
+use crate::worker::end::Given;
+use crate::worker::end::celery;
+use crate::worker::end::exception;
+use crate::worker::link::Finish;
+use crate::worker::panics;
+use crate::worker::shared::Delivery;
+use crate::worker::shared::Reserved;
+use crate::worker::shared::Running;
+use crate::worker::shared::Shared;
+
+/// The longest wait before a retry.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(600);
+
+/// The longest wait before a broker is asked again to store a result.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// A job of the worker's, which ends also where the threads drop it unrun.
+struct Job(Arc<Shared>);
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.0.end_job();
+    }
+}
+
+/// Gives a message to a thread that was reserved for it.
+pub(crate) fn start(shared: &Arc<Shared>, delivery: Delivery) {
+    let job = Job(shared.clone());
+    shared.threads.run(Box::new(move || {
+        let shared = &job.0;
+        let mut next = Some(delivery);
+        while let Some(delivery) = next {
+            let number = delivery.number;
+            next = match run(shared, &delivery) {
+                Outcome::End(end) => finish(shared, number, &end),
+                Outcome::Later(time) => {
+                    shared.hold_until(time, delivery);
+                    None
+                }
+                Outcome::GivenUp => {
+                    shared.threads.shrink();
+                    None
+                }
+            };
+        }
+    }));
+}
+
+/// The end of a message, or its delay.
+enum Outcome {
+    End(Finish),
+    /// It is to be run at this time.
+    Later(Timestamp),
+    /// The keeper has ended it, since it ran too long.
+    GivenUp,
+}
+
+fn run(shared: &Shared, delivery: &Delivery) -> Outcome {
+    let tag = shared.tag(delivery.number);
+    let read = Envelope::read(&delivery.message).and_then(|envelope| Ok((Request::read(&envelope)?, envelope)));
+    let (request, envelope) = match read {
+        Ok(read) => read,
+        Err(why) => {
+            eprintln!("asynctools-celery: a message of `{}` goes to `{}.dead`: {why}", delivery.list, delivery.list);
+            return Outcome::End(Finish::dead(tag, &delivery.list, &delivery.message));
+        }
+    };
+    let stored = |tag, end: &End, given| {
+        Outcome::End(Finish::stored(tag, end.result(&shared.config, &request, &delivery.list, given)))
+    };
+    if let Some(why) = &request.refused {
+        return stored(tag, &refused(why.clone()), None);
+    }
+    if request.expires.is_some_and(Timestamp::is_past) {
+        return stored(tag, &End::Revoked(celery("TaskRevokedError", "expired")), None);
+    }
+    if shared.is_revoked(&request.id) {
+        return stored(tag, &End::Revoked(celery("TaskRevokedError", "revoked")), None);
+    }
+    if let Some(eta) = request.eta.filter(|eta| !eta.is_past()) {
+        return Outcome::Later(eta);
+    }
+    let Some(entry) = shared.registry.get(&request.task) else {
+        return stored(tag, &End::Failed(celery("NotRegistered", request.task.as_str()), None), None);
+    };
+    let text = match envelope.body() {
+        Ok(text) => text,
+        Err(why) => return stored(tag, &refused(why), None),
+    };
+    let body = match Body::read(&text) {
+        Ok(body) => body,
+        Err(why) => return stored(tag, &refused(why), None),
+    };
+    if let Some(what) = body.2.asks_for() {
+        let why = format!("the message asks for {what}, which this worker cannot do");
+        return stored(tag, &End::Failed(exception("NotImplementedError", why, "builtins"), None), None);
+    }
+    let given: Given = shared.config.result_extended.then(|| body.values());
+    let mut tag = tag;
+    if !entry.options.acks_late {
+        let acknowledge = Finish { tag: std::mem::take(&mut tag), ..Finish::default() };
+        insist(shared, &acknowledge);
+        shared.forget(delivery.number);
+    }
+    let limit = request.soft_time_limit.or(entry.options.soft_time_limit);
+    shared.begin_call(
+        delivery.number,
+        Running {
+            request: request.clone(),
+            list: delivery.list.clone(),
+            since: SystemTime::now(),
+            acknowledged: !entry.options.acks_late,
+            deadline: limit.and_then(|limit| Instant::now().checked_add(limit)),
+        },
+    );
+    let (end, retry) = match panics::catch(|| (entry.run)(body.arguments(&request, &envelope))) {
+        Ok(Ok(value)) => (End::Value(value), false),
+        Ok(Err(failure)) => {
+            let retry = failure.may_retry();
+            (End::of_failure(failure), retry)
+        }
+        Err(panicked) => (End::of_panic(panicked), true),
+    };
+    if !shared.end_call(delivery.number) {
+        return Outcome::GivenUp;
+    }
+    match end {
+        End::Failed(exception, traceback) if retry && request.retries < entry.options.max_retries => {
+            let end = End::Retry(exception, traceback);
+            let result = end.result(&shared.config, &request, &delivery.list, given);
+            let push = Some((delivery.list.clone(), again(envelope, &request, entry)));
+            Outcome::End(Finish { tag, result, push })
+        }
+        end => stored(tag, &end, given),
+    }
+}
+
+fn refused(why: String) -> End {
+    End::Failed(exception("ContentDisallowed", why, "kombu.exceptions"), None)
+}
+
+/// Returns the message of the next attempt: the same id and headers.
+fn again(mut envelope: Envelope<'_>, request: &Request, entry: &Entry) -> Vec<u8> {
+    let doubled = entry.options.retry_backoff.saturating_mul(1_u32.checked_shl(request.retries).unwrap_or(u32::MAX));
+    let random = RandomState::new().build_hasher().finish() % 1_000_000;
+    let micros = doubled.min(LONGEST_BACKOFF).as_micros() * u128::from(random) / 1_000_000;
+    let wait = Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
+    let headers = &mut envelope.headers;
+    headers.insert("retries".to_owned(), Value::from(request.retries + 1));
+    headers.insert("eta".to_owned(), Value::from(Timestamp::after(wait).to_string()));
+    headers.shift_remove(DELIVERIES);
+    headers.shift_remove("redelivered");
+    envelope.write()
+}
+
+/// Ends a message and takes the next one. Tries until the broker has the result.
+fn finish(shared: &Shared, number: u64, end: &Finish) -> Option<Delivery> {
+    let mut wait = Duration::from_millis(20);
+    loop {
+        let (next, numbers) = match shared.next() {
+            Reserved::Nothing => (None, Vec::new()),
+            Reserved::Ready(delivery) => (Some(delivery), Vec::new()),
+            Reserved::Take(numbers) => (None, numbers),
+        };
+        let lists = if numbers.is_empty() { &[][..] } else { &shared.config.lists[..] };
+        let tags: Vec<_> = numbers.iter().map(|number| shared.tag(*number)).collect();
+        let result = shared.link().and_then(|mut link| {
+            let result = link.finish(end, lists, &tags);
+            if !matches!(result, Err(BrokerError::Gone(_))) {
+                shared.keep(link);
+            }
+            result
+        });
+        match result {
+            Ok(taken) => {
+                shared.forget(number);
+                let taken = taken.into_iter().next();
+                if taken.is_none() {
+                    for number in &numbers {
+                        shared.forget(*number);
+                    }
+                }
+                let fetched = |taken: crate::worker::link::Taken| {
+                    Some(Delivery { number: *numbers.first()?, list: taken.list, message: taken.message })
+                };
+                return next.or_else(|| taken.and_then(fetched));
+            }
+            Err(error) => {
+                shared.doubt(&numbers);
+                if let Some(ready) = next {
+                    shared.ready_again(ready);
+                }
+                eprintln!("asynctools-celery: a result waits, to be stored later: {error}");
+                thread::sleep(wait);
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        }
+    }
+}
+
+/// Sends the end of a message until the broker has it.
+pub(crate) fn insist(shared: &Shared, end: &Finish) {
+    let mut wait = Duration::from_millis(20);
+    loop {
+        let result = shared.link().and_then(|mut link| {
+            link.finish(end, &[], &[])?;
+            shared.keep(link);
+            Ok(())
+        });
+        match result {
+            Ok(()) => return,
+            Err(error) => {
+                eprintln!("asynctools-celery: an end waits, to be sent later: {error}");
+                thread::sleep(wait);
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        }
+    }
+}

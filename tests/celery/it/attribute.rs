@@ -1,0 +1,122 @@
+//! Functions with `#[celery]`. A process has one client for all of them, so the checks share one fleet.
+
+use std::time::Duration;
+
+use asynctools::AsyncList;
+use asynctools::AsyncValue;
+use asynctools::Pool;
+use asynctools::TaskError;
+use asynctools::celery;
+use asynctools::celery::Bytes;
+use asynctools::celery::RemoteErrorKind;
+use celery_tests::fleet::FleetError;
+use celery_tests::fleet::fails;
+use celery_tests::fleet::half;
+use celery_tests::fleet::half_here;
+use celery_tests::fleet::letters;
+use celery_tests::fleet::py_add;
+use celery_tests::fleet::py_raises;
+use celery_tests::fleet::reverse;
+use celery_tests::fleet::sum;
+
+use crate::runner::Test;
+use crate::runner::tests;
+use crate::servers::Redis;
+
+pub(crate) const TESTS: &[Test] = tests! {
+    Python: attribute_on_a_fleet;
+};
+
+fn attribute_on_a_fleet() {
+    assert!(size_of::<TaskError>() <= 16, "the error of a fleet is boxed");
+    let redis = Redis::start();
+    celery::use_app(redis.app()).expect("this test is the only one with the client of the process");
+    seam_arguments_that_fail_are_not_sent(&redis);
+    seam_cancelled_before_it_is_sent(&redis);
+    let _workers = (redis.worker(2, &[]), redis.python_worker(&["-Q", "py"], &[]));
+    values_travel();
+    errors_come_back(&redis);
+    options_of_a_call();
+    both_languages();
+    redis.wait_for(&["HLEN", "unacked"], 0);
+}
+
+/// No worker runs: what ends, ends here.
+fn seam_arguments_that_fail_are_not_sent(redis: &Redis) {
+    let failed: AsyncValue<Result<u32, FleetError>> = AsyncValue::ready(Err(FleetError::Odd(3)));
+    assert_eq!(half(failed).get(), Err(FleetError::Odd(3)), "`?` on an edge");
+
+    let (promise, argument) = AsyncValue::<u32>::promise();
+    let waits = half(argument);
+    promise.end_with(TaskError::Rejected);
+    let error = waits.outcome().unwrap_err();
+    assert!(matches!(error.root(), TaskError::Rejected), "{error}");
+
+    let pool = Pool::new(1);
+    let error = letters(pool.spawn(|| -> String { panic!("no text came") })).outcome().unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error.root(), TaskError::Panicked(_)), "{text}");
+    assert!(text.starts_with("letters (") && text.ends_with("panicked: no text came"), "{text}");
+    assert!(text.contains("attribute.rs"), "the call's line: {text}");
+
+    let numbers: AsyncList<_> = [Ok(1), Err(FleetError::Odd(5))].into_iter().map(AsyncValue::ready).collect();
+    assert_eq!(sum(numbers).get(), Err(FleetError::Odd(5)));
+    assert_eq!(redis.number(&["DBSIZE"]), 0, "nothing was sent");
+}
+
+fn seam_cancelled_before_it_is_sent(redis: &Redis) {
+    let (promise, argument) = AsyncValue::<u32>::promise();
+    let waits = half(argument);
+    let follows = waits.map(|result| result);
+    assert!(!follows.is_finished());
+    let (second, argument) = AsyncValue::<u32>::promise();
+    assert!(half(argument).cancel(), "an argument is missing, so it never began");
+    second.set(2);
+    promise.end_with(TaskError::Closed);
+    assert!(follows.outcome().is_err());
+    assert_eq!(redis.number(&["DBSIZE"]), 0, "nothing was sent");
+}
+
+fn values_travel() {
+    assert_eq!(half(half(12)).get(), Ok(3));
+    assert_eq!(letters("žluť").get(), 4);
+    assert_eq!(letters(String::from("owned")).get(), 5);
+    let pool = Pool::new(1);
+    assert_eq!(letters(pool.spawn(|| "from a pool".to_owned())).get(), 11);
+    assert_eq!(reverse(&[1_u8, 255]).get(), Bytes(vec![255, 1]));
+    let halves: AsyncList<Result<u32, FleetError>> = [2, 4, 6].into_iter().map(half).collect();
+    assert_eq!(sum(halves).get(), Ok(6));
+    let shared = half(8).shared();
+    assert_eq!(shared.get(), &Ok(4));
+    assert_eq!((half_here(8), half::sync(9), half::NAME), (Ok(4), Err(FleetError::Odd(9)), "fleet.half"));
+    assert_eq!(letters::NAME, "celery_tests::fleet::letters");
+    assert_eq!((sum::OPTIONS.priority, sum::OPTIONS.queue), (3, "fleet"));
+}
+
+fn errors_come_back(redis: &Redis) {
+    assert_eq!(half(half(6)).get(), Err(FleetError::Odd(3)));
+    let Err(TaskError::Remote(error)) = letters("").outcome() else { panic!("it is lost") };
+    assert_eq!((error.kind, error.message.as_str()), (RemoteErrorKind::Panicked, "no text"));
+    let follows = letters("").map(|n| n + 1).outcome().unwrap_err();
+    assert!(matches!(follows.root(), TaskError::Remote(_)), "{follows}");
+    assert!(follows.to_string().ends_with("panicked: no text"), "{follows}");
+
+    assert_eq!(fails(redis.port, "again".to_owned(), 0).get(), Err(FleetError::Odd(3)), "three runs");
+    assert_eq!(fails(redis.port, "never".to_owned(), 10).get(), Err(FleetError::Odd(11)), "`retry_on` says no");
+    assert_eq!((redis.number(&["GET", "again"]), redis.number(&["GET", "never"])), (3, 1));
+}
+
+fn options_of_a_call() {
+    let late = half::with().countdown(Duration::from_millis(300)).priority(7).header("tenant", "a").call(half(8));
+    assert!(!late.is_finished());
+    assert_eq!(late.get(), Ok(2));
+    let nobody = half::with().queue("nobody").result_timeout(Duration::from_millis(50)).call(8);
+    let Err(FleetError::Remote(error)) = nobody.get() else { panic!("nobody serves the queue") };
+    assert_eq!(error.kind, RemoteErrorKind::Timeout);
+}
+
+fn both_languages() {
+    assert_eq!(py_add(py_add(1, 2), 3).get(), Ok(6));
+    let Err(TaskError::Remote(error)) = py_raises("why").outcome() else { panic!("it is lost") };
+    assert_eq!((error.exc_type.as_str(), error.message.as_str()), ("KeyError", "why, 7"));
+}

@@ -1,0 +1,16 @@
+//! Tests with real servers, on loopback: each starts its own and ends them by their ids.
+
+mod runner;
+mod servers;
+mod proxy;
+mod interop;
+mod languages;
+mod crash;
+mod load;
+mod attribute;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runner::run(&[interop::TESTS, languages::TESTS, crash::TESTS, load::TESTS, attribute::TESTS])
+}

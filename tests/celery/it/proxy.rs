@@ -1,0 +1,93 @@
+//! Something between a worker and its server that breaks at a chosen moment.
+
+use std::io::Read;
+use std::io::Write;
+use std::net::Shutdown;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+/// Where in the traffic it breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Break {
+    /// Before this piece of the traffic goes on.
+    Before(usize),
+    /// After half of it has gone on.
+    Within(usize),
+}
+
+struct Line {
+    server: u16,
+    at: Break,
+    passed: AtomicUsize,
+    open: Mutex<Vec<TcpStream>>,
+    then: Box<dyn Fn() + Send + Sync>,
+}
+
+/// A proxy, which passes everything on after it broke once.
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
+    line: Arc<Line>,
+}
+
+impl Proxy {
+    /// Starts a proxy that cuts all of its connections, then calls `then`.
+    pub(crate) fn start(server: u16, at: Break, then: impl Fn() + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let (passed, open, then) = (AtomicUsize::new(0), Mutex::default(), Box::new(then));
+        let line = Arc::new(Line { server, at, passed, open, then });
+        let accepting = line.clone();
+        // It ends with the process of the tests.
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(server) = TcpStream::connect(("127.0.0.1", accepting.server)) else { continue };
+                let pairs = [(&client, &server), (&server, &client)];
+                for (from, to) in pairs.map(|(from, to)| (from.try_clone(), to.try_clone())) {
+                    let (Ok(from), Ok(to)) = (from, to) else { continue };
+                    let line = accepting.clone();
+                    thread::spawn(move || line.pump(from, to));
+                }
+                accepting.open.lock().expect("nothing panics").extend([client, server]);
+            }
+        });
+        Self { port, line }
+    }
+
+    /// Returns whether it has broken.
+    pub(crate) fn has_broken(&self) -> bool {
+        let (Break::Before(at) | Break::Within(at)) = self.line.at;
+        self.line.passed.load(Ordering::SeqCst) > at
+    }
+}
+
+impl Line {
+    fn pump(&self, mut from: TcpStream, mut to: TcpStream) {
+        let mut buffer = vec![0; 1 << 16];
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
+            let number = self.passed.fetch_add(1, Ordering::SeqCst);
+            let piece = &buffer[..length];
+            match self.at {
+                Break::Before(at) if at == number => return self.cut(),
+                Break::Within(at) if at == number => {
+                    let _ = to.write_all(&piece[..length / 2]);
+                    return self.cut();
+                }
+                _ if to.write_all(piece).is_err() => break,
+                _ => {}
+            }
+        }
+        let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+    }
+
+    fn cut(&self) {
+        for stream in self.open.lock().expect("nothing panics").drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        (self.then)();
+    }
+}

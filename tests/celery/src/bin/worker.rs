@@ -1,0 +1,38 @@
+//! The worker of the tests: `worker URL THREADS [option=value]..`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use asynctools::celery;
+use celery_tests::tasks;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let (Some(url), Some(threads)) = (args.next(), args.next()) else {
+        eprintln!("usage: worker URL THREADS [option=value]..");
+        return ExitCode::FAILURE;
+    };
+    let threads = threads.parse().expect("a number of threads");
+    let mut worker = tasks::all(celery::worker().threads(threads)).broker(url);
+    for arg in args {
+        let (option, value) = arg.split_once('=').expect("option=value");
+        let millis = || Duration::from_millis(value.parse().expect("milliseconds"));
+        worker = match option {
+            "hostname" => worker.hostname(value),
+            "backend" => worker.backend(value),
+            "queue" => worker.queue(value),
+            "grace" => worker.grace(millis()),
+            "visibility" => worker.visibility_timeout(millis()),
+            "deliveries" => worker.max_deliveries(value.parse().expect("a number")),
+            "extended" => worker.result_extended(true),
+            other => panic!("there is no option `{other}`"),
+        };
+    }
+    match worker.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The tasks of the test worker, with implementations as the attribute writes them.
+
+use std::fmt;
+use std::thread;
+use std::time::Duration;
+
+use asynctools_celery::Arguments;
+use asynctools_celery::Bytes;
+use asynctools_celery::Failure;
+use asynctools_celery::Task;
+use asynctools_celery::TaskOptions;
+use asynctools_celery::Worker;
+use asynctools_celery::result;
+use asynctools_celery::value;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::fleet;
+use crate::redis::Client;
+
+/// The error of `divide`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DivideError {
+    /// What could not be divided.
+    pub dividend: i64,
+}
+
+impl fmt::Display for DivideError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be divided by nothing", self.dividend)
+    }
+}
+
+/// Writes the implementation of a task: its name, its parameters, its options, and its body.
+macro_rules! task {
+    ($(#[$doc:meta])* $name:ident($($param:ident: $T:ty),*) -> $write:expr, { $($option:ident: $value:expr),* }, $body:expr) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub enum $name {}
+
+        impl Task for $name {
+            const NAME: &'static str = concat!("rs.", stringify!($name));
+            const OPTIONS: TaskOptions = TaskOptions { queue: "rs", $($option: $value,)* ..TaskOptions::DEFAULT };
+
+            fn run(mut arguments: Arguments<'_>) -> Result<String, Failure> {
+                $(let $param: $T = arguments.take(stringify!($param))?;)*
+                arguments.end()?;
+                $write(&$body)
+            }
+        }
+    };
+}
+
+task! {
+    /// Adds.
+    Add(x: i64, y: i64) -> value, {}, x + y
+}
+task! {
+    /// Returns what it was given.
+    Echo(what: Value) -> value, {}, what
+}
+task! {
+    /// Has a parameter with a default.
+    Greet(name: String, greeting: Option<String>) -> value, {},
+    format!("{} {name}", greeting.unwrap_or_else(|| "hello".to_owned()))
+}
+task! {
+    /// Reverses bytes.
+    Reverse(bytes: Bytes) -> value, {}, Bytes(bytes.0.iter().rev().copied().collect())
+}
+task! {
+    /// Divides, and fails with a type of its own.
+    Divide(x: i64, y: i64) -> |answer: &Result<i64, DivideError>| result(answer, |_| true), {},
+    x.checked_div(y).ok_or(DivideError { dividend: x })
+}
+task! {
+    /// Panics.
+    Boom(why: String) -> value, {}, if why.is_empty() { } else { panic!("{why}") }
+}
+task! {
+    /// Counts its runs under a key of the server at the port.
+    Count(port: u16, key: String, millis: u64) -> value, {}, count(port, &key, millis)
+}
+task! {
+    /// Counts, and keeps no message that could be run again.
+    CountOnce(port: u16, key: String, millis: u64) -> value, { acks_late: false }, count(port, &key, millis)
+}
+task! {
+    /// Counts, and fails until the third run.
+    Third(port: u16, key: String) -> |answer: &Result<i64, String>| result(answer, |_| true),
+    { max_retries: 3, retry_backoff: Duration::from_millis(20) },
+    match count(port, &key, 0) { 3.. => Ok(3), n => Err(format!("run {n}")) }
+}
+task! {
+    /// Counts, and ends the process.
+    Abort(port: u16, key: String) -> value, {}, if count(port, &key, 0) > 0 { std::process::abort() }
+}
+task! {
+    /// Runs longer than it may.
+    Long(port: u16, key: String, millis: u64) -> value, { soft_time_limit: Some(Duration::from_millis(300)) },
+    count(port, &key, millis)
+}
+task! {
+    /// Has nothing to say.
+    Quiet(port: u16, key: String) -> value, { ignore_result: true }, { count(port, &key, 0); }
+}
+
+/// Increments a key, then sleeps.
+fn count(port: u16, key: &str, millis: u64) -> i64 {
+    let mut client = Client::open(port).expect("the server is there");
+    let reply = client.call(&["INCR", key]).expect("the server answers").to_string();
+    thread::sleep(Duration::from_millis(millis));
+    reply.parse().expect("INCR answers with a number")
+}
+
+/// Adds all tasks to a worker.
+pub fn all(worker: Worker) -> Worker {
+    worker
+        .task::<Add>()
+        .task::<Echo>()
+        .task::<Greet>()
+        .task::<Reverse>()
+        .task::<Divide>()
+        .task::<Boom>()
+        .task::<Count>()
+        .task::<CountOnce>()
+        .task::<Third>()
+        .task::<Abort>()
+        .task::<Long>()
+        .task::<Quiet>()
+        .task::<fleet::half>()
+        .task::<fleet::letters>()
+        .task::<fleet::reverse>()
+        .task::<fleet::sum>()
+        .task::<fleet::fails>()
+}

@@ -1,0 +1,10 @@
+use asynctools::celery;
+
+struct Picture;
+
+#[celery]
+fn show(picture: Picture) {
+    let _ = picture;
+}
+
+fn main() {}

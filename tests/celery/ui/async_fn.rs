@@ -1,0 +1,6 @@
+use asynctools::celery;
+
+#[celery]
+async fn ping() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use asynctools::celery;
+
+#[celery]
+fn ping() -> u8;
+
+fn main() {}

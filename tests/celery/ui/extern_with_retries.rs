@@ -1,0 +1,6 @@
+use asynctools::celery;
+
+#[celery(extern, max_retries = 3)]
+fn ping() -> u8;
+
+fn main() {}

@@ -1,0 +1,10 @@
+use asynctools::celery;
+
+struct Shop;
+
+impl Shop {
+    #[celery]
+    fn open(&self) {}
+}
+
+fn main() {}

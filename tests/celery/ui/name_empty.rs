@@ -1,0 +1,6 @@
+use asynctools::celery;
+
+#[celery(name = "")]
+fn ping() {}
+
+fn main() {}

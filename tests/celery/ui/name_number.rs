@@ -1,0 +1,6 @@
+use asynctools::celery;
+
+#[celery(name = 5)]
+fn ping() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use asynctools::celery;
+
+#[celery]
+struct Ping;
+
+fn main() {}

@@ -1,0 +1,6 @@
+use asynctools::celery;
+
+#[celery(workers = 5)]
+fn ping() {}
+
+fn main() {}

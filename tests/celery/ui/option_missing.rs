@@ -1,0 +1,6 @@
+use asynctools::celery;
+
+#[celery(queue)]
+fn ping() {}
+
+fn main() {}

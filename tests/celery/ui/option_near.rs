@@ -1,0 +1,6 @@
+use asynctools::celery;
+
+#[celery(que = "images")]
+fn ping() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use asynctools::celery;
+
+#[celery(queue = "a", queue = "b")]
+fn ping() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use asynctools::celery;
+
+#[celery(priority = 10)]
+fn ping() {}
+
+fn main() {}

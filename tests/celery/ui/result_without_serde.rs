@@ -1,0 +1,10 @@
+use asynctools::celery;
+
+struct Picture;
+
+#[celery]
+fn make() -> Picture {
+    Picture
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use asynctools::celery;
+
+#[celery(sync = ping)]
+fn ping() {}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use asynctools::celery;
+
+#[celery]
+#[asynctools::pooled]
+fn ping() {}
+
+fn main() {}

@@ -1,0 +1,263 @@
+//! Calls that wait lend their permits: each wait ends, no call runs twice, and no more calls begin at a time than there are workers.
+//! Time passes at random here, so a permit beyond the limit may come at any moment: how many there are is not counted.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+use asynctools_model::AsyncList;
+use asynctools_model::AsyncValue;
+use asynctools_model::OnFull;
+use asynctools_model::Pool;
+use shuttle::thread;
+
+use crate::check;
+use crate::helpers::Ceiling;
+use crate::helpers::On;
+use crate::helpers::SECOND;
+use crate::helpers::bounded;
+use crate::helpers::pause;
+use crate::helpers::shared;
+use crate::thoroughly;
+
+#[test]
+fn two_pools_nest() {
+    thoroughly(|| {
+        let (outer, inner) = (shared(1), shared(1));
+        let (begins, runs) = (Ceiling::of(1), Ceiling::of(1));
+        let there = inner.clone();
+        let calls = outer.map(0..3, move |n| {
+            begins.within(|| ());
+            let runs = runs.clone();
+            there.spawn(move || runs.within(|| n)).get()
+        });
+        assert_eq!(calls.get(), [0, 1, 2]);
+        outer.close();
+        inner.close();
+        assert_eq!((outer.stats().finished, inner.stats().finished), (3, 3));
+    });
+}
+
+#[test]
+fn several_wait_for_one_token() {
+    thoroughly(|| {
+        let (pool, elsewhere) = (shared(1), shared(1));
+        let token = elsewhere.spawn(|| 5).shared();
+        let begins = Ceiling::of(1);
+        let calls = pool.map(0..4, move |_| {
+            begins.within(|| ());
+            *token.get()
+        });
+        assert_eq!(calls.get(), [5; 4]);
+        pool.close();
+    });
+}
+
+#[test]
+fn waits_for_what_the_call_behind_sets() {
+    thoroughly(|| {
+        let pool = shared(1);
+        let (promise, value) = AsyncValue::promise();
+        let value = value.shared();
+        let begins = Ceiling::of(1);
+        let calls = pool.map(0..3, move |_| {
+            begins.within(|| ());
+            *value.get()
+        });
+        let sets = pool.spawn(move || promise.set(5));
+        assert_eq!(calls.get(), [5; 3]);
+        sets.get();
+    });
+}
+
+#[test]
+fn waits_for_what_the_call_behind_sets_through_another_pool() {
+    thoroughly(|| {
+        let (pool, other) = (shared(1), shared(1));
+        let (promise, value) = AsyncValue::promise();
+        let relay = other.spawn(move || value.get()).shared();
+        let calls = pool.map(0..3, move |_| *relay.get());
+        let sets = pool.spawn(move || promise.set(5));
+        assert_eq!(calls.get(), [5; 3]);
+        sets.get();
+    });
+}
+
+fn turn(pools: Arc<[Arc<Pool>; 2]>, left: usize) -> AsyncValue<usize> {
+    let pool = pools[left % 2].clone();
+    pool.spawn(move || if left == 0 { 0 } else { 1 + turn(pools, left - 1).get() })
+}
+
+#[test]
+fn two_pools_need_each_other() {
+    thoroughly(|| {
+        let pools = Arc::new([shared(1), shared(1)]);
+        let calls = [turn(pools.clone(), 3), turn(pools.clone(), 2)];
+        assert_eq!(calls.map(AsyncValue::get), [3, 2]);
+        for pool in &*pools {
+            pool.close();
+        }
+    });
+}
+
+/// The others wait for a promise that is set only when the needed call has ended.
+#[test]
+fn a_needed_call_overtakes() {
+    thoroughly(|| {
+        let (pool, other) = (shared(1), shared(1));
+        let (promise, value) = AsyncValue::promise();
+        let value = value.shared();
+        let others = pool.map(0..3, move |_| *value.get());
+        let inner = pool.clone();
+        let call = other.spawn(move || inner.spawn(|| 5).get());
+        assert_eq!(call.get(), 5);
+        promise.set(6);
+        assert_eq!(others.get(), [6; 3]);
+        pool.close();
+    });
+}
+
+#[test]
+fn a_needed_call_becomes_ready_in_another_pool() {
+    thoroughly(|| {
+        let (here, there) = (shared(1), On::new(1));
+        let (last, token) = AsyncValue::promise();
+        let token = token.shared();
+        let others = there.0.map(0..2, move |_| *token.get());
+        let (promise, value) = AsyncValue::promise();
+        let on = there.clone();
+        let call = here.spawn(move || on.add(value, 1).get());
+        let setter = thread::spawn(move || promise.set(4));
+        assert_eq!(call.get(), 5);
+        setter.join().expect("it ended well");
+        last.set(6);
+        assert_eq!(others.get(), [6; 2]);
+        there.0.close();
+    });
+}
+
+/// Each of the calls is needed; one thread at a time runs them, in a pool whose own calls wait.
+#[test]
+fn a_driver_needs_many_calls_of_another_pool() {
+    thoroughly(|| {
+        let (driver, pool) = (shared(1), shared(1));
+        let (promise, value) = AsyncValue::promise();
+        let value = value.shared();
+        let others = pool.map(0..2, move |_| *value.get());
+        let (inner, runs) = (pool.clone(), Ceiling::of(1));
+        let call = driver.spawn(move || {
+            let runs = runs.clone();
+            inner.map(0..3_u32, move |n| runs.within(|| n)).get()
+        });
+        assert_eq!(call.get(), [0, 1, 2]);
+        promise.set(6);
+        assert_eq!(others.get(), [6; 2]);
+    });
+}
+
+#[test]
+fn timed_waits_lend_and_come_back() {
+    thoroughly(|| {
+        let (pool, ran) = (shared(1), Arc::new(AtomicUsize::new(0)));
+        let (promise, value) = AsyncValue::promise();
+        let value = value.shared();
+        let count = ran.clone();
+        let calls = pool.map(0..3, move |_| {
+            let _ended = value.wait_timeout(SECOND);
+            count.fetch_add(1, Ordering::SeqCst);
+            *value.get()
+        });
+        let setter = thread::spawn(move || promise.set(5));
+        assert_eq!(calls.get(), [5; 3]);
+        setter.join().expect("it ended well");
+        assert_eq!(ran.load(Ordering::SeqCst), 3);
+        pool.close();
+    });
+}
+
+#[test]
+fn two_full_pools_submit_into_each_other() {
+    thoroughly(|| {
+        let pools = [bounded(OnFull::Block), bounded(OnFull::Block)];
+        let fill = |n: usize| {
+            let (here, there) = (pools[n].clone(), pools[1 - n].clone());
+            here.spawn(move || (0..3).map(|n| there.spawn(move || n)).collect::<AsyncList<_>>().get())
+        };
+        let calls = [fill(0), fill(1)];
+        assert_eq!(calls.map(AsyncValue::get), [[0, 1, 2], [0, 1, 2]]);
+        for pool in &pools {
+            pool.close();
+        }
+    });
+}
+
+#[test]
+fn a_chain_of_full_pools() {
+    thoroughly(|| {
+        let stages = [bounded(OnFull::Block), bounded(OnFull::Block)];
+        let [first, second] = stages.clone();
+        let passes = Ceiling::of(1);
+        let send = |n: u32| {
+            let (second, passes) = (second.clone(), passes.clone());
+            first.spawn(move || second.spawn(move || passes.within(|| n)))
+        };
+        let calls: Vec<_> = (0..4).map(send).collect();
+        let sum: u32 = calls.into_iter().map(|call| call.get().get()).sum();
+        assert_eq!(sum, 6);
+        for pool in &stages {
+            pool.close();
+        }
+    });
+}
+
+#[test]
+fn a_pause_lends_nothing() {
+    thoroughly(|| {
+        let pool = shared(1);
+        let (promise, value) = AsyncValue::promise();
+        let waits = pool.spawn(move || value.get());
+        pause();
+        pool.set_workers(0);
+        let resumed = Arc::new(AtomicBool::new(false));
+        let seen = resumed.clone();
+        let queued = pool.spawn(move || seen.load(Ordering::SeqCst));
+        let setter = thread::spawn(move || promise.set(5));
+        pause();
+        resumed.store(true, Ordering::SeqCst);
+        pool.set_workers(1);
+        assert!(queued.get(), "it started in the pause");
+        assert_eq!(waits.get(), 5);
+        setter.join().expect("it ended well");
+    });
+}
+
+#[test]
+fn a_pool_shrinks_below_its_blocked_calls() {
+    thoroughly(|| {
+        let pool = shared(2);
+        let (promise, value) = AsyncValue::promise();
+        let value = value.shared();
+        let waits = pool.map(0..2, move |_| *value.get());
+        pause();
+        pool.set_workers(1);
+        let sets = pool.spawn(move || promise.set(5));
+        assert_eq!(waits.get(), [5; 2]);
+        sets.get();
+        pool.close();
+    });
+}
+
+#[test]
+fn a_call_behind_sets_the_promise() {
+    check(|| {
+        let pool = shared(1);
+        let (promise, value) = AsyncValue::promise();
+        let value = value.shared();
+        let waits = [value.clone(), value].map(|value| pool.spawn(move || *value.get()));
+        // Two calls have begun, and both wait: this one begins beyond the limit.
+        let sets = pool.spawn(move || promise.set(5));
+        assert_eq!(waits.map(AsyncValue::get), [5, 5]);
+        sets.get();
+    });
+}

@@ -53,11 +53,11 @@ fn none_are_lent() {
 #[test]
 fn needed_calls_are_not_counted() {
     watched(|| {
-        let (here, there) = (pool(1, 0), pool(1, 0));
         fn turn(pools: [Arc<Pool>; 2], left: usize) -> usize {
             let there = pools[left % 2].clone();
             if left == 0 { 0 } else { 1 + there.spawn(move || turn(pools, left - 1)).get() }
         }
+        let (here, there) = (pool(1, 0), pool(1, 0));
         let pools = [here.clone(), there];
         assert_eq!(here.spawn(move || turn(pools, 100)).get(), 100);
     });

@@ -175,7 +175,7 @@ fn the_last_handle_takes_the_value() {
         let other = shared.clone();
         let shared = shared.try_unwrap().err().expect("there is another handle");
         drop(other);
-        let token = shared.try_unwrap().ok().expect("it is the last");
+        let Ok(token) = shared.try_unwrap() else { panic!("it is the last") };
         assert_eq!(drops.count(), 0);
         drop(token);
         assert_eq!(drops.count(), 1);

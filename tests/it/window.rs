@@ -39,7 +39,7 @@ struct Count {
 }
 
 impl Count {
-    fn source<'a>(&'a self, limit: usize) -> impl Iterator<Item = AsyncValue<u64>> + 'a {
+    fn source(&self, limit: usize) -> impl Iterator<Item = AsyncValue<u64>> {
         (0..).map(move |n| {
             let open = self.made.get() + 1 - self.returned.get();
             assert!(open <= limit, "{open} calls made and not returned");

@@ -102,7 +102,10 @@ impl WorkerContext {
 
     fn run_here(&self, job: Arc<dyn Job>) -> bool {
         let _wait = notify::in_wait();
-        self.inner.run_early(&self.worker, job, Turn::Nested)
+        let ran = self.inner.run_early(&self.worker, job, Turn::Nested);
+        // The end of the call may stand in the lists of an outer frame of this thread, while the waiter needs what follows.
+        notify::before_blocking();
+        ran
     }
 
     /// Runs what the agenda has ready, until `call` has ended.

@@ -284,7 +284,7 @@ fn results_stand_in_call_order() {
 fn all_ok_ends_with_the_first_failure_in_time() {
     watched(|| {
         assert_eq!(AsyncList::from([down(2), down(4), down(0)]).all_ok().unwrap(), [2, 4, 0]);
-        assert_eq!(AsyncList::<Result<u8, ()>>::new().all_ok().unwrap(), []);
+        assert_eq!(AsyncList::<Result<u8, ()>>::new().all_ok().unwrap(), Vec::<u8>::new());
         let pool = Pool::new(0);
         let (slow, first) = AsyncValue::promise();
         let list = AsyncList::from([first, pool.spawn(|| Ok(1)), down(3), pool.spawn(|| Ok(2))]);

@@ -403,6 +403,9 @@ const NAMED_ALL_THE_SAME: &[(&str, &str)] = &[
     ("graph::registry", "std::sync::atomic::AtomicU64"),
     ("graph::blocked", "std::sync::Mutex"),
     ("graph::blocked", "std::sync::atomic::Atomic"),
+    ("graph::lineage", "std::sync::Mutex"),
+    ("graph::lineage", "std::sync::atomic::Atomic"),
+    ("workers::state", "std::sync::atomic::AtomicU64"),
     ("arguments::cloned", "std::thread::Result"),
 ];
 

@@ -56,7 +56,7 @@ pub(crate) fn this_thread() -> ThreadNumber {
 
 /// The current thread is blocked as long as this lives.
 pub(crate) struct Blocked {
-    /// What the thread was blocked on already: a wait inside of what runs meanwhile is the inner one.
+    /// The outer wait of the thread, if this one is inside of a call that runs in the other.
     outer: Option<BlockedOn>,
     counter: Option<&'static AtomicUsize>,
 }

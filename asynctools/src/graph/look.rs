@@ -21,7 +21,7 @@ use crate::graph::waiters::address;
 // needs, each once, and takes no lock for longer than one step. It may be out of date when it returns: whoever blocks last looks
 // last, so that a circle is seen by the thread that closes it.
 
-/// What a look has found.
+/// The finding of a look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum View {
     /// Something runs, or may begin; or the look cannot see it.
@@ -39,7 +39,7 @@ enum Step {
     Pool(Arc<dyn Scheduler>, Why),
 }
 
-/// What is needed of a pool.
+/// The need of something of a pool.
 #[derive(Clone, Copy)]
 enum Why {
     /// A call of its queue begins, or room in the queue, which comes with that. A blocked call does not stand in the way: the pool
@@ -49,7 +49,7 @@ enum Why {
     Ends(Option<ThreadNumber>),
 }
 
-/// What a look asks.
+/// The question of a look.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Question {
     WhatMoves,
@@ -57,7 +57,7 @@ enum Question {
     WhoIsNeeded,
 }
 
-/// After that many steps a look is given up: with so many calls in the game, something moves.
+/// After that many steps a look is given up: where that many calls are unfinished, something moves.
 const STEPS: usize = 100_000;
 
 struct Look {

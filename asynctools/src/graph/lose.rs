@@ -7,7 +7,7 @@ use crate::graph::notify;
 use crate::graph::registry;
 use crate::graph::traits::Aftermath;
 use crate::graph::traits::Job;
-use crate::graph::traits::Withdrawn;
+use crate::graph::traits::Unstarted;
 
 // Implementation
 //
@@ -18,9 +18,9 @@ use crate::graph::traits::Withdrawn;
 
 /// Ends those of `jobs` that have not started with what `error` says of each: how many. Their pools count them out.
 pub(crate) fn lose_all(jobs: Vec<Arc<dyn Job>>, error: impl Fn(&dyn Job) -> TaskError) -> usize {
-    let counted = |job: &Arc<dyn Job>, withdrawn: &Withdrawn, error: &TaskError| {
+    let counted = |job: &Arc<dyn Job>, unstarted: &Unstarted, error: &TaskError| {
         if let Some(pool) = registry::find(job.pool()) {
-            pool.unscheduled(withdrawn.unrun, error);
+            pool.unscheduled(unstarted.unrun, error);
         }
     };
     lose_counted(jobs, error, counted)
@@ -30,17 +30,17 @@ pub(crate) fn lose_all(jobs: Vec<Arc<dyn Job>>, error: impl Fn(&dyn Job) -> Task
 pub(crate) fn lose_counted(
     jobs: Vec<Arc<dyn Job>>,
     error: impl Fn(&dyn Job) -> TaskError,
-    mut count: impl FnMut(&Arc<dyn Job>, &Withdrawn, &TaskError),
+    mut count: impl FnMut(&Arc<dyn Job>, &Unstarted, &TaskError),
 ) -> usize {
     let mut others = Vec::new();
     let taken = jobs.into_iter().filter_map(|job| {
-        let Some(withdrawn) = job.clone().withdraw() else {
+        let Some(unstarted) = job.clone().take_unstarted() else {
             others.push(job);
             return None;
         };
         let error = error(&*job);
-        count(&job, &withdrawn, &error);
-        Some((job, error, withdrawn.remains))
+        count(&job, &unstarted, &error);
+        Some((job, error, unstarted.remains))
     });
     let taken: Vec<_> = taken.collect();
     let lost = taken.len();
@@ -55,10 +55,10 @@ pub(crate) fn lose_counted(
     lost + others.iter().filter(|job| job.tell_unwanted()).count()
 }
 
-/// Ends one call that was withdrawn, and counted out.
-pub(crate) fn end_withdrawn(job: &dyn Job, error: TaskError, withdrawn: Withdrawn) {
+/// Ends one call whose work was taken out, and counted out.
+pub(crate) fn end_unstarted(job: &dyn Job, error: TaskError, unstarted: Unstarted) {
     let mut aftermath = Aftermath::default();
     notify::hold(|| job.end_lost(error, &mut aftermath));
-    aftermath.dropped.push(withdrawn.remains);
+    aftermath.dropped.push(unstarted.remains);
     notify::settle(aftermath);
 }

@@ -1,4 +1,4 @@
-//! What a call, a pool and a waiting thread are to each other, without their types.
+//! The graph of calls, without their types: ends, waits, and the way of an end to all who wait.
 
 // Ground floor first: each room imports from those above it in this list only.
 pub(crate) mod traits;

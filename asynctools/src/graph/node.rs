@@ -11,7 +11,7 @@ use crate::error::TaskError;
 use crate::graph::blocked::this_thread;
 use crate::graph::lineage;
 use crate::graph::lineage::MadeBy;
-use crate::graph::lose::end_withdrawn;
+use crate::graph::lose::end_unstarted;
 use crate::graph::notify;
 use crate::graph::registry;
 use crate::graph::slot::Slot;
@@ -28,8 +28,8 @@ use crate::graph::traits::PoolId;
 use crate::graph::traits::Survey;
 use crate::graph::traits::ThreadNumber;
 use crate::graph::traits::Unrun;
+use crate::graph::traits::Unstarted;
 use crate::graph::traits::Waiter;
-use crate::graph::traits::Withdrawn;
 use crate::graph::waiters::CancelHook;
 use crate::graph::waiters::Lend;
 use crate::graph::waiters::Look;
@@ -58,18 +58,18 @@ use crate::sync::MutexGuard;
 // | `Waiting` | `Stopped` | the same, of a lost argument | `advance` |
 // | `Waiting` | `Running` | the same, if no user code runs | `advance` |
 // | `Queued`, `Stopped` | `Running` | the first worker or waiter | `run` |
-// | `Waiting`, `Queued`, `Stopped` | `Running` | who cancels or closes | `withdraw` |
+// | `Waiting`, `Queued`, `Stopped` | `Running` | who cancels or closes | `take_unstarted` |
 // | `Running` | `Done`, `Taken` | who took the work, or sets the promise | `complete`, `end_lost` |
 // | `Done` | `Lent`, and back | who clones the result | `lend_out` |
 // | `Done` | `Taken` | the owner of the handle | `take`, `abandon_result` |
 
 /// The life of a call, from the top down.
 enum State<W: Work> {
-    /// Arguments are missing. Whoever brings the last one moves on; `withdraw` may take the work.
+    /// Arguments are missing. The thread that brings the last one moves on; `take_unstarted` may take the work.
     Waiting(W, MadeBy),
-    /// In the queue of its pool, all arguments there. Whoever takes the work runs it; `withdraw` may take it.
+    /// In the queue of its pool, all arguments there. The thread that takes the work runs it; `take_unstarted` may take it.
     Queued(W, MadeBy),
-    /// All arguments have ended, one of them without a value. Whoever takes the work ends the call, with user code.
+    /// All arguments have ended, one of them without a value. The thread that takes the work ends the call, with user code.
     Stopped(W),
     /// Somebody runs it, or holds its promise: only they may end it.
     Running(RunBy),
@@ -187,12 +187,12 @@ impl<W: Work> Node<W> {
         let helpers = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Helper(_))));
         drop(core);
         let job: Arc<dyn Job> = self.clone();
-        let admitted = match &route.pool {
-            Some(pool) => pool.admit(route.maker),
+        let accepted = match &route.pool {
+            Some(pool) => pool.accept(route.maker),
             None => Err(TaskError::Closed),
         };
         // Asked before anybody can find the call in a queue, so that one that is refused never was in one.
-        let pool = match (admitted, route.pool) {
+        let pool = match (accepted, route.pool) {
             (Ok(()), Some(pool)) => pool,
             (refusal, _) => {
                 job.end_unrun(refusal.err().unwrap_or(TaskError::Closed));
@@ -265,7 +265,7 @@ impl<W: Work> Node<W> {
         true
     }
 
-    /// Has the result cloned by all who asked for that. What their clones set off is held back until the result is there for
+    /// Has the result cloned by all who asked for that. The effects of their clones are held back until the result is there for
     /// others too: user code in there could wait for it.
     fn serve_lends<'a>(
         &'a self,
@@ -373,21 +373,21 @@ impl<W: Work> Job for Node<W> {
     }
 
     fn lose(self: Arc<Self>, error: TaskError) -> bool {
-        let Some(withdrawn) = self.clone().withdraw() else { return self.tell_unwanted() };
+        let Some(unstarted) = self.clone().take_unstarted() else { return self.tell_unwanted() };
         if let Some(pool) = registry::find(self.pool) {
-            pool.unscheduled(withdrawn.unrun, &error);
+            pool.unscheduled(unstarted.unrun, &error);
         }
-        end_withdrawn(&*self, error, withdrawn);
+        end_unstarted(&*self, error, unstarted);
         true
     }
 
     fn end_unrun(self: Arc<Self>, error: TaskError) -> bool {
-        let Some(withdrawn) = self.clone().withdraw() else { return false };
-        end_withdrawn(&*self, error, withdrawn);
+        let Some(unstarted) = self.clone().take_unstarted() else { return false };
+        end_unstarted(&*self, error, unstarted);
         true
     }
 
-    fn withdraw(self: Arc<Self>) -> Option<Withdrawn> {
+    fn take_unstarted(self: Arc<Self>) -> Option<Unstarted> {
         let mut core = self.lock();
         let unrun = match &core.state {
             State::Waiting(work, _) if work.route().is_none() => Unrun::Uncounted,
@@ -406,7 +406,7 @@ impl<W: Work> Job for Node<W> {
                 need.forget(own);
             }
         }
-        Some(Withdrawn { unrun, remains: Box::new(taken) })
+        Some(Unstarted { unrun, remains: Box::new(taken) })
     }
 
     fn tell_unwanted(&self) -> bool {
@@ -489,7 +489,7 @@ impl<W: Work> Slot<W::Output> for Node<W> {
     fn lend(&self, lend: Arc<dyn Lend<W::Output>>) {
         let mut core = self.lock();
         core.waiters.push(WaiterKind::Lend(lend));
-        // Whoever ends the call, or has the result out, serves the new one too.
+        // The thread that ends the call, or has the result out, serves the new one too.
         self.lend_out(core, &mut |_| {});
     }
 

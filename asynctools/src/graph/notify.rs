@@ -28,7 +28,7 @@ use crate::sync::thread_local;
 // outermost end on this thread empties. To take in an arrival runs no user code: a dependant that a loss has stopped, whose end
 // runs a `From` and the `Drop`s of its other arguments, goes to a second list.
 //
-// What is a user's runs last, and only if no wait stands below on this stack. The thread in a wait may hold locks of the user;
+// User code runs last, and only if no wait stands below on this stack. The thread in a wait may hold locks of the user;
 // what runs there could want them, or wait itself, and so on without end. There the stopped call goes to the queue of its pool,
 // for a worker that has no user's frame below; wakers go to the default pool.
 
@@ -123,7 +123,7 @@ pub(crate) fn settle(aftermath: Aftermath) {
 /// Empties the list of arrivals. Runs no user code.
 fn pass_on() {
     while let Some((dependant, index)) = WORKLIST.with(|list| list.borrow_mut().open.pop_front()) {
-        // What is dropped with a dependant may be a user's.
+        // A value that is dropped with a dependant may be a user's.
         let stopped = catch_unwind(AssertUnwindSafe(|| dependant.arrived(index)));
         if let Some(job) = stopped.map_err(discard).ok().flatten() {
             WORKLIST.with(|list| list.borrow_mut().stopped.push_back(job));

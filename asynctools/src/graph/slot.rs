@@ -12,7 +12,7 @@ pub(crate) trait Slot<T>: Job {
     /// The result of a call that has ended.
     fn take(self: Arc<Self>) -> Result<T, TaskError>;
 
-    /// Nobody wants the result any more.
+    /// Drops the result, now or as soon as there is one: its owner wants it no more.
     fn abandon_result(&self);
 
     /// Whether the call has ended without a value.

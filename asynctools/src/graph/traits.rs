@@ -1,4 +1,4 @@
-//! What a call, a pool and a waiting thread are to each other, without their types.
+//! The traits by which a call, a pool and a waiting thread know each other.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -20,9 +20,9 @@ pub(crate) trait Scheduler: Send + Sync {
     fn id(&self) -> PoolId;
 
     /// Says whether the pool takes a call whose arguments are all there. A closed pool takes only what its own calls make.
-    fn admit(&self, maker: Maker) -> Result<(), TaskError>;
+    fn accept(&self, maker: Maker) -> Result<(), TaskError>;
 
-    /// Queues a call that was admitted.
+    /// Queues a call that the pool accepted.
     fn schedule(self: Arc<Self>, job: Arc<dyn Job>, maker: Maker, moment: Moment);
 
     /// Queues a call that a loss upstream has ended, for a worker that runs the user's code in that end. `false`: the pool
@@ -59,7 +59,7 @@ pub(crate) enum Moment {
     Later,
 }
 
-/// What the threads of a pool are doing, as the look along the needs of blocked calls sees it.
+/// The doings of the threads of a pool, as the look along the needs of blocked calls sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Outlook {
     /// A call runs, or may begin.
@@ -108,7 +108,7 @@ pub(crate) trait Awaited: Send + Sync {
 /// The calls that others need.
 pub(crate) type Needs = Vec<Arc<dyn Awaited>>;
 
-/// What [`Awaited::survey`] found.
+/// The finding of [`Awaited::survey`].
 pub(crate) enum Survey {
     /// It has ended.
     Ended,
@@ -139,7 +139,7 @@ pub(crate) trait Job: Awaited {
     fn end_unrun(self: Arc<Self>, error: TaskError) -> bool;
 
     /// Takes out what a call that has not started would run, and runs no user code. The one who takes it ends the call.
-    fn withdraw(self: Arc<Self>) -> Option<Withdrawn>;
+    fn take_unstarted(self: Arc<Self>) -> Option<Unstarted>;
 
     /// Tells who holds the promise of the call that its result is not wanted. Runs user code. Returns whether the call never
     /// began and never will.
@@ -147,18 +147,18 @@ pub(crate) trait Job: Awaited {
         false
     }
 
-    /// Ends a call that was withdrawn. What the end sets off is added to `aftermath`.
+    /// Ends a call whose work was taken out. Its effects are added to `aftermath`.
     fn end_lost(&self, error: TaskError, aftermath: &mut Aftermath);
 }
 
-/// What was taken out of a call that has not started.
-pub(crate) struct Withdrawn {
+/// The work that was taken out of a call that has not started.
+pub(crate) struct Unstarted {
     pub(crate) unrun: Unrun,
     /// The user's function and arguments, to be dropped when nothing waits for it.
     pub(crate) remains: Box<dyn Send>,
 }
 
-/// What the ends of calls set off, and is left to do when all of them are stored.
+/// The effects of ends that are left to do when all ends are stored.
 #[derive(Default)]
 pub(crate) struct Aftermath {
     pub(crate) wakers: Vec<Waker>,
@@ -180,7 +180,7 @@ pub(crate) enum Ending {
     Stopped,
 }
 
-/// Whoever is told of an end. Told only when no lock is held: wakers are a user's code.
+/// A waiter is told of an end. It is told only when no lock is held: wakers are a user's code.
 pub(crate) enum Waiter {
     /// A thread that does not belong to a pool.
     Thread(Thread),
@@ -234,6 +234,6 @@ pub(crate) trait Helper: Send + Sync {
     /// The thread in the owner's stead has no permit any more.
     fn give_back(&self);
 
-    /// No thread is to be had for these calls: the owner's wait ends.
+    /// The system gives no thread for these calls: the owner's wait ends.
     fn starve(&self);
 }

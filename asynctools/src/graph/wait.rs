@@ -43,7 +43,7 @@ pub(crate) fn block_on_pool(on: BlockedOn, is_over: &dyn Fn() -> bool, deadline:
     if let Some(worker) = current() {
         return worker.block(on, is_over, deadline);
     }
-    // Nobody waits for a thread that runs no call.
+    // No call waits for a thread that runs none.
     let _blocked = lineage::is_in_call().then(|| blocked::enter(on));
     look::unstick();
     park_until(is_over, deadline)

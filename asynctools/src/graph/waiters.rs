@@ -1,4 +1,4 @@
-//! Those who wait for the end of a call.
+//! The waiters of a call.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::TaskError;
 use crate::graph::traits::Waiter;
 
-/// Those who wait for the end of a call; most calls have one waiter at most.
+/// The waiters of a call; most calls have one waiter at most.
 #[derive(Default)]
 pub(crate) enum Waiters<T> {
     #[default]

@@ -18,8 +18,8 @@ use crate::graph::traits::Observer;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Unrun;
+use crate::graph::traits::Unstarted;
 use crate::graph::traits::Waiter;
-use crate::graph::traits::Withdrawn;
 use crate::panics::discard;
 use crate::panics::lock;
 use crate::sync::Mutex;
@@ -96,10 +96,10 @@ impl Job for WakeLater {
         self.lose(error)
     }
 
-    fn withdraw(self: Arc<Self>) -> Option<Withdrawn> {
-        // What must happen is not cancelled: its tasks are woken instead.
+    fn take_unstarted(self: Arc<Self>) -> Option<Unstarted> {
+        // A wake cannot be cancelled: the tasks are woken instead.
         let wakers = self.take();
-        let waking = (!wakers.is_empty()).then(|| Withdrawn { unrun: Unrun::Uncounted, remains: Box::new(()) });
+        let waking = (!wakers.is_empty()).then(|| Unstarted { unrun: Unrun::Uncounted, remains: Box::new(()) });
         wake_here(wakers);
         waking
     }

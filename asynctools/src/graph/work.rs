@@ -1,4 +1,4 @@
-//! What a call runs, and on which pool.
+//! The work of a call, and the way to the pool that runs it.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -15,7 +15,7 @@ use crate::graph::traits::Needs;
 use crate::graph::traits::Scheduler;
 use crate::graph::waiters::CancelHook;
 
-/// What a call runs: a function with its arguments.
+/// The work of a call: a function with its arguments.
 pub(crate) trait Work: Send + 'static {
     type Output: Send + 'static;
 
@@ -89,7 +89,7 @@ pub(crate) struct Route {
     /// `None`: the pool is gone.
     pub(crate) pool: Option<Arc<dyn Scheduler>>,
     pub(crate) maker: Maker,
-    /// Whether a full queue may hold up the caller if the call can start at once. What follows another call never blocks.
+    /// Whether a full queue may hold up the caller if the call can start at once. A call that follows another never blocks.
     pub(crate) bounded: bool,
 }
 

@@ -75,7 +75,7 @@ struct WorkerContext {
     base: usize,
 }
 
-/// What a thread of a pool does from its first moment to its last.
+/// Runs a thread of a pool from its first moment to its last.
 pub(crate) fn main(inner: &Arc<Inner>, worker: &Arc<Worker>) {
     // Before anything else: the pool hears of the end when the destructors of the user's thread-locals have run.
     let (ended, last) = (inner.clone(), worker.clone());
@@ -95,7 +95,7 @@ pub(crate) fn main(inner: &Arc<Inner>, worker: &Arc<Worker>) {
 const WAIT_SPINS: u32 = turns(64);
 
 impl WorkerContext {
-    /// Whether a call may run on the stack of a waiter. One that unwinds does not wait for what it begins: its stack is to go.
+    /// Whether a call may run on the stack of a waiter. A waiter that unwinds does not wait for what it begins: its stack is to go.
     fn may_run_here(&self) -> bool {
         !self.inner.config.dedicated_threads && self.has_stack() && !std::thread::panicking()
     }
@@ -188,7 +188,7 @@ impl WorkerContext {
                 agenda.ask_others();
             }
             look::unstick();
-            // Whoever ended the call, or had it need another one, before this thread was blocked found nobody to wake.
+            // A thread that ended the call, or had it need another one, before this thread was blocked woke nobody.
             let has_changes = || agenda.is_some_and(|agenda| agenda.has_changes());
             self.park(BLOCKED, &|| call.is_done() || has_changes(), deadline);
             drop(blocked);

@@ -65,7 +65,7 @@ impl Bound {
         self.outstanding += 1;
     }
 
-    /// A call has ended, was withdrawn, or has begun inside the wait of another.
+    /// A call has ended, was taken back, or has begun inside the wait of another.
     pub(crate) fn leave(&mut self) {
         self.outstanding -= 1;
     }

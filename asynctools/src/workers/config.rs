@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// What a pool with a full queue does with one more call.
+/// Says how a pool treats a call that finds its queue full.
 ///
 /// # Examples
 ///
@@ -26,7 +26,7 @@ pub enum OnFull {
     Reject,
 }
 
-/// What a pool is doing; exact while nothing changes.
+/// Counts the calls and threads of a pool; exact while nothing changes.
 ///
 /// # Examples
 ///
@@ -75,7 +75,7 @@ pub(crate) struct Config {
     pub(crate) dedicated_threads: bool,
 }
 
-/// What the standard library gives a thread.
+/// The stack that the standard library gives a thread.
 const STACK_SIZE: usize = 2 * 1024 * 1024;
 /// The stack of a thread whose size nobody chose: `RUST_MIN_STACK` as for any thread of a program.
 fn default_stack_size() -> usize {

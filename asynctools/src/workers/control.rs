@@ -1,4 +1,4 @@
-//! What the owner of a pool does with it: resize, watch, close.
+//! The ways in which an owner operates a pool: resize, watch, close.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,7 +31,7 @@ impl Inner {
             // A parked thread that has become a spare leaves sooner.
             state.parked.iter().for_each(|worker| worker.unpark());
             state.grant_room();
-            // Those who blocked meanwhile found no spare for what they need: they look again.
+            // Workers that blocked meanwhile found no spare for their needs: they look again.
             state.blocked.iter().filter(|worker| was_paused && worker.is_blocked()).cloned().collect()
         };
         for worker in &blocked {
@@ -54,7 +54,7 @@ impl Inner {
             let mut state = self.lock();
             state.closed = true;
             let was_paused = state.target == 0;
-            // What the calls that run still make has to end.
+            // Calls that the running calls still make have to end.
             state.target = state.target.max(1);
             state.update_gone();
             state.parked.iter().for_each(|worker| worker.unpark());

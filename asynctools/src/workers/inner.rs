@@ -51,9 +51,9 @@ use crate::workers::state::publish;
 // looks for one, has a permit (`busy`); a worker that is blocked in a wait, or parked, has none. Three rules keep the ceiling
 // and reach it:
 //
-// - Whoever adds to the queue while a call may begin gives a permit to a parked thread, or starts one.
-// - Whoever blocks gives up its permit, and applies the first rule for the calls in the queue.
-// - Whoever wakes a waiter raises `busy` for it first. A worker that finds more permits out than there are parks after its
+// - A thread that adds to the queue while a call may begin gives a permit to a parked thread, or starts one.
+// - A worker that blocks gives up its permit, and applies the first rule for the calls in the queue.
+// - A thread that wakes a waiter raises `busy` for it first. A worker that finds more permits out than there are parks after its
 //   call, so that among calls of one pool the one that ends makes room for the one that comes back. Resizing is the same
 //   mechanism.
 //
@@ -73,7 +73,7 @@ pub(crate) struct Inner {
     pub(crate) searching: Padded<AtomicUsize>,
     pub(crate) cancelled: AtomicUsize,
     state: Mutex<PoolState>,
-    /// What a new thread does: handed down from `blocking.rs`.
+    /// The first function of a new thread: handed down from `blocking.rs`.
     pub(crate) main: fn(&Arc<Inner>, &Arc<Worker>),
 }
 
@@ -179,7 +179,7 @@ impl Inner {
             return self.enqueue(job, Maker::Other);
         }
         let maker = self.maker();
-        match self.admit(maker).and_then(|()| self.find_room(maker)) {
+        match self.accept(maker).and_then(|()| self.find_room(maker)) {
             Ok(Room::Queue) => self.enqueue(job, maker),
             Ok(Room::Here) => drop(job.run(&CallerRun(self))),
             Err(error) => drop(job.end_unrun(error)),
@@ -199,7 +199,7 @@ impl Inner {
         if !self.has(CLOSED | VACANT | UNWATCHED) {
             return;
         }
-        if self.has(CLOSED) && self.admit(maker).is_err() && self.admit(self.maker()).is_err() {
+        if self.has(CLOSED) && self.accept(maker).is_err() && self.accept(self.maker()).is_err() {
             again.lose(TaskError::Closed);
             return;
         }
@@ -237,7 +237,7 @@ impl Inner {
         if submission.is_refused() { Err(TaskError::Closed) } else { Ok(Room::Queue) }
     }
 
-    /// A call of a bounded queue has ended, was withdrawn, or has begun inside the wait of another.
+    /// A call of a bounded queue has ended, was taken back, or has begun inside the wait of another.
     fn make_room(&self) {
         if self.config.bound.is_some() {
             let mut state = self.lock();
@@ -296,7 +296,7 @@ impl Scheduler for Inner {
         self.id
     }
 
-    fn admit(&self, maker: Maker) -> Result<(), TaskError> {
+    fn accept(&self, maker: Maker) -> Result<(), TaskError> {
         let refuses = self.has(CLOSED) && (maker == Maker::Other || self.has(GONE));
         if refuses { Err(TaskError::Closed) } else { Ok(()) }
     }

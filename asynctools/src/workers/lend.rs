@@ -26,7 +26,7 @@ use crate::workers::state::Worker;
 // pool. If nothing moves there, it lends at once. If a way ends at a promise, which a call of the queue may be about to set, it
 // lends when no call of the queue has begun or ended for 5 ms, and if something runs, for 1 s, since a program may have channels
 // of its own. Both grow with the permits lent so: after a time t without progress there are about the square root of t of them.
-// Nobody polls: a pool that is not at its limit has no watcher.
+// No thread polls: a pool that is not at its limit has no watcher.
 
 /// How long a queue stands still before a call begins that a blocked one may wait for through a promise.
 const PROMISED: Duration = Duration::from_millis(5);

@@ -41,7 +41,7 @@ impl Inner {
         Ok(())
     }
 
-    /// What a thread that is given a permit now would do.
+    /// The task of a thread that would be given a permit now.
     pub(crate) fn next_assignment(&self, state: &mut PoolState) -> Option<Assignment> {
         if let Some(wanted) = state.next_wanted() {
             return Some(wanted);

@@ -69,7 +69,7 @@ impl Drop for Search<'_> {
     }
 }
 
-/// What a worker knows of the calls that come in.
+/// The pace of the calls that come in, as a worker knows it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tide {
     /// Calls come one by one.
@@ -176,7 +176,7 @@ impl Inner {
         true
     }
 
-    /// What a worker does after `done`, which came before the calls of the queue; `false` when the thread should end.
+    /// Finds the task of a worker after `done`, which came before the calls of the queue; `false` when the thread should end.
     fn take_next_assignment(self: &Arc<Self>, worker: &Arc<Worker>, done: &Assignment) -> bool {
         let mut state = self.lock();
         Self::undo(&mut state, done);
@@ -266,7 +266,7 @@ impl Inner {
 
     /// Looks once more after a permit was given up: what has come in meanwhile found no permit free.
     fn take_permit_again(&self, state: &mut PoolState, worker: &Worker) -> bool {
-        // What others read without the lock says first that a permit is free.
+        // The flags, which others read without the lock, say first that a permit is free.
         self.publish(state);
         if !state.is_permit_free() {
             return false;

@@ -1,4 +1,4 @@
-//! What the threads of a pool share under its lock: who has a permit, who is blocked, who waits.
+//! The state that the threads of a pool share under its lock: who has a permit, who is blocked, who waits.
 
 use std::collections::HashMap;
 use std::io;
@@ -39,7 +39,7 @@ pub(crate) const UNWATCHED: u8 = 32;
 /// A blocked worker of this pool needs calls for which it had no permit to lend.
 pub(crate) const WANTED: u8 = 64;
 
-/// What the threads of a pool share.
+/// The state that the threads of a pool share.
 #[derive(Default)]
 pub(crate) struct PoolState {
     pub(crate) target: usize,
@@ -181,7 +181,7 @@ fn first_wanted(wanted: &mut Vec<Wanted>) -> Option<Assignment> {
     first
 }
 
-/// The state of a pool under its lock. What others read of it without the lock is brought up to date when this is dropped.
+/// The state of a pool under its lock. The flags, which others read without the lock, are brought up to date when this is dropped.
 pub(crate) struct Locked<'a> {
     state: MutexGuard<'a, PoolState>,
     flags: &'a AtomicU8,
@@ -279,7 +279,7 @@ pub(crate) struct Worker {
     pub(crate) progress: AtomicUsize,
 }
 
-/// What a worker that is given a permit does first.
+/// The first task of a worker that is given a permit.
 pub(crate) enum Assignment {
     /// Takes the next call of the queue.
     Search,

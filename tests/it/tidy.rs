@@ -406,6 +406,7 @@ const NAMED_ALL_THE_SAME: &[(&str, &str)] = &[
     ("graph::lineage", "std::sync::Mutex"),
     ("graph::lineage", "std::sync::atomic::Atomic"),
     ("workers::state", "std::sync::atomic::AtomicU64"),
+    ("workers::blocking", "std::thread::panicking"),
     ("arguments::cloned", "std::thread::Result"),
 ];
 

@@ -121,9 +121,8 @@ impl Observer for RunCount<'_> {
 struct CallerRun<'a>(&'a Inner);
 
 impl Observer for CallerRun<'_> {
-    fn began(&self) {
-        self.0.lock().guests.push(this_thread());
-    }
+    // The caller was counted together with the decision that it runs the call: a pool that closes in between waits for it.
+    fn began(&self) {}
 
     fn ended(&self, ending: Ending) {
         let mut state = self.0.lock();
@@ -222,6 +221,7 @@ impl Inner {
         match bound.on_full {
             OnFull::Reject => return Err(TaskError::Rejected),
             OnFull::RunHere if lineage::has_room_for_guest(current().map(|worker| worker.has_stack())) => {
+                state.guests.push(this_thread());
                 return Ok(Room::Here);
             }
             // Beyond the limit of the stack only the queue is left.

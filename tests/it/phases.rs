@@ -182,19 +182,6 @@ fn wakers_panic(by: By) {
     assert_eq!(woken.count(), 2, "{by:?}");
 }
 
-/// A follower that is lost has ended when its argument is dropped: the drop may wait for the followers of the follower.
-#[test]
-fn a_lost_follower_has_ended_when_its_argument_is_dropped() {
-    alone(|| {
-        let (promise, value) = AsyncValue::<()>::promise();
-        let (later, seen, wait) = wait_later();
-        let first = follow_with(value, AtDrop::new(wait));
-        *lock(&later) = Some(follow(first));
-        drop(promise);
-        assert!(matches!(seen.recv().expect("it was dropped").root(), TaskError::Abandoned));
-    });
-}
-
 /// A result that panics when it is dropped, unless it is the wanted one.
 enum Prize {
     Wanted,

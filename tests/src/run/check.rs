@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
 use crate::oracle::own_end;
-use crate::program::plan::At;
 use crate::run::state::Run;
 use crate::run::state::comes_true;
 use crate::run::state::lock;

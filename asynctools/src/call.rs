@@ -14,6 +14,7 @@ use crate::arguments::input::Inputs;
 use crate::arguments::work::flow;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
+use crate::graph::traits::Dropped;
 use crate::graph::work::Route;
 use crate::handles::value::AsyncValue;
 use crate::pool::PoolRef;
@@ -53,7 +54,7 @@ impl<'p, F: 'static, A: Inputs<F>> CallBuilder<'p, F, A> {
     ) -> AsyncValue<R> {
         if self.inputs.are_ready() {
             // A node with values is smaller than one with arguments that may be handles.
-            let Ok(values) = self.inputs.end() else { unreachable!("all arguments are there") };
+            let Ok(values) = self.inputs.end(&mut Dropped::new()) else { unreachable!("all arguments are there") };
             return self.pool.start(values, body, self.site);
         }
         let inner = self.pool.0;

@@ -17,6 +17,7 @@ use crate::error::Panic;
 use crate::error::TaskError;
 use crate::graph::node::Node;
 use crate::graph::traits::Awaited;
+use crate::graph::traits::Dropped;
 use crate::graph::traits::PoolId;
 use crate::graph::work::Promised;
 use crate::graph::work::Work;
@@ -58,7 +59,7 @@ impl<F: 'static, A: Inputs<F>> HandOver<F, A> {
         start: impl FnOnce(A::Values, Promise<R>) + Send + 'static,
     ) -> AsyncValue<R> {
         if self.inputs.are_ready() {
-            let Ok(values) = self.inputs.end() else { unreachable!("all arguments are there") };
+            let Ok(values) = self.inputs.end(&mut Dropped::new()) else { unreachable!("all arguments are there") };
             let (promise, value) = AsyncValue::promise_at(self.site);
             start(values, promise);
             return value;
@@ -89,22 +90,24 @@ where
 {
     type Output = R;
 
-    fn run(self) -> R {
+    fn run(self, _dropped: &mut Dropped) -> R {
         unreachable!("a call that is handed over has no route, so `run_here` takes it")
     }
 
     fn run_here(self, call: Arc<dyn Promised<R>>, own: CallSite) {
-        match self.inputs.end() {
+        let mut dropped = Dropped::new();
+        match self.inputs.end(&mut dropped) {
             Ok(values) => {
                 call.hand_over();
                 (self.start)(values, Promise::of(call));
             }
             Err(Stop::Panicked(payload)) => {
-                discard(self.start);
+                dropped.push(Box::new(self.start));
                 call.end(Err(panicked(own, payload)));
             }
             Err(Stop::Failed(_) | Stop::Lost(..)) => unreachable!("a stopped call never runs"),
         }
+        dropped.into_iter().for_each(discard);
     }
 
     fn arrived(&mut self) -> bool {
@@ -116,10 +119,10 @@ where
         self.inputs.stopped() > 0
     }
 
-    fn stop(self, own: CallSite) -> Result<R, TaskError> {
+    fn stop(self, own: CallSite, dropped: &mut Dropped) -> Result<R, TaskError> {
         let others = self.inputs.stopped().saturating_sub(1);
-        discard(self.start);
-        match self.inputs.stop() {
+        dropped.push(Box::new(self.start));
+        match self.inputs.stop(dropped) {
             Some(Stop::Failed(error)) => Ok((self.fail)(error)),
             Some(Stop::Lost(error, site)) => Err(error.through(site, own, others)),
             Some(Stop::Panicked(payload)) => Err(TaskError::Panicked(Panic::new(own, payload))),

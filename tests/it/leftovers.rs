@@ -13,8 +13,6 @@ use asynctools::TaskError;
 
 use crate::helpers::DropCounter;
 #[cfg(target_os = "linux")]
-#[cfg(target_os = "linux")]
-#[cfg(target_os = "linux")]
 use crate::helpers::until;
 use crate::helpers::watched;
 use crate::process::alone;

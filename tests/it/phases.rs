@@ -41,6 +41,21 @@ fn follow(_end: ()) {}
 #[pooled(pool = OTHER)]
 fn follow_with(_end: (), _argument: AtDrop) {}
 
+#[pooled(pool = OTHER)]
+fn follow_all(_arguments: Vec<AtDrop>, _end: ()) {}
+
+#[pooled(pool = OTHER)]
+fn follow_fragile(_argument: AtDrop, _fragile: Fragile) {}
+
+/// Cannot be cloned.
+struct Fragile;
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        panic!("a clone is refused")
+    }
+}
+
 impl By {
     /// A paused pool with room for two calls.
     fn pool(self) -> Arc<Pool> {
@@ -180,6 +195,45 @@ fn wakers_panic(by: By) {
         assert!(by.explains(&error), "{by:?}: {error}");
     }
     assert_eq!(woken.count(), 2, "{by:?}");
+}
+
+/// What a call does not run with is dropped after the end of the call is there: a `Drop` may wait for it.
+#[test]
+fn a_lost_follower_has_ended_when_its_argument_is_dropped() {
+    alone(|| {
+        let (promise, value) = AsyncValue::<()>::promise();
+        let (later, seen, wait) = wait_later();
+        *lock(&later) = Some(follow(follow_with(value, AtDrop::new(wait))));
+        drop(promise);
+        let error = seen.recv().expect("it was dropped");
+        assert!(matches!(error.root(), TaskError::Abandoned), "{error}");
+    });
+}
+
+#[test]
+fn a_lost_follower_has_ended_when_a_list_is_dropped() {
+    alone(|| {
+        let (promise, value) = AsyncValue::<()>::promise();
+        let (later, seen, wait) = wait_later();
+        let list: AsyncList<AtDrop> = [AsyncValue::ready(AtDrop::new(wait))].into_iter().collect();
+        *lock(&later) = Some(follow(follow_all(list, value)));
+        drop(promise);
+        let error = seen.recv().expect("it was dropped");
+        assert!(matches!(error.root(), TaskError::Abandoned), "{error}");
+    });
+}
+
+#[test]
+fn a_follower_whose_clone_panics_has_ended_when_its_argument_is_dropped() {
+    alone(|| {
+        let (promise, value) = AsyncValue::<Fragile>::promise();
+        let shared = value.shared();
+        let (later, seen, wait) = wait_later();
+        *lock(&later) = Some(follow(follow_fragile(AtDrop::new(wait), &shared)));
+        promise.set(Fragile);
+        let error = seen.recv().expect("it was dropped");
+        assert!(matches!(error.root(), TaskError::Panicked(_)), "{error}");
+    });
 }
 
 /// A result that panics when it is dropped, unless it is the wanted one.

@@ -216,13 +216,13 @@ owners! {
     [B: ?Sized + Send + Sync + 'static,] Arc<B> => B;
 }
 
-impl<T: 'static, F> Arg<Vec<T>, F> for AsyncList<T> {
+impl<T: Send + 'static, F> Arg<Vec<T>, F> for AsyncList<T> {
     fn into_input(self) -> Input<Vec<T>, F> {
         Input::incoming(All::of(self, Whole))
     }
 }
 
-impl<T: 'static, E: 'static, F: FailsFrom<E>> Arg<Vec<T>, F> for AsyncList<Result<T, E>> {
+impl<T: Send + 'static, E: 'static, F: FailsFrom<E>> Arg<Vec<T>, F> for AsyncList<Result<T, E>> {
     fn into_input(self) -> Input<Vec<T>, F> {
         Input::incoming(All::of(self, Try))
     }

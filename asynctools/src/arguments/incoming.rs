@@ -9,6 +9,7 @@ use crate::call_site::CallSite;
 use crate::error::TaskError;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
+use crate::graph::traits::Dropped;
 use crate::graph::traits::Waiter;
 
 /// An argument that is still to come: the result of one call, or of many.
@@ -27,8 +28,8 @@ pub(crate) trait Incoming<T, F>: Send {
     fn stopped(&self) -> usize;
 
     /// Takes the value, or the first end without one. Runs the user's `Clone` and `From`, and lets no panic of theirs
-    /// through.
-    fn end(self) -> Result<T, Stop<F>>;
+    /// through. The rest is added to `dropped`.
+    fn end(self, dropped: &mut Dropped) -> Result<T, Stop<F>>;
 }
 
 /// A [`Incoming`] behind a box. The blanket is the only impl.
@@ -36,7 +37,7 @@ pub(crate) trait Source<T, F>: Send {
     fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>));
     fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize;
     fn stopped(&self) -> usize;
-    fn end(self: Box<Self>) -> Result<T, Stop<F>>;
+    fn end(self: Box<Self>, dropped: &mut Dropped) -> Result<T, Stop<F>>;
 }
 
 impl<T, F, P: Incoming<T, F>> Source<T, F> for P {
@@ -52,8 +53,8 @@ impl<T, F, P: Incoming<T, F>> Source<T, F> for P {
         Incoming::stopped(self)
     }
 
-    fn end(self: Box<Self>) -> Result<T, Stop<F>> {
-        Incoming::end(*self)
+    fn end(self: Box<Self>, dropped: &mut Dropped) -> Result<T, Stop<F>> {
+        Incoming::end(*self, dropped)
     }
 }
 

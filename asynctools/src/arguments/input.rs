@@ -9,8 +9,8 @@ use crate::arguments::incoming::Stop;
 use crate::arguments::source::Whole;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
+use crate::graph::traits::Dropped;
 use crate::handles::value::AsyncValue;
-use crate::panics::discard;
 
 /// One argument of a call, there or to come.
 pub struct Input<T, F>(InputKind<T, F>);
@@ -58,11 +58,11 @@ impl<T, F> Input<T, F> {
         self.source().map_or(0, Source::stopped)
     }
 
-    fn end(self) -> Result<T, Stop<F>> {
+    fn end(self, dropped: &mut Dropped) -> Result<T, Stop<F>> {
         match self.0 {
             InputKind::Ready(value) => Ok(value),
-            InputKind::Value(value) => Incoming::end(value),
-            InputKind::Source(source) => source.end(),
+            InputKind::Value(value) => Incoming::end(value, dropped),
+            InputKind::Source(source) => source.end(dropped),
         }
     }
 }
@@ -84,10 +84,11 @@ pub trait Inputs<F>: Send + 'static {
     /// Takes the values of a call that no argument has stopped. The `Clone` of a [`Shared`](crate::Shared) may still
     /// panic.
     #[doc(hidden)]
-    fn end(self) -> Result<Self::Values, Stop<F>>;
-    /// Takes the first end that has stopped the call, in the order of the parameters, and drops the other arguments.
+    fn end(self, dropped: &mut Dropped) -> Result<Self::Values, Stop<F>>;
+    /// Takes the first end that has stopped the call, in the order of the parameters, and leaves the other arguments in
+    /// `dropped`.
     #[doc(hidden)]
-    fn stop(self) -> Option<Stop<F>>;
+    fn stop(self, dropped: &mut Dropped) -> Option<Stop<F>>;
 }
 
 #[expect(private_interfaces, reason = "as on the trait")]
@@ -108,11 +109,11 @@ impl<F: 'static> Inputs<F> for () {
         0
     }
 
-    fn end(self) -> Result<(), Stop<F>> {
+    fn end(self, _dropped: &mut Dropped) -> Result<(), Stop<F>> {
         Ok(())
     }
 
-    fn stop(self) -> Option<Stop<F>> {
+    fn stop(self, _dropped: &mut Dropped) -> Option<Stop<F>> {
         None
     }
 }
@@ -140,23 +141,29 @@ impl<F: 'static, A: Inputs<F>, T: Send + 'static> Inputs<F> for (A, Input<T, F>)
         self.0.stopped() + self.1.stopped()
     }
 
-    fn end(self) -> Result<Self::Values, Stop<F>> {
-        let (values, input) = (self.0.end(), self.1);
+    fn end(self, dropped: &mut Dropped) -> Result<Self::Values, Stop<F>> {
+        let (values, input) = (self.0.end(dropped), self.1);
         match values {
-            Ok(values) => input.end().map(|value| (values, value)),
+            Ok(values) => match input.end(dropped) {
+                Ok(value) => Ok((values, value)),
+                Err(stop) => {
+                    dropped.push(Box::new(values));
+                    Err(stop)
+                }
+            },
             Err(stop) => {
-                discard(input);
+                dropped.push(Box::new(input));
                 Err(stop)
             }
         }
     }
 
-    fn stop(self) -> Option<Stop<F>> {
-        let stop = self.0.stop();
+    fn stop(self, dropped: &mut Dropped) -> Option<Stop<F>> {
+        let stop = self.0.stop(dropped);
         if stop.is_none() && self.1.stopped() > 0 {
-            return self.1.end().err();
+            return self.1.end(dropped).err();
         }
-        discard(self.1);
+        dropped.push(Box::new(self.1));
         stop
     }
 }

@@ -10,10 +10,10 @@ use crate::arguments::incoming::enlist;
 use crate::error::TaskError;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
+use crate::graph::traits::Dropped;
 use crate::handles::list::AsyncList;
 use crate::handles::shared::Shared;
 use crate::handles::value::AsyncValue;
-use crate::panics::discard;
 
 /// The result of one call, as an argument: what the kinds of handles differ in.
 pub(crate) trait Single: Send {
@@ -87,7 +87,7 @@ impl<S: Single, F> Incoming<S::Value, F> for Whole<S> {
         usize::from(!self.0.is_good(|_| true))
     }
 
-    fn end(self) -> Result<S::Value, Stop<F>> {
+    fn end(self, _dropped: &mut Dropped) -> Result<S::Value, Stop<F>> {
         self.0.end()
     }
 }
@@ -108,7 +108,7 @@ impl<T, E, F: FailsFrom<E>, S: Single<Value = Result<T, E>>> Incoming<T, F> for 
         usize::from(!self.0.is_good(Result::is_ok))
     }
 
-    fn end(self) -> Result<T, Stop<F>> {
+    fn end(self, _dropped: &mut Dropped) -> Result<T, Stop<F>> {
         match self.0.end()? {
             Ok(value) => Ok(value),
             Err(error) => Err(Stop::Failed(Stop::catch(|| F::fails_from(error))?)),
@@ -128,7 +128,7 @@ impl<T, F> Incoming<Result<T, TaskError>, F> for Outcome<T> {
         0
     }
 
-    fn end(self) -> Result<Result<T, TaskError>, Stop<F>> {
+    fn end(self, _dropped: &mut Dropped) -> Result<Result<T, TaskError>, Stop<F>> {
         Ok(self.0.into_outcome())
     }
 }
@@ -142,7 +142,7 @@ impl<P> All<P> {
     }
 }
 
-impl<T, F, P: Incoming<T, F>> Incoming<Vec<T>, F> for All<P> {
+impl<T: Send + 'static, F, P: Incoming<T, F> + 'static> Incoming<Vec<T>, F> for All<P> {
     fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
         self.0.iter().for_each(|incoming| incoming.needs(add));
     }
@@ -155,19 +155,19 @@ impl<T, F, P: Incoming<T, F>> Incoming<Vec<T>, F> for All<P> {
         self.0.iter().map(Incoming::stopped).sum()
     }
 
-    fn end(self) -> Result<Vec<T>, Stop<F>> {
+    fn end(self, dropped: &mut Dropped) -> Result<Vec<T>, Stop<F>> {
         let mut stop = None;
         let take = |incoming: P| {
             if stop.is_some() {
-                discard(incoming);
+                dropped.push(Box::new(incoming));
                 return None;
             }
-            incoming.end().map_err(|end| stop = Some(end)).ok()
+            incoming.end(dropped).map_err(|end| stop = Some(end)).ok()
         };
         // `collect` reuses the allocation of the handles.
         let values: Vec<T> = self.0.into_iter().filter_map(take).collect();
         let Some(stop) = stop else { return Ok(values) };
-        values.into_iter().for_each(discard);
+        dropped.extend(values.into_iter().map(|value| -> Box<dyn Send> { Box::new(value) }));
         Err(stop)
     }
 }
@@ -209,7 +209,7 @@ impl<O: Send + Sync + 'static, F> Incoming<SharedRef<O>, F> for Borrowed<O> {
         usize::from(self.0.is_error())
     }
 
-    fn end(self) -> Result<SharedRef<O>, Stop<F>> {
+    fn end(self, _dropped: &mut Dropped) -> Result<SharedRef<O>, Stop<F>> {
         match self.0.ended() {
             Ok(_) => Ok(SharedRef(Arc::new(self))),
             Err(error) => Err(Stop::Lost(error.clone(), self.0.call().site())),
@@ -241,7 +241,7 @@ where
         usize::from(!matches!(self.0.ended(), Ok(Ok(_))))
     }
 
-    fn end(self) -> Result<SharedRef<O>, Stop<F>> {
+    fn end(self, _dropped: &mut Dropped) -> Result<SharedRef<O>, Stop<F>> {
         match self.0.ended() {
             Ok(Ok(_)) => Ok(SharedRef(Arc::new(self))),
             Ok(Err(error)) => Err(Stop::Failed(Stop::catch(|| F::fails_from(error.clone()))?)),

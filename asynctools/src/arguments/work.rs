@@ -12,12 +12,12 @@ use crate::error::Panic;
 use crate::error::TaskError;
 use crate::graph::node::Node;
 use crate::graph::traits::Dependant;
+use crate::graph::traits::Dropped;
 use crate::graph::traits::Needs;
 use crate::graph::traits::PoolId;
 use crate::graph::work::Route;
 use crate::graph::work::Work;
 use crate::handles::value::AsyncValue;
-use crate::panics::discard;
 
 /// A function and its values.
 pub(crate) struct ReadyWork<V, G> {
@@ -33,11 +33,11 @@ where
 {
     type Output = R;
 
-    fn run(self) -> R {
+    fn run(self, _dropped: &mut Dropped) -> R {
         (self.body)(self.values)
     }
 
-    fn stop(self, _own: CallSite) -> Result<R, TaskError> {
+    fn stop(self, _own: CallSite, _dropped: &mut Dropped) -> Result<R, TaskError> {
         unreachable!("a call with all its values is not stopped")
     }
 }
@@ -62,11 +62,11 @@ where
 {
     type Output = R;
 
-    fn run(self) -> R {
-        match self.inputs.end() {
+    fn run(self, dropped: &mut Dropped) -> R {
+        match self.inputs.end(dropped) {
             Ok(values) => (self.body)(values),
             Err(Stop::Panicked(payload)) => {
-                discard(self.body);
+                dropped.push(Box::new(self.body));
                 resume_unwind(payload)
             }
             Err(Stop::Failed(_) | Stop::Lost(..)) => unreachable!("a stopped call never runs"),
@@ -82,10 +82,10 @@ where
         self.inputs.stopped() > 0
     }
 
-    fn stop(self, own: CallSite) -> Result<R, TaskError> {
+    fn stop(self, own: CallSite, dropped: &mut Dropped) -> Result<R, TaskError> {
         let others = self.inputs.stopped().saturating_sub(1);
-        discard(self.body);
-        match self.inputs.stop() {
+        dropped.push(Box::new(self.body));
+        match self.inputs.stop(dropped) {
             Some(Stop::Failed(error)) => Ok((self.fail)(error)),
             Some(Stop::Lost(error, site)) => Err(error.through(site, own, others)),
             Some(Stop::Panicked(payload)) => Err(TaskError::Panicked(Panic::new(own, payload))),
@@ -144,7 +144,7 @@ enum Flatten<T> {
 impl<T: Send + 'static> Work for FlattenWork<T> {
     type Output = T;
 
-    fn run(self) -> T {
+    fn run(self, _dropped: &mut Dropped) -> T {
         let Flatten::Inner(inner) = self.stage else { unreachable!("the outer call ended with a value") };
         let Ok(value) = inner.into_value() else { unreachable!("the inner call ended with a value") };
         value
@@ -182,7 +182,7 @@ impl<T: Send + 'static> Work for FlattenWork<T> {
         }
     }
 
-    fn stop(self, own: CallSite) -> Result<T, TaskError> {
+    fn stop(self, own: CallSite, _dropped: &mut Dropped) -> Result<T, TaskError> {
         match self.stage {
             Flatten::Inner(inner) => {
                 let site = inner.node().site();

@@ -1,4 +1,4 @@
-//! Ends many calls at once that have not started.
+//! Ends calls that have not started: one, or many at once.
 
 use std::sync::Arc;
 
@@ -55,8 +55,25 @@ pub(crate) fn lose_counted(
     lost + others.iter().filter(|job| job.tell_unwanted()).count()
 }
 
+/// Ends `job` with `error` if it has not started, or else tells the holder of its promise: whether it never runs.
+pub(crate) fn lose(job: &Arc<dyn Job>, error: TaskError) -> bool {
+    let Some(unstarted) = job.clone().take_unstarted() else { return job.tell_unwanted() };
+    if let Some(pool) = registry::find(job.pool()) {
+        pool.unscheduled(unstarted.unrun, &error);
+    }
+    end_unstarted(&**job, error, unstarted);
+    true
+}
+
+/// Ends `job`, which is in no queue, with `error` if it has not started.
+pub(crate) fn end_unrun(job: &Arc<dyn Job>, error: TaskError) {
+    if let Some(unstarted) = job.clone().take_unstarted() {
+        end_unstarted(&**job, error, unstarted);
+    }
+}
+
 /// Ends one call whose work was taken out, and counted out.
-pub(crate) fn end_unstarted(job: &dyn Job, error: TaskError, unstarted: Unstarted) {
+fn end_unstarted(job: &dyn Job, error: TaskError, unstarted: Unstarted) {
     let mut aftermath = Aftermath::default();
     notify::hold(|| job.end_lost(error, &mut aftermath));
     aftermath.dropped.push(unstarted.remains);

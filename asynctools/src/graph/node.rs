@@ -11,13 +11,13 @@ use crate::error::TaskError;
 use crate::graph::blocked::this_thread;
 use crate::graph::lineage;
 use crate::graph::lineage::MadeBy;
-use crate::graph::lose::end_unstarted;
+use crate::graph::lose::end_unrun;
 use crate::graph::notify;
-use crate::graph::registry;
 use crate::graph::slot::Slot;
 use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
+use crate::graph::traits::Dropped;
 use crate::graph::traits::Ending;
 use crate::graph::traits::Helper;
 use crate::graph::traits::Job;
@@ -40,6 +40,7 @@ use crate::graph::work::Promised;
 use crate::graph::work::Work;
 use crate::graph::work::caught;
 use crate::graph::work::panicked;
+use crate::panics::discard;
 use crate::panics::lock;
 use crate::sync::AtomicBool;
 use crate::sync::Mutex;
@@ -159,13 +160,9 @@ impl<W: Work> Node<W> {
         let State::Waiting(work, _) = &mut core.state else { return None };
         if !work.arrived() {
             if work.needs_others() {
-                let helpers = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Helper(_))));
+                let helpers = core.waiters.take_helpers();
                 drop(core);
-                for helper in helpers {
-                    if let WaiterKind::Plain(Waiter::Helper(helper)) = helper {
-                        helper.changed(self.clone());
-                    }
-                }
+                helpers.for_each(|helper| helper.changed(self.clone()));
             }
             return None;
         }
@@ -184,7 +181,7 @@ impl<W: Work> Node<W> {
             return None;
         };
         core.state = State::Queued(work, made_by);
-        let helpers = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Helper(_))));
+        let helpers = core.waiters.take_helpers();
         drop(core);
         let job: Arc<dyn Job> = self.clone();
         let accepted = match &route.pool {
@@ -195,16 +192,12 @@ impl<W: Work> Node<W> {
         let pool = match (accepted, route.pool) {
             (Ok(()), Some(pool)) => pool,
             (refusal, _) => {
-                job.end_unrun(refusal.err().unwrap_or(TaskError::Closed));
+                end_unrun(&job, refusal.err().unwrap_or(TaskError::Closed));
                 return None;
             }
         };
         // Before it is queued: a permit goes to the worker that waits for it rather than to a thread that happens to find it.
-        for helper in helpers {
-            if let WaiterKind::Plain(Waiter::Helper(helper)) = helper {
-                helper.ready(job.clone());
-            }
-        }
+        helpers.for_each(|helper| helper.ready(job.clone()));
         let moment = if route.bounded { moment } else { Moment::Later };
         pool.schedule(job, route.maker, moment);
         None
@@ -273,18 +266,12 @@ impl<W: Work> Node<W> {
         outcome: &Result<W::Output, TaskError>,
     ) -> MutexGuard<'a, Core<W>> {
         loop {
-            let lends = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Lend(_)));
+            let lends = core.waiters.take_lends();
             if lends.is_empty() {
                 return core;
             }
             drop(core);
-            notify::hold(|| {
-                for lend in lends {
-                    if let WaiterKind::Lend(lend) = lend {
-                        lend.lend(outcome.as_ref());
-                    }
-                }
-            });
+            notify::hold(|| lends.into_iter().for_each(|lend| lend.lend(outcome.as_ref())));
             core = self.lock();
         }
     }
@@ -356,34 +343,21 @@ impl<W: Work> Job for Node<W> {
         let taken = std::mem::replace(&mut core.state, State::running_here());
         drop(core);
         observer.began();
+        let mut dropped = Dropped::new();
         let (outcome, ending) = match taken {
             State::Queued(work, made_by) => {
                 let running = lineage::enter(self.pool, made_by);
-                let result = catch_unwind(AssertUnwindSafe(|| work.run()));
+                let result = catch_unwind(AssertUnwindSafe(|| work.run(&mut dropped)));
                 drop(running);
                 let ending = if result.is_ok() { Ending::Returned } else { Ending::Panicked };
                 (result.map_err(|payload| panicked(self.site, payload)), ending)
             }
-            State::Stopped(work) => (caught(self.site, || work.stop(self.site)), Ending::Stopped),
+            State::Stopped(work) => (caught(self.site, || work.stop(self.site, &mut dropped)), Ending::Stopped),
             _ => unreachable!("looked at under the same lock"),
         };
         observer.ended(ending);
         self.complete(outcome);
-        true
-    }
-
-    fn lose(self: Arc<Self>, error: TaskError) -> bool {
-        let Some(unstarted) = self.clone().take_unstarted() else { return self.tell_unwanted() };
-        if let Some(pool) = registry::find(self.pool) {
-            pool.unscheduled(unstarted.unrun, &error);
-        }
-        end_unstarted(&*self, error, unstarted);
-        true
-    }
-
-    fn end_unrun(self: Arc<Self>, error: TaskError) -> bool {
-        let Some(unstarted) = self.clone().take_unstarted() else { return false };
-        end_unstarted(&*self, error, unstarted);
+        dropped.into_iter().for_each(discard);
         true
     }
 
@@ -410,14 +384,8 @@ impl<W: Work> Job for Node<W> {
     }
 
     fn tell_unwanted(&self) -> bool {
-        let hooks = self.lock().waiters.extract(|waiter| matches!(waiter, WaiterKind::Cancel(_)));
-        let mut never_began = false;
-        for hook in hooks {
-            if let WaiterKind::Cancel(hook) = hook {
-                never_began |= hook();
-            }
-        }
-        never_began
+        let hooks = self.lock().waiters.take_hooks();
+        hooks.fold(false, |never_began, hook| hook() || never_began)
     }
 
     fn end_lost(&self, error: TaskError, aftermath: &mut Aftermath) {

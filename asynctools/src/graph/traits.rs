@@ -132,12 +132,6 @@ pub(crate) trait Job: Awaited {
     /// Runs the call if it stands in a queue and nobody was faster.
     fn run(self: Arc<Self>, observer: &dyn Observer) -> bool;
 
-    /// Ends the call with `error` if it has not started.
-    fn lose(self: Arc<Self>, error: TaskError) -> bool;
-
-    /// Ends a call that is in no queue with `error`, if it has not started.
-    fn end_unrun(self: Arc<Self>, error: TaskError) -> bool;
-
     /// Takes out what a call that has not started would run, and runs no user code. The one who takes it ends the call.
     fn take_unstarted(self: Arc<Self>) -> Option<Unstarted>;
 
@@ -162,8 +156,11 @@ pub(crate) struct Unstarted {
 #[derive(Default)]
 pub(crate) struct Aftermath {
     pub(crate) wakers: Vec<Waker>,
-    pub(crate) dropped: Vec<Box<dyn Send>>,
+    pub(crate) dropped: Dropped,
 }
+
+/// A user's values, to be dropped one by one when nothing waits for that.
+pub(crate) type Dropped = Vec<Box<dyn Send>>;
 
 /// Who runs a call, and keeps count. Both are told before anybody can see that the call has ended.
 pub(crate) trait Observer {

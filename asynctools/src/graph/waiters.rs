@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::error::TaskError;
+use crate::graph::traits::Helper;
 use crate::graph::traits::Waiter;
 
 /// The waiters of a call; most calls have one waiter at most.
@@ -18,7 +19,8 @@ pub(crate) enum Waiters<T> {
 
 pub(crate) struct Many<T> {
     entries: Vec<WaiterKind<T>>,
-    /// The addresses of dependants that need no answer any more, and whose entries are still there.
+    /// The addresses of dependants that need no answer any more, and whose entries are still there: an entry keeps its dependant
+    /// alive, so nobody else has the address.
     gone: Vec<usize>,
 }
 
@@ -80,6 +82,28 @@ impl<T> Waiters<T> {
             Self::One(_) => std::mem::take(self).into_iter().collect(),
             Self::Many(many) => many.entries.extract_if(.., |waiter| which(waiter)).collect(),
         }
+    }
+
+    /// Takes out the waiters that are to be told when the call is ready to run.
+    pub(crate) fn take_helpers(&mut self) -> impl Iterator<Item = Arc<dyn Helper>> + use<T> {
+        let helpers = self.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Helper(_))));
+        helpers.into_iter().filter_map(|waiter| match waiter {
+            WaiterKind::Plain(Waiter::Helper(helper)) => Some(helper),
+            _ => None,
+        })
+    }
+
+    /// Takes out what clones the result.
+    pub(crate) fn take_lends(&mut self) -> Vec<Arc<dyn Lend<T>>> {
+        let lends = self.extract(|waiter| matches!(waiter, WaiterKind::Lend(_)));
+        let lend = |waiter| if let WaiterKind::Lend(lend) = waiter { Some(lend) } else { None };
+        lends.into_iter().filter_map(lend).collect()
+    }
+
+    /// Takes out what is to be called when the owner of the handle cancels the call.
+    pub(crate) fn take_hooks(&mut self) -> impl Iterator<Item = CancelHook> + use<T> {
+        let hooks = self.extract(|waiter| matches!(waiter, WaiterKind::Cancel(_)));
+        hooks.into_iter().filter_map(|waiter| if let WaiterKind::Cancel(hook) = waiter { Some(hook) } else { None })
     }
 
     /// Takes out the entry of the dependant at `address`, or notes that it has to go. Of n dependants that go one by one, each

@@ -85,26 +85,21 @@ impl Job for WakeLater {
         true
     }
 
-    fn lose(self: Arc<Self>, _error: TaskError) -> bool {
-        let wakers = self.take();
-        let lost = !wakers.is_empty();
-        wake_here(wakers);
-        lost
-    }
-
-    fn end_unrun(self: Arc<Self>, error: TaskError) -> bool {
-        self.lose(error)
-    }
-
     fn take_unstarted(self: Arc<Self>) -> Option<Unstarted> {
-        // A wake cannot be cancelled: the tasks are woken instead.
+        // A wake cannot be cancelled: the tasks are woken instead, when the rest is dropped.
         let wakers = self.take();
-        let waking = (!wakers.is_empty()).then(|| Unstarted { unrun: Unrun::Uncounted, remains: Box::new(()) });
-        wake_here(wakers);
-        waking
+        (!wakers.is_empty()).then(|| Unstarted { unrun: Unrun::Uncounted, remains: Box::new(WokenAtDrop(wakers)) })
     }
 
     fn end_lost(&self, _error: TaskError, _aftermath: &mut Aftermath) {}
+}
+
+struct WokenAtDrop(Vec<Waker>);
+
+impl Drop for WokenAtDrop {
+    fn drop(&mut self) {
+        wake_here(std::mem::take(&mut self.0));
+    }
 }
 
 /// Wakes tasks on this thread. A waker that panics has its panic shown by the hook; the others must still be woken.

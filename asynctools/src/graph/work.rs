@@ -10,17 +10,19 @@ use std::sync::Arc;
 use crate::call_site::CallSite;
 use crate::error::Panic;
 use crate::error::TaskError;
+use crate::graph::traits::Dropped;
 use crate::graph::traits::Maker;
 use crate::graph::traits::Needs;
 use crate::graph::traits::Scheduler;
 use crate::graph::waiters::CancelHook;
+use crate::panics::discard;
 
 /// The work of a call: a function with its arguments.
 pub(crate) trait Work: Send + 'static {
     type Output: Send + 'static;
 
-    /// Runs the user's function. All arguments are there.
-    fn run(self) -> Self::Output;
+    /// Runs the user's function. All arguments are there. Leaves in `dropped` what a panicking `Clone` of an argument has left.
+    fn run(self, dropped: &mut Dropped) -> Self::Output;
 
     /// Takes in that one more argument is there: whether it was the last one.
     fn arrived(&mut self) -> bool {
@@ -37,8 +39,9 @@ pub(crate) trait Work: Send + 'static {
         false
     }
 
-    /// The end of a stopped call at `own`; the rest of the arguments is dropped. Runs no user code but `From` and `Drop`s.
-    fn stop(self, own: CallSite) -> Result<Self::Output, TaskError>;
+    /// The end of a stopped call at `own`. Runs no user code but a `From`: the function and the other arguments are left in
+    /// `dropped`, since a `Drop` may wait for this call.
+    fn stop(self, own: CallSite, dropped: &mut Dropped) -> Result<Self::Output, TaskError>;
 
     /// Adds the calls whose results are arguments of this one.
     fn needs(&self, _needs: &mut Needs) {}
@@ -53,7 +56,9 @@ pub(crate) trait Work: Send + 'static {
     where
         Self: Sized,
     {
-        call.end(caught(own, || Ok(self.run())));
+        let mut dropped = Dropped::new();
+        call.end(caught(own, || Ok(self.run(&mut dropped))));
+        dropped.into_iter().for_each(discard);
     }
 }
 
@@ -99,11 +104,11 @@ pub(crate) struct NoWork<T>(Infallible, PhantomData<fn() -> T>);
 impl<T: Send + 'static> Work for NoWork<T> {
     type Output = T;
 
-    fn run(self) -> T {
+    fn run(self, _dropped: &mut Dropped) -> T {
         match self.0 {}
     }
 
-    fn stop(self, _own: CallSite) -> Result<T, TaskError> {
+    fn stop(self, _own: CallSite, _dropped: &mut Dropped) -> Result<T, TaskError> {
         match self.0 {}
     }
 }

@@ -14,6 +14,7 @@ use crate::call_site::CallSite;
 use crate::call_site::Function;
 use crate::error::TaskError;
 use crate::graph::agenda::Agenda;
+use crate::graph::lose::lose;
 use crate::graph::lose::lose_all;
 use crate::graph::node::Node;
 use crate::graph::slot::Slot;
@@ -297,7 +298,8 @@ impl<T> AsyncValue<T> {
     /// ```
     #[expect(clippy::must_use_candidate, reason = "a caller that cancels a call may not care whether it had started")]
     pub fn cancel(&self) -> bool {
-        self.node().clone().lose(TaskError::Cancelled)
+        let job: Arc<dyn Job> = self.node().clone();
+        lose(&job, TaskError::Cancelled)
     }
 
     /// Drops the handle: the call goes on, and drops its result when there is one.

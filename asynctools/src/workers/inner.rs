@@ -10,6 +10,8 @@ use crate::graph::blocked::BlockedOn;
 use crate::graph::blocked::this_thread;
 use crate::graph::current::current;
 use crate::graph::lineage;
+use crate::graph::lose::end_unrun;
+use crate::graph::lose::lose;
 use crate::graph::lose::lose_counted;
 use crate::graph::registry;
 use crate::graph::traits::Ending;
@@ -181,7 +183,7 @@ impl Inner {
         match self.accept(maker).and_then(|()| self.find_room(maker)) {
             Ok(Room::Queue) => self.enqueue(job, maker),
             Ok(Room::Here) => drop(job.run(&CallerRun(self))),
-            Err(error) => drop(job.end_unrun(error)),
+            Err(error) => end_unrun(&job, error),
         }
     }
 
@@ -199,13 +201,13 @@ impl Inner {
             return;
         }
         if self.has(CLOSED) && self.accept(maker).is_err() && self.accept(self.maker()).is_err() {
-            again.lose(TaskError::Closed);
+            lose(&again, TaskError::Closed);
             return;
         }
         self.ensure_worker(1);
         // The last worker may have left before it saw the call, and the first look of this thread.
         if self.has(GONE) {
-            again.lose(TaskError::Closed);
+            lose(&again, TaskError::Closed);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Tasks to be woken by a thread that is in no wait.
+//! Tasks to be woken by a thread outside of a wait.
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -24,7 +24,7 @@ use crate::panics::discard;
 use crate::panics::lock;
 use crate::sync::Mutex;
 
-/// Wakers, as something that a pool runs. Nothing waits for it.
+/// Wakers in the form of a call for a pool. Nothing waits for this call.
 pub(crate) struct WakeLater {
     site: CallSite,
     wakers: Mutex<Vec<Waker>>,
@@ -102,7 +102,7 @@ impl Drop for WokenAtDrop {
     }
 }
 
-/// Wakes tasks on this thread. A waker that panics has its panic shown by the hook; the others must still be woken.
+/// Wakes tasks on this thread. The panic hook shows the panic of a waker, and the other tasks are still woken.
 pub(crate) fn wake_here(wakers: Vec<Waker>) {
     for waker in wakers {
         let _ = catch_unwind(AssertUnwindSafe(|| waker.wake())).map_err(discard);

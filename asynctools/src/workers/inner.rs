@@ -1,4 +1,4 @@
-//! The inside of a pool: how calls come in, and who runs the ones that its workers do not.
+//! The inside of a pool: the way of a call into the queue, and the calls run by their callers.
 
 use std::sync::Arc;
 use std::sync::Weak;
@@ -70,8 +70,9 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) queue: Queue,
     flags: Padded<AtomicU8>,
-    /// Threads with a permit that found the queue empty, or were just given a permit, and look for a call. Each takes one, and
-    /// then sees to the next; so no other thread is woken for a call that one of them will take.
+    /// Threads with a permit but no call: they found the queue empty, or just got the permit, and look for a call. Each
+    /// takes a call, and then sees to the next call; so no thread is woken for a call which a searching thread will
+    /// take.
     pub(crate) searching: Padded<AtomicUsize>,
     pub(crate) cancelled: AtomicUsize,
     state: Mutex<PoolState>,
@@ -84,14 +85,14 @@ pub(crate) struct Inner {
 pub(crate) enum Turn {
     /// Taken from the queue.
     Next,
-    /// Before its turn: its entry stays in the queue.
+    /// Before its turn: the entry stays in the queue.
     Early,
     /// Before its turn, on the stack of a waiting call, which counts against the bound as long as its thread runs. The call
     /// in there does not.
     Nested,
 }
 
-/// Keeps count of a call that a worker runs.
+/// Keeps count of a call run by a worker.
 pub(crate) struct RunCount<'a> {
     pub(crate) inner: &'a Inner,
     pub(crate) worker: &'a Worker,
@@ -119,7 +120,7 @@ impl Observer for RunCount<'_> {
     }
 }
 
-/// Keeps count of a call that its caller runs.
+/// Keeps count of a call run by its caller.
 struct CallerRun<'a>(&'a Inner);
 
 impl Observer for CallerRun<'_> {
@@ -174,7 +175,7 @@ impl Inner {
         self.flags.0.load(Ordering::SeqCst) & flags != 0
     }
 
-    /// Takes in a call that has all its arguments, at the call.
+    /// Takes in a call with all arguments, at the call.
     pub(crate) fn submit(self: &Arc<Self>, job: Arc<dyn Job>) {
         if !self.has(CLOSED | BOUND) {
             return self.enqueue(job, Maker::Other);
@@ -187,7 +188,7 @@ impl Inner {
         }
     }
 
-    /// Who makes a call that the current thread makes.
+    /// Returns the maker of calls made on the current thread.
     pub(crate) fn maker(&self) -> Maker {
         if lineage::is_inside(self.id) { Maker::OwnCall } else { Maker::Other }
     }
@@ -211,7 +212,7 @@ impl Inner {
         }
     }
 
-    /// Finds room for one more call in a bounded queue.
+    /// Finds room for a call in a bounded queue.
     fn find_room(self: &Arc<Self>, maker: Maker) -> Result<Room, TaskError> {
         let mut state = self.lock();
         let (capacity, closed) = (state.capacity(), state.closed);
@@ -250,7 +251,7 @@ impl Inner {
         }
     }
 
-    /// Ends all calls that stand in the queue now with what `error` says of each: how many.
+    /// Ends all calls in the queue with the result of `error`, and returns their number.
     pub(crate) fn lose_queued(
         &self,
         error: impl Fn(&dyn Job) -> TaskError,
@@ -268,7 +269,7 @@ impl Inner {
         lost
     }
 
-    /// Counts out a call that ended unrun.
+    /// Counts out an unrun call.
     fn count_out(&self, error: &TaskError) {
         if matches!(error, TaskError::Cancelled) {
             self.cancelled.fetch_add(1, Ordering::Relaxed);

@@ -16,7 +16,7 @@ const RUNTIME: &[&str] = &[
     "graph::registry",
     "graph::blocked",
     "graph::lineage",
-    "graph::wake_later",
+    "graph::later",
     "graph::notify",
     "graph::waiters",
     "graph::agenda",

@@ -61,6 +61,11 @@ impl Seen {
         }
     }
 
+    /// Whether a wait ended because the system refused a thread that the wait needs.
+    pub(crate) fn is_deadlock(&self) -> bool {
+        matches!(self, Self::Lost(Some(Kind::Deadlock), _))
+    }
+
     pub(crate) fn is_in(&self, ends: &Ends) -> bool {
         ends.iter().any(|end| self.is(end))
     }

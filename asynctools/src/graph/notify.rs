@@ -9,6 +9,8 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::task::Waker;
 
+use crate::graph::later::Later;
+use crate::graph::later::wake_here;
 use crate::graph::registry;
 use crate::graph::traits::Aftermath;
 use crate::graph::traits::Dependant;
@@ -17,8 +19,6 @@ use crate::graph::traits::Job;
 use crate::graph::traits::Observer;
 use crate::graph::traits::Standing;
 use crate::graph::traits::Waiter;
-use crate::graph::wake_later::WakeLater;
-use crate::graph::wake_later::wake_here;
 use crate::panics::discard;
 use crate::sync::thread;
 use crate::sync::thread_local;
@@ -47,6 +47,8 @@ thread_local! {
     };
     /// The number of waits on the stack of this thread.
     static WAITS: Cell<usize> = const { Cell::new(0) };
+    /// The thread looks after a pool, for others, in the middle of a wait of its own.
+    static LOOKS_AFTER: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Counts a wait of the current thread, until the drop. Calls run inside the wait run no user code of other calls.
@@ -61,6 +63,15 @@ impl Drop for InWait {
     fn drop(&mut self) {
         WAITS.with(|waits| waits.set(waits.get() - 1));
     }
+}
+
+/// Runs `f`, which looks after a pool while the current thread is blocked or about to block: no user code runs on the thread.
+pub(crate) fn look_after<R>(f: impl FnOnce() -> R) -> R {
+    let _waits = in_wait();
+    let outer = LOOKS_AFTER.with(|looks| looks.replace(true));
+    let result = f();
+    LOOKS_AFTER.with(|looks| looks.set(outer));
+    result
 }
 
 fn is_in_wait() -> bool {
@@ -96,7 +107,10 @@ pub(crate) fn hold(f: impl FnOnce()) {
 
 /// Does the rest after ends were stored: passes the ends on to dependants, wakes tasks, ends stopped calls, and drops
 /// unwanted values. Inside of an outer `settle` of the same thread, the outer `settle` passes on.
-pub(crate) fn settle(aftermath: Aftermath) {
+pub(crate) fn settle(mut aftermath: Aftermath) {
+    if LOOKS_AFTER.with(Cell::get) && !aftermath.is_empty() {
+        take_back(vec![Later::new(std::mem::take(&mut aftermath))]);
+    }
     let outermost = WORKLIST.with(|list| !std::mem::replace(&mut list.borrow_mut().draining, true));
     if outermost {
         pass_on();
@@ -157,7 +171,7 @@ fn wake(wakers: Vec<Waker>) {
         return;
     }
     if is_in_wait() {
-        return hand_over(WakeLater::new(wakers));
+        return hand_over(Later::new(Aftermath { wakers, ..Aftermath::default() }));
     }
     wake_here(wakers);
 }

@@ -177,6 +177,12 @@ pub(crate) struct Aftermath {
     pub(crate) dropped: Dropped,
 }
 
+impl Aftermath {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wakers.is_empty() && self.dropped.is_empty()
+    }
+}
+
 /// A user's values, to be dropped by themselves when nothing waits for the drops.
 pub(crate) type Dropped = Vec<Box<dyn Send>>;
 

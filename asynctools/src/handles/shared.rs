@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use crate::call_site::CallSite;
 use crate::error::TaskError;
+use crate::graph::later::Later;
 use crate::graph::notify;
+use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Helper;
@@ -28,7 +30,6 @@ use crate::graph::wait::block;
 use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
 use crate::graph::waiters::address;
-use crate::graph::wake_later::WakeLater;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
 use crate::panics::lock;
@@ -407,7 +408,7 @@ impl Dependant for Task {
     fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
         // The waker is the user's code, which may wait: a job of its own.
         let waker = lock(&self.waker).take()?;
-        Some(WakeLater::new(vec![waker]))
+        Some(Later::new(Aftermath { wakers: vec![waker], ..Aftermath::default() }))
     }
 }
 

@@ -191,6 +191,47 @@ fn every_sentence_names_its_doer() {
     assert_none(&mistakes, "a sentence begins with who does it: a call, a handle, a worker, a pool, a caller:");
 }
 
+/// Words that stand for a noun: many of them in a row make a riddle.
+const PRONOUNS: &[&str] = &["it", "its", "that", "one", "what", "who", "whoever", "them", "those", "they", "this"];
+
+/// The words of the doc comments of a text, without code and addresses.
+fn doc_words(text: &str) -> Vec<String> {
+    let mut is_code = false;
+    let mut docs = String::new();
+    for line in text.lines().map(str::trim_start) {
+        let Some(line) = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")) else { continue };
+        if line.trim_start().starts_with("```") {
+            is_code = !is_code;
+        } else if !is_code {
+            docs.extend([line, " "]);
+        }
+    }
+    let prose = docs.split('`').step_by(2).flat_map(str::split_whitespace).filter(|word| !word.contains("://"));
+    let words = prose.flat_map(|word| word.split(|letter: char| !letter.is_alphabetic() && letter != '\''));
+    words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+}
+
+#[test]
+fn few_pronouns_stand_for_nouns() {
+    let is_pronoun = |word: &&String| PRONOUNS.contains(&word.as_str());
+    for package in names(".").into_iter().filter(|name| name.starts_with("asynctools")) {
+        let (mut all, mut pronouns, mut rooms) = (0, 0, Vec::new());
+        for path in sources().into_iter().filter(|path| path.starts_with(&format!("{package}/"))) {
+            let words = doc_words(&read(&path));
+            let found = words.iter().filter(is_pronoun).count();
+            rooms.push((found * 1000 / words.len().max(1), format!("{path}: {found} in {} words", words.len())));
+            all += words.len();
+            pronouns += found;
+        }
+        assert!(all > 2000, "{package} has only {all} words of docs");
+        rooms.sort();
+        let worst: Vec<_> = rooms.into_iter().rev().take(8).map(|(_, room)| room).collect();
+        // 7.5 of 100 words.
+        let is_plain = pronouns * 1000 < all * 75;
+        assert!(is_plain, "{package}: {pronouns} pronouns in {all} words; name the doer:\n{}", worst.join("\n"));
+    }
+}
+
 #[test]
 fn prose_is_as_wide_as_code() {
     let mut mistakes = Vec::new();

@@ -15,6 +15,7 @@ use crate::graph::traits::Dependant;
 use crate::graph::traits::Ending;
 use crate::graph::traits::Job;
 use crate::graph::traits::Observer;
+use crate::graph::traits::Standing;
 use crate::graph::traits::Waiter;
 use crate::graph::wake_later::WakeLater;
 use crate::graph::wake_later::wake_here;
@@ -175,10 +176,20 @@ pub(crate) fn end(job: Arc<dyn Job>) {
     let _ = catch_unwind(AssertUnwindSafe(|| job.run(&Unobserved))).map_err(discard);
 }
 
-/// Has a call ended by a thread without a user's frame below, because the end runs user code.
+/// Has this thread end stopped calls that were taken out of a queue, in the next [`settle`].
+pub(crate) fn take_back(stopped: Vec<Arc<dyn Job>>) {
+    WORKLIST.with(|list| list.borrow_mut().stopped.extend(stopped));
+}
+
+/// Has a call ended by a thread without a user's frame below, because the end runs user code. The call goes to its own pool, or
+/// else to the default pool; a call that has come back from a queue goes one step further.
 fn hand_over(job: Arc<dyn Job>) {
-    let own = registry::find(job.pool());
-    if own.into_iter().chain(registry::default_pool()).any(|pool| pool.schedule_end(job.clone())) {
+    let Some(at) = job.stopped() else { return };
+    let own = registry::find(job.pool()).filter(|_| matches!(at, Standing::Thread(_)));
+    let default = registry::default_pool().filter(|_| at != Standing::DefaultQueue);
+    let pools = own.map(|own| (own, Standing::Queue)).into_iter();
+    let mut pools = pools.chain(default.map(|default| (default, Standing::DefaultQueue)));
+    if pools.any(|(pool, place)| pool.schedule_end(job.clone(), place)) {
         return;
     }
     // Both are closed or paused. If the system refuses a thread too, there is nowhere else.

@@ -27,7 +27,7 @@ pub(crate) trait Scheduler: Send + Sync {
 
     /// Queues a call for its end after a loss upstream: a worker runs the user's code in the end. Returns `false` if
     /// the pool takes no more calls.
-    fn schedule_end(self: Arc<Self>, job: Arc<dyn Job>) -> bool;
+    fn schedule_end(self: Arc<Self>, job: Arc<dyn Job>, at: Standing) -> bool;
 
     /// Counts an unrun call of this pool as ended.
     fn unscheduled(&self, unrun: Unrun, error: &TaskError);
@@ -68,6 +68,17 @@ pub(crate) enum Outlook {
     Blocked,
     /// The pool has no workers for now.
     Paused,
+}
+
+/// The place of a call that a loss upstream has stopped, until a thread ends the call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Standing {
+    /// In the list of that thread.
+    Thread(ThreadNumber),
+    /// In the queue of its pool.
+    Queue,
+    /// In the queue of the default pool.
+    DefaultQueue,
 }
 
 /// The place of a call at its unrun end.
@@ -129,6 +140,12 @@ pub(crate) enum Survey {
 pub(crate) trait Job: Awaited {
     fn pool(&self) -> PoolId;
     fn is_queued(&self) -> bool;
+
+    /// Returns the place of the call if a loss upstream has stopped the call, and no thread has ended the call yet.
+    fn stopped(&self) -> Option<Standing>;
+
+    /// Notes the new place of a stopped call, and tells the helpers that can run the call there.
+    fn stand(self: Arc<Self>, at: Standing);
 
     /// Runs the call if the call stands in a queue and nobody was faster.
     fn run(self: Arc<Self>, observer: &dyn Observer) -> bool;

@@ -45,7 +45,7 @@ impl Inner {
     }
 
     pub(crate) fn cancel_queued(&self) -> usize {
-        self.lose_queued(|_| TaskError::Cancelled, |_| true)
+        self.lose_queued(|_| TaskError::Cancelled, |job| job.stopped().is_none())
     }
 
     /// Closes the pool, and waits for nothing.

@@ -13,6 +13,7 @@ use crate::graph::lineage;
 use crate::graph::lose::end_unrun;
 use crate::graph::lose::lose;
 use crate::graph::lose::lose_counted;
+use crate::graph::notify;
 use crate::graph::registry;
 use crate::graph::traits::Ending;
 use crate::graph::traits::Helper;
@@ -23,6 +24,7 @@ use crate::graph::traits::Observer;
 use crate::graph::traits::Outlook;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Scheduler;
+use crate::graph::traits::Standing;
 use crate::graph::traits::ThreadNumber;
 use crate::graph::traits::Unrun;
 use crate::graph::wait::block_on_pool;
@@ -202,13 +204,12 @@ impl Inner {
             return;
         }
         if self.has(CLOSED) && self.accept(maker).is_err() && self.accept(self.maker()).is_err() {
-            lose(&again, TaskError::Closed);
-            return;
+            return refuse(again);
         }
         self.ensure_worker(1);
         // The last worker may have left before it saw the call, and the first look of this thread.
         if self.has(GONE) {
-            lose(&again, TaskError::Closed);
+            refuse(again);
         }
     }
 
@@ -258,6 +259,10 @@ impl Inner {
         which: impl FnMut(&dyn Job) -> bool,
     ) -> usize {
         let out = self.queue.take_out(which);
+        // A loss upstream has ended these already.
+        let (stopped, out): (Vec<_>, Vec<_>) = out.into_iter().partition(|job| job.stopped().is_some());
+        stopped.iter().for_each(|_| self.make_room());
+        notify::take_back(stopped);
         let entries = out.len();
         let mut live = 0_usize;
         let lost = lose_counted(out, error, |_, _, error| {
@@ -284,6 +289,15 @@ impl Inner {
     /// The end of a call for which the system refused a thread.
     pub(crate) fn refused(error: &std::io::Error) -> impl Fn(&dyn Job) -> TaskError + '_ {
         |job| TaskError::Spawn(SpawnError::new(job.site(), crate::workers::state::same(error)))
+    }
+}
+
+/// Ends a call that was queued too late.
+fn refuse(job: Arc<dyn Job>) {
+    if job.stopped().is_some() {
+        notify::take_back(vec![job]);
+    } else {
+        lose(&job, TaskError::Closed);
     }
 }
 
@@ -314,7 +328,7 @@ impl Scheduler for Inner {
         self.enqueue(job, maker);
     }
 
-    fn schedule_end(self: Arc<Self>, job: Arc<dyn Job>) -> bool {
+    fn schedule_end(self: Arc<Self>, job: Arc<dyn Job>, at: Standing) -> bool {
         {
             let mut state = self.lock();
             if state.closed || state.target == 0 {
@@ -324,6 +338,7 @@ impl Scheduler for Inner {
                 bound.enter();
             }
         }
+        job.clone().stand(at);
         self.enqueue(job, Maker::OwnCall);
         true
     }

@@ -32,6 +32,7 @@ const PAGES: &[&str] = &[
     "RELIABILITY.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "CELERY.md",
     "asynctools/benches/README.md",
     "docs/from_python.md",
 ];
@@ -229,6 +230,35 @@ fn few_pronouns_stand_for_nouns() {
         // 7.5 of 100 words.
         let is_plain = pronouns * 1000 < all * 75;
         assert!(is_plain, "{package}: {pronouns} pronouns in {all} words; name the doer:\n{}", worst.join("\n"));
+    }
+}
+
+/// All files of the repository.
+fn files() -> Vec<String> {
+    fn collect(folder: &str, found: &mut Vec<String>) {
+        for name in names(folder).into_iter().filter(|name| name != "target" && name != ".git") {
+            let path = format!("{folder}/{name}");
+            if root().join(&path).is_dir() { collect(&path, found) } else { found.push(path) }
+        }
+    }
+    let mut found = Vec::new();
+    collect(".", &mut found);
+    found
+}
+
+#[test]
+fn the_files_that_pages_name_exist() {
+    let files = files();
+    for page in PAGES {
+        for name in read(page).split('`').skip(1).step_by(2).filter(|name| *name != "tests/it/room.rs") {
+            let is_name = name.chars().all(|letter| letter.is_alphanumeric() || "/._-".contains(letter));
+            let is_file = is_name
+                && name.rsplit_once('.').is_some_and(|(stem, kind)| {
+                    !stem.is_empty() && ["rs", "md", "toml", "py", "svg", "patch"].contains(&kind)
+                });
+            let is_there = || files.iter().any(|path| path.ends_with(&format!("/{name}")));
+            assert!(!is_file || is_there(), "{page} names `{name}`, which is not there");
+        }
     }
 }
 

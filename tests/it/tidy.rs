@@ -370,6 +370,26 @@ fn the_tests_of_every_invariant_exist() {
 }
 
 #[test]
+fn the_places_on_the_map_exist() {
+    let page = read("ARCHITECTURE.md");
+    let mut count = 0;
+    // "`place` in `workers/permits`": the parts between backticks are text and code in turn.
+    let parts: Vec<_> = page.split('`').collect();
+    for found in parts.windows(3).skip(1).step_by(2).filter(|found| found[1] == " in ") {
+        let (name, room) = (found[0], found[2]);
+        if RUNTIME.contains(&room.replace('/', "::").as_str()) {
+            count += 1;
+            let path = file("asynctools", &room.replace('/', "::"));
+            let defines =
+                |kind: &&str| read(&path).split(&format!("{kind} {name}")).skip(1).any(|rest| !continues(rest));
+            let is_there = ["fn", "struct", "enum", "static", "for"].iter().any(defines);
+            assert!(is_there || read(&path).contains(&format!("{name}: ")), "{path} has no `{name}`");
+        }
+    }
+    assert!(count > 8, "only {count} places");
+}
+
+#[test]
 fn the_state_of_a_call_is_known_to_its_node_alone() {
     for module in RUNTIME.iter().filter(|module| **module != "graph::node") {
         let path = file("asynctools", module);

@@ -69,14 +69,14 @@ pub struct Shared<T> {
     polled: Option<Polled>,
 }
 
-/// Keeps the outcome. Only handles own this, so that the last one can take the value out.
+/// Keeps the outcome. Only handles own the keeper, so the last handle can take the value out.
 struct Kept<T> {
     hub: Arc<Hub<T>>,
     pool: PoolId,
     outcome: OnceLock<Result<T, TaskError>>,
 }
 
-/// The one handle of a call that has not ended, and where its outcome goes.
+/// The single handle of a call until the end, and then the place of the outcome.
 struct Open<T> {
     value: AsyncValue<T>,
     kept: Weak<Kept<T>>,
@@ -90,7 +90,7 @@ impl<T> Drop for Kept<T> {
     }
 }
 
-/// The call, as its waiters see it that have a [`Shared`].
+/// The call, from the side of waiters with a [`Shared`].
 struct Hub<T> {
     call: Arc<dyn Awaited>,
     /// `None` after the call has ended.
@@ -376,7 +376,7 @@ impl<T: Clone + Send + Sync + 'static> Future for Shared<T> {
     }
 }
 
-/// The waker of one handle. Unlike that of an [`AsyncValue`], it stands among those of other handles.
+/// The waker of a handle. Unlike the waker of an [`AsyncValue`], this waker stands among the wakers of other handles.
 struct Polled(Arc<Task>);
 
 struct Task {

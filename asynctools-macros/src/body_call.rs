@@ -29,12 +29,14 @@ pub(crate) struct CallArgument {
 
 impl Plan<'_> {
     /// ```text
-    /// Call::<E, ()>::new(&FUNCTION, POOL.get()).try_run2(
+    /// return Call::<E, ()>::new(&FUNCTION, POOL.get()).try_run2(
     ///     arg_ref::<str, E, _>(url),
     ///     arg::<T, E, _>(t),
     ///     |input0, input1| __asynctools_fetch::<T>(input0.borrow(), input1),
-    /// )
+    /// );
     /// ```
+    ///
+    /// clippy has a lint against a result without `return`, and no lint against a `return` of the macro's.
     pub(crate) fn body_call(&self) -> TokenStream {
         let span = self.name_span;
         let (runtime, error) = (self.runtime(span), self.error_type());
@@ -47,7 +49,7 @@ impl Plan<'_> {
         let run = self.run(&arguments);
         quote_spanned! {span=>
             #borrowed_pool
-            #runtime::__private::CallBuilder::<#error, ()>::new(#function, #pool) #run
+            return #runtime::__private::CallBuilder::<#error, ()>::new(#function, #pool) #run;
         }
     }
 

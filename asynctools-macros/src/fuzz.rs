@@ -187,12 +187,14 @@ impl ReadFunction {
         });
         let (attrs, original) = match (inside, beside) {
             (Some(original), []) => original,
-            (None, [original]) => (&original.attrs, &original.sig),
+            // Beside a deprecated name that `sync` gives, the original is a third function.
+            (None, [original]) | (None, [original, _]) => (&original.attrs, &original.sig),
             _ => return Err("one original is to be inside or beside".to_owned()),
         };
         let mut renamed = Signature { ident: original.ident.clone(), ..self.sig.clone() };
-        if spelled(self.sig.output.to_token_stream()).contains("impl ") {
-            // The macro adds `use<..>`.
+        let result = |sig: &Signature| spelled(sig.output.to_token_stream());
+        // The macro adds `use<..>`, or looks up a result that is never an error.
+        if result(&self.sig).contains("impl ") || result(original).contains("Itself") {
             renamed.output = original.output.clone();
         }
         let attributes = |name| here(name, &call.attrs).max(here(name, attrs));

@@ -15,6 +15,7 @@
 //! | `trait_objects` | the trait objects that surely cannot go to another thread |
 //! | `valid_options`, `valid_types`, `valid` | every refusal of a function |
 //! | `plan` | names, spans and paths that all of an expansion shares |
+//! | `quiet_spans` | the spans that keep clippy silent about the original's signature |
 //! | `signature` | the signature of the rewritten function |
 //! | `body_call` | the body of the rewritten function: the call of the original |
 //! | `expand` | the two functions, put together |
@@ -37,6 +38,7 @@ mod valid_options;
 mod valid_types;
 mod valid;
 mod plan;
+mod quiet_spans;
 mod signature;
 mod body_call;
 mod expand;

@@ -210,6 +210,7 @@ pub use crate::workers::config::PoolStats;
 pub mod __private {
     pub use crate::arguments::bounds::CloneSelf;
     pub use crate::arguments::bounds::Fallible;
+    pub use crate::arguments::bounds::Itself;
     pub use crate::arguments::input::Input;
     pub use crate::arguments::input::Inputs;
     pub use crate::call::CallBuilder;

@@ -80,6 +80,7 @@ const MACROS: &[&str] = &[
     "valid_types",
     "valid",
     "plan",
+    "quiet_spans",
     "signature",
     "body_call",
     "expand",

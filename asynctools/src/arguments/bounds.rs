@@ -79,3 +79,13 @@ impl<T, E> Fallible for Result<T, E> {
         Err(error)
     }
 }
+
+/// A type as the compiler looks it up. Lints that read a signature do not.
+pub trait Itself {
+    /// The type.
+    type Itself;
+}
+
+impl<T> Itself for T {
+    type Itself = T;
+}

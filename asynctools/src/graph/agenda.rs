@@ -1,4 +1,4 @@
-//! The calls that a blocked worker needs: what it, or a spare in its place, runs next.
+//! The calls needed by a blocked worker. The worker, or a spare in its place, runs these calls next.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,43 +17,43 @@ use crate::panics::lock;
 use crate::sync::Instant;
 use crate::sync::Mutex;
 
-/// All calls that one wait needs, by their pools.
+/// All calls needed by a wait, by their pools.
 pub(crate) struct Agenda {
     owner: Arc<dyn BlockedWorker>,
-    /// The calls of the owner's own pool. The owner runs them itself, where it can.
+    /// The calls of the owner's own pool. The owner runs these calls, where the stack allows.
     own: Arc<Part>,
-    /// Those of other pools, whose threads run them.
+    /// The calls of other pools, whose threads run these calls.
     others: Mutex<Vec<Arc<Part>>>,
 }
 
-/// The calls of one pool that a wait needs.
+/// The calls of a wait in one pool.
 pub(crate) struct Part {
     owner: Arc<dyn BlockedWorker>,
     pool: PoolId,
     runner: Runner,
     ready: Mutex<Ready>,
-    /// Calls that wait for arguments, and know of this.
+    /// Calls still without their arguments. Each of these calls tells this part when the arguments are there.
     surveyed: Mutex<Needs>,
 }
 
-/// Who runs the calls of a part.
+/// The runner of the calls of a part.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Runner {
     Owner,
-    /// A thread of the pool whose calls they are.
+    /// A thread of the calls' own pool.
     Pool,
 }
 
 #[derive(Default)]
 struct Ready {
     calls: Vec<Arc<dyn Job>>,
-    /// Calls that have come to need others since they were surveyed.
+    /// Surveyed calls with new needs: an argument of such a call has brought another call.
     changed: Needs,
     attendant: Attendant,
     starved: bool,
 }
 
-/// Who sees to the ready calls.
+/// The thread in charge of the ready calls.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Attendant {
     /// The owner is awake.
@@ -61,7 +61,7 @@ enum Attendant {
     Owner,
     /// The owner is blocked, and is woken for the next call, or has a thread of the pool come.
     Nobody,
-    /// A spare runs them, and will ask for the next one.
+    /// A spare runs the calls, and will ask for the next call.
     Spare,
     /// The wait is over.
     Over,
@@ -74,7 +74,7 @@ impl Agenda {
         Arc::new(Self { owner, own, others: Mutex::default() })
     }
 
-    /// Whether the agenda is of a wait of that worker.
+    /// Whether `worker` owns the agenda.
     pub(crate) fn is_of(&self, worker: &Arc<dyn BlockedWorker>) -> bool {
         Arc::ptr_eq(&self.owner, worker)
     }
@@ -100,8 +100,8 @@ impl Agenda {
         Some(part)
     }
 
-    /// Finds what `calls` are or need that a thread could run, now or as soon as it is ready. Each call's needs are listed once,
-    /// so that a chain, a list or a diamond of any size takes linear time. Gives up at `deadline`.
+    /// Collects the runnable calls among `calls` and all their needs, and listens to the others. Lists the needs of
+    /// each call once, so a chain, a list or a diamond of any size takes linear time. Gives up at `deadline`.
     pub(crate) fn survey(&self, calls: Needs, deadline: Option<Instant>) {
         let mut seen = HashSet::new();
         let mut found: Vec<Found> = Vec::new();
@@ -148,7 +148,7 @@ impl Agenda {
         has_changes(&self.own) || lock(&self.others).iter().any(|part| has_changes(part))
     }
 
-    /// Surveys what has changed since.
+    /// Surveys the calls with new needs.
     pub(crate) fn survey_changes(&self) {
         let mut changed = std::mem::take(&mut lock(&self.own.ready).changed);
         for part in &*lock(&self.others) {
@@ -159,7 +159,7 @@ impl Agenda {
         }
     }
 
-    /// The owner has blocked: other pools are told what it needs of them.
+    /// Tells other pools which of their calls the owner needs, when the owner has blocked.
     pub(crate) fn ask_others(&self) {
         let others: Vec<_> = lock(&self.others).clone();
         for part in others {
@@ -184,10 +184,10 @@ impl Agenda {
     }
 }
 
-/// The ready calls that a survey has found for one part.
+/// The ready calls found by a survey for a part.
 type Found = (Arc<Part>, Vec<Arc<dyn Job>>);
 
-/// After that many calls a survey looks at the clock.
+/// A survey looks at the clock after each `LOOKS` calls.
 const LOOKS: u32 = 256;
 
 impl Part {
@@ -207,7 +207,7 @@ impl Part {
         }
     }
 
-    /// A call is ready, or has changed, that no spare sees to.
+    /// Wakes the runner for a ready or changed call, where no spare is in charge.
     fn alert(self: &Arc<Self>) {
         match self.runner {
             Runner::Owner => self.owner.wake(),

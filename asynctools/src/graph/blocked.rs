@@ -21,7 +21,7 @@ use crate::sync::thread_local;
 // that block at the same time the last one to enter therefore sees all the others. The table and its counters are the standard
 // library's under a model checker too: a `static` lives longer than a model, and nothing waits under this lock.
 
-/// Something that keeps a thread.
+/// The cause of a blocked thread.
 #[derive(Clone)]
 pub(crate) enum BlockedOn {
     /// The end of a call.
@@ -33,8 +33,8 @@ pub(crate) enum BlockedOn {
 }
 
 static BLOCKED: LazyLock<Mutex<HashMap<ThreadNumber, BlockedOn>>> = LazyLock::new(Mutex::default);
-/// The threads that wait for room in a queue, and for the end of a pool. As long as there is none, whoever is blocked needs calls
-/// only, and those are served.
+/// The threads that wait for room in a queue, and for the end of a pool. As long as there are no such threads, all
+/// blocked threads need calls only, and pools run these calls.
 static IN_SUBMISSION: AtomicUsize = AtomicUsize::new(0);
 static IN_CLOSE: AtomicUsize = AtomicUsize::new(0);
 static NEXT_THREAD: AtomicU64 = AtomicU64::new(1);
@@ -54,9 +54,9 @@ pub(crate) fn this_thread() -> ThreadNumber {
     })
 }
 
-/// The current thread is blocked as long as this lives.
+/// Keeps the current thread in the table of blocked threads, until the drop.
 pub(crate) struct Blocked {
-    /// The outer wait of the thread, if this one is inside of a call that runs in the other.
+    /// The outer wait of the thread, if a call runs inside of the outer wait, and this wait is inside of the call.
     outer: Option<BlockedOn>,
     counter: Option<&'static AtomicUsize>,
 }
@@ -70,7 +70,7 @@ fn replace(on: Option<BlockedOn>) -> Option<BlockedOn> {
     }
 }
 
-/// Enters what the current thread is blocked on.
+/// Enters the cause into the table, for the current thread.
 pub(crate) fn enter(on: BlockedOn) -> Blocked {
     let counter = match on {
         BlockedOn::Call(_) => None,
@@ -93,7 +93,7 @@ impl Drop for Blocked {
     }
 }
 
-/// Returns what `thread` is blocked on; `None`: it runs.
+/// Returns the cause of the blocked `thread`; `None` for a running thread.
 pub(crate) fn of(thread: ThreadNumber) -> Option<BlockedOn> {
     BLOCKED.lock().unwrap_or_else(PoisonError::into_inner).get(&thread).cloned()
 }

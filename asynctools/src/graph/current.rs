@@ -26,14 +26,14 @@ pub(crate) trait CurrentWorker {
     /// Makes the agenda of a wait for several calls; the same worker has to use it.
     fn agenda(&self, calls: Needs) -> Arc<Agenda>;
 
-    /// Whether `agenda` was made by this worker.
+    /// Whether this worker made `agenda`.
     fn owns(&self, agenda: &Arc<Agenda>) -> bool;
 
-    /// Gives up the permit and parks until `is_over`, which the one who brings it about tells by unparking this thread:
-    /// `false` when the deadline came first.
+    /// Gives up the permit and parks until `is_over`: another thread makes `is_over` true, then unparks this thread.
+    /// Returns `false` when the deadline came first.
     fn block(&self, on: BlockedOn, is_over: &dyn Fn() -> bool, deadline: Option<Instant>) -> bool;
 
-    /// Whether there is stack enough to run another call inside this one.
+    /// Whether enough stack is left to run another call inside the current call.
     fn has_stack(&self) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! Which calls the current thread runs, and which calls made them.
+//! The calls on the stack of the current thread, and their makers.
 
 use std::cell::Cell;
 use std::cell::RefCell;
@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicBool;
 // A call that is made inside of another keeps a link to its maker until it has ended, and the maker cuts its own link when it
 // ends. So a chain of calls of which each makes the next one keeps no history.
 
-/// A call that has made others.
+/// A call with calls of its own.
 pub(crate) struct Lineage {
     pool: PoolId,
     thread: ThreadNumber,
@@ -30,18 +30,19 @@ pub(crate) struct Lineage {
 /// The call that made a call, if a call did.
 pub(crate) type MadeBy = Option<Arc<Lineage>>;
 
-/// One call on the stack of this thread.
+/// A call on the stack of a thread.
 struct Frame {
     pool: PoolId,
     made_by: MadeBy,
-    /// Made when the call makes the first other one.
+    /// Made when the call makes its first other call.
     own: MadeBy,
 }
 
 thread_local! {
-    /// The pool of the worker that this thread is. Has no destructor, so that it can be read from those of the user.
+    /// The pool of this thread, if the thread is a worker. Has no destructor, so the user's destructors can still read
+    /// the pool.
     static HOME: Cell<PoolId> = const { Cell::new(PoolId::NONE) };
-    /// Where the stack was when the outermost call began that this thread runs as its caller.
+    /// The position of the stack at the start of the outermost call run by this thread as a caller.
     static GUEST_BASE: Cell<usize> = const { Cell::new(0) };
     static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
 }
@@ -51,10 +52,10 @@ pub(crate) fn set_home(pool: PoolId) {
     HOME.with(|home| home.set(pool));
 }
 
-/// The current thread runs a call as long as this lives.
+/// Keeps a call on the list of the current thread, until the drop.
 pub(crate) struct Running(());
 
-/// Enters a call of `pool` that the current thread is about to run.
+/// Enters a call of `pool` into the list, before the current thread runs the call.
 pub(crate) fn enter(pool: PoolId, made_by: MadeBy) -> Running {
     let _ = FRAMES.try_with(|frames| frames.borrow_mut().push(Frame { pool, made_by, own: None }));
     Running(())
@@ -70,7 +71,7 @@ impl Drop for Running {
     }
 }
 
-/// Returns the call that the current thread runs, as the maker of another one.
+/// Returns the innermost call of the current thread, as the maker of another call.
 pub(crate) fn made_here() -> MadeBy {
     let made = FRAMES.try_with(|frames| {
         let mut frames = frames.borrow_mut();
@@ -107,11 +108,11 @@ pub(crate) fn stack_position() -> usize {
     black_box(&raw const here).addr()
 }
 
-/// Of an ordinary thread, calls that it runs as their caller may use up to that many bytes of stack, and their frames.
+/// On an ordinary thread, calls run by their caller may begin within these many bytes of stack.
 const GUEST_STACK: usize = 256 * 1024;
 
-/// Whether the current thread may run one more call of which it is the caller. `worker_has_stack`: the same of a worker, which
-/// knows its stack.
+/// Whether enough stack is left for the current thread to run another call as a caller. A worker knows its own stack,
+/// and gives the answer in `worker_has_stack`.
 pub(crate) fn has_room_for_guest(worker_has_stack: Option<bool>) -> bool {
     if let Some(has_stack) = worker_has_stack {
         return has_stack;
@@ -123,8 +124,8 @@ pub(crate) fn has_room_for_guest(worker_has_stack: Option<bool>) -> bool {
     GUEST_BASE.with(Cell::get).abs_diff(position) < GUEST_STACK
 }
 
-/// Returns the pools and threads of the unfinished calls that made those which the current thread runs, and of those that made
-/// them in turn.
+/// Returns the pools and threads of the unfinished makers of the current thread's calls, and of the makers of those
+/// makers in turn.
 pub(crate) fn makers() -> Vec<(PoolId, ThreadNumber)> {
     let direct = FRAMES
         .try_with(|frames| -> Vec<_> { frames.borrow().iter().filter_map(|frame| frame.made_by.clone()).collect() });

@@ -1,4 +1,4 @@
-//! The look along the needs of blocked calls: does anything move that could end their waits?
+//! The look along the needs of blocked calls: does anything move, so that their waits can end?
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -24,9 +24,9 @@ use crate::graph::waiters::address;
 /// The finding of a look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum View {
-    /// Something runs, or may begin; or the look cannot see it.
+    /// A call runs, or may begin, or the look cannot see the state of a call.
     Moves,
-    /// A way ends at a promise, or at a paused pool: the program will go on with it.
+    /// A way ends at a promise, or at a paused pool: the program can set the promise, or resume the pool.
     Promised,
     /// Nothing moves on any of the ways.
     Stuck,
@@ -42,10 +42,10 @@ enum Step {
 /// The need of something of a pool.
 #[derive(Clone, Copy)]
 enum Why {
-    /// A call of its queue begins, or room in the queue, which comes with that. A blocked call does not stand in the way: the pool
-    /// lends its permit.
+    /// A queued call begins, or the queue gets room, since a call has begun. A blocked call does not stand in the way:
+    /// the pool lends the permit of the blocked call.
     Begins,
-    /// All its threads end; that thread waits for it, if one does.
+    /// All threads of the pool end. The number is of the thread in `close`, if a thread waits there.
     Ends(Option<ThreadNumber>),
 }
 
@@ -57,12 +57,12 @@ enum Question {
     WhoIsNeeded,
 }
 
-/// After that many steps a look is given up: where that many calls are unfinished, something moves.
+/// The limit of a look: where so long a way of unfinished calls exists, a call moves.
 const STEPS: usize = 100_000;
 
 struct Look {
     question: Question,
-    /// Each step with the place of the one that needs it.
+    /// Each step, with the index of the earlier step in need of this step.
     steps: Vec<(Step, usize)>,
     calls: HashSet<usize>,
     threads: HashSet<ThreadNumber>,
@@ -180,7 +180,7 @@ pub(crate) fn view(threads: Vec<ThreadNumber>) -> View {
     }
 }
 
-/// Whether the end of `pool` needs the current thread, or one of `others`.
+/// Whether the end of `pool` needs the current thread, or any of `others`.
 pub(crate) fn does_end_need(pool: Arc<dyn Scheduler>, others: &[ThreadNumber]) -> bool {
     let own = blocked::this_thread();
     let mut look = Look::new(Question::WhoIsNeeded);
@@ -206,7 +206,8 @@ pub(crate) fn unstick() {
     }
 }
 
-/// Ends a wait for the end of a pool that needs the current thread, which needs that wait to end.
+/// Ends a `close` in a circle: the end of the pool needs the current thread, and the current thread needs the end of
+/// `close`.
 fn release_circle() {
     let own = blocked::this_thread();
     let mut look = Look::new(Question::WhoIsNeeded);

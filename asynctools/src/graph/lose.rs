@@ -1,4 +1,4 @@
-//! Ends calls that have not started: one, or many at once.
+//! Ends calls before their start, many at once too.
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use crate::graph::traits::Unstarted;
 // all are taken out, and their pools count them out; then all ends are stored, and threads and workers woken; then dependants
 // are told, tasks woken, and what is left is dropped, each by itself.
 
-/// Ends those of `jobs` that have not started with what `error` says of each: how many. Their pools count them out.
+/// Ends each unstarted call of `jobs` with the result of `error`, and returns their number. The pools count these calls
+/// out.
 pub(crate) fn lose_all(jobs: Vec<Arc<dyn Job>>, error: impl Fn(&dyn Job) -> TaskError) -> usize {
     let counted = |job: &Arc<dyn Job>, unstarted: &Unstarted, error: &TaskError| {
         if let Some(pool) = registry::find(job.pool()) {
@@ -55,7 +56,8 @@ pub(crate) fn lose_counted(
     lost + others.iter().filter(|job| job.tell_unwanted()).count()
 }
 
-/// Ends `job` with `error` if it has not started, or else tells the holder of its promise: whether it never runs.
+/// Ends `job` with `error` if the call has not started, or else tells the holder of the promise. Returns whether the
+/// call never runs.
 pub(crate) fn lose(job: &Arc<dyn Job>, error: TaskError) -> bool {
     let Some(unstarted) = job.clone().take_unstarted() else { return job.tell_unwanted() };
     if let Some(pool) = registry::find(job.pool()) {
@@ -65,14 +67,14 @@ pub(crate) fn lose(job: &Arc<dyn Job>, error: TaskError) -> bool {
     true
 }
 
-/// Ends `job`, which is in no queue, with `error` if it has not started.
+/// Ends `job`, which is in no queue, with `error` if the call has not started.
 pub(crate) fn end_unrun(job: &Arc<dyn Job>, error: TaskError) {
     if let Some(unstarted) = job.clone().take_unstarted() {
         end_unstarted(&**job, error, unstarted);
     }
 }
 
-/// Ends one call whose work was taken out, and counted out.
+/// Ends a call after the work was taken out, and the pool has counted the call out.
 fn end_unstarted(job: &dyn Job, error: TaskError, unstarted: Unstarted) {
     let mut aftermath = Aftermath::default();
     notify::hold(|| job.end_lost(error, &mut aftermath));

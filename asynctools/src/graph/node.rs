@@ -25,6 +25,7 @@ use crate::graph::traits::Moment;
 use crate::graph::traits::Needs;
 use crate::graph::traits::Observer;
 use crate::graph::traits::PoolId;
+use crate::graph::traits::Standing;
 use crate::graph::traits::Survey;
 use crate::graph::traits::ThreadNumber;
 use crate::graph::traits::Unrun;
@@ -48,19 +49,19 @@ use crate::sync::MutexGuard;
 
 // Implementation
 //
-// A call is one `Arc<Node>`: its work and later its result in one `State` behind one mutex, and a flag outside so that a
-// finished call is seen without the lock. No user code runs under the lock: a transition takes out what is the user's
-// (work, result, waker) and drops, calls or wakes it after unlocking.
+// A call is one `Arc<Node>`: the work and later the result in one `State` behind one mutex, and a flag outside that shows the end
+// without the lock. No user code runs under the lock: a transition takes out the user's work, result or waker.
 //
 // | from | to | by whom | under which call |
 // | --- | --- | --- | --- |
-// | - | `Waiting`, `Queued`, `Running`, `Done` | the maker | `waiting`, `queued`, `promised`, `ready` |
+// | - | `Waiting`, `Queued`, `Promised`, `Done` | the maker | `waiting`, `queued`, `promised`, `ready` |
 // | `Waiting` | `Queued` | who brings the last argument | `advance` |
 // | `Waiting` | `Stopped` | the same, of a lost argument | `advance` |
 // | `Waiting` | `Running` | the same, if no user code runs | `advance` |
 // | `Queued`, `Stopped` | `Running` | the first worker or waiter | `run` |
-// | `Waiting`, `Queued`, `Stopped` | `Running` | who cancels or closes | `take_unstarted` |
-// | `Running` | `Done`, `Taken` | who took the work, or sets the promise | `complete`, `end_lost` |
+// | `Waiting`, `Queued` | `Running` | who cancels or closes | `take_unstarted` |
+// | `Running` | `Promised` | who hands the call over | `hand_over` |
+// | `Running`, `Promised` | `Done`, `Taken` | who took the work, or sets the promise | `complete`, `end_lost` |
 // | `Done` | `Lent`, and back | who clones the result | `lend_out` |
 // | `Done` | `Taken` | the owner of the handle | `take`, `abandon_result` |
 
@@ -71,9 +72,11 @@ enum State<W: Work> {
     /// In the queue of its pool, all arguments there. The thread that takes the work runs it; `take_unstarted` may take it.
     Queued(W, MadeBy),
     /// All arguments have ended, one of them without a value. The thread that takes the work ends the call, with user code.
-    Stopped(W),
-    /// Somebody runs it, or holds its promise: only they may end it.
-    Running(RunBy),
+    Stopped(W, Standing),
+    /// That thread runs it, and only the thread may end it.
+    Running(ThreadNumber),
+    /// The holder of its promise may end it.
+    Promised,
     /// Ended. The owner of the handle may take it.
     Done(Result<W::Output, TaskError>),
     /// Ended; the result is out to be cloned, by the thread that will put it back. `true`: it is an error.
@@ -82,15 +85,9 @@ enum State<W: Work> {
     Taken,
 }
 
-#[derive(Clone, Copy)]
-enum RunBy {
-    Thread(ThreadNumber),
-    Promise,
-}
-
 impl<W: Work> State<W> {
     fn running_here() -> Self {
-        Self::Running(RunBy::Thread(this_thread()))
+        Self::Running(this_thread())
     }
 }
 
@@ -128,7 +125,7 @@ impl<W: Work> Node<W> {
 
     /// A call that the program ends.
     pub(crate) fn promised(site: CallSite) -> Arc<Self> {
-        Self::new(State::Running(RunBy::Promise), PoolId::NONE, site)
+        Self::new(State::Promised, PoolId::NONE, site)
     }
 
     /// A call that waits for arguments; what follows it runs on `pool`. `listen` registers it with the arguments; those that
@@ -171,7 +168,7 @@ impl<W: Work> Node<W> {
             return None;
         };
         if stopped {
-            core.state = State::Stopped(work);
+            core.state = State::Stopped(work, Standing::Thread(this_thread()));
             return Some(self.clone());
         }
         let Some(route) = work.route() else {
@@ -289,10 +286,12 @@ impl<W: Work> Awaited for Node<W> {
     fn survey(self: Arc<Self>, helper: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, needs: &mut Needs) -> Survey {
         let mut core = self.lock();
         match &core.state {
-            State::Queued(..) | State::Stopped(_) => {
+            State::Queued(..) | State::Stopped(_, Standing::Queue) => {
                 drop(core);
                 Survey::Queued(self)
             }
+            State::Stopped(_, Standing::Thread(thread)) => Survey::Running(*thread),
+            State::Stopped(_, Standing::DefaultQueue) => Survey::Unseen,
             State::Waiting(work, _) => {
                 work.needs(needs);
                 if let Some(helper) = helper(self.pool) {
@@ -300,8 +299,8 @@ impl<W: Work> Awaited for Node<W> {
                 }
                 Survey::Waiting
             }
-            State::Running(RunBy::Thread(thread)) => Survey::Running(*thread),
-            State::Running(RunBy::Promise) => Survey::Promised,
+            State::Running(thread) => Survey::Running(*thread),
+            State::Promised => Survey::Promised,
             State::Done(_) | State::Lent(_) | State::Taken => Survey::Ended,
         }
     }
@@ -332,12 +331,27 @@ impl<W: Work> Job for Node<W> {
     }
 
     fn is_queued(&self) -> bool {
-        matches!(self.lock().state, State::Queued(..) | State::Stopped(_))
+        matches!(self.lock().state, State::Queued(..) | State::Stopped(_, Standing::Queue | Standing::DefaultQueue))
+    }
+
+    fn stopped(&self) -> Option<Standing> {
+        if let State::Stopped(_, at) = self.lock().state { Some(at) } else { None }
+    }
+
+    fn stand(self: Arc<Self>, now_at: Standing) {
+        let mut core = self.lock();
+        let State::Stopped(_, at) = &mut core.state else { return };
+        *at = now_at;
+        if now_at == Standing::Queue {
+            let helpers = core.waiters.take_helpers();
+            drop(core);
+            helpers.for_each(|helper| helper.ready(self.clone()));
+        }
     }
 
     fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
         let mut core = self.lock();
-        if !matches!(core.state, State::Queued(..) | State::Stopped(_)) {
+        if !matches!(core.state, State::Queued(..) | State::Stopped(..)) {
             return false;
         }
         let taken = std::mem::replace(&mut core.state, State::running_here());
@@ -352,7 +366,7 @@ impl<W: Work> Job for Node<W> {
                 let ending = if result.is_ok() { Ending::Returned } else { Ending::Panicked };
                 (result.map_err(|payload| panicked(self.site, payload)), ending)
             }
-            State::Stopped(work) => (caught(self.site, || work.stop(self.site, &mut dropped)), Ending::Stopped),
+            State::Stopped(work, _) => (caught(self.site, || work.stop(self.site, &mut dropped)), Ending::Stopped),
             _ => unreachable!("looked at under the same lock"),
         };
         observer.ended(ending);
@@ -366,8 +380,8 @@ impl<W: Work> Job for Node<W> {
         let unrun = match &core.state {
             State::Waiting(work, _) if work.route().is_none() => Unrun::Uncounted,
             State::Waiting(..) => Unrun::Waiting,
-            State::Queued(..) | State::Stopped(_) => Unrun::Queued,
-            State::Running(_) | State::Done(_) | State::Lent(_) | State::Taken => return None,
+            State::Queued(..) => Unrun::Queued,
+            _ => return None,
         };
         let taken = std::mem::replace(&mut core.state, State::running_here());
         drop(core);
@@ -415,7 +429,7 @@ impl<W: Work> Promised<W::Output> for Node<W> {
 
     #[cfg(any(feature = "celery", asynctools_model))]
     fn hand_over(&self) {
-        self.lock().state = State::Running(RunBy::Promise);
+        self.lock().state = State::Promised;
     }
 }
 
@@ -440,8 +454,7 @@ impl<W: Work> Slot<W::Output> for Node<W> {
             _ => None,
         };
         drop(core);
-        drop(tasks);
-        drop(result);
+        drop((tasks, result));
     }
 
     fn has_failed(&self) -> bool {

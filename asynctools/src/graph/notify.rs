@@ -15,6 +15,7 @@ use crate::graph::traits::Dependant;
 use crate::graph::traits::Ending;
 use crate::graph::traits::Job;
 use crate::graph::traits::Observer;
+use crate::graph::traits::Standing;
 use crate::graph::traits::Waiter;
 use crate::graph::wake_later::WakeLater;
 use crate::graph::wake_later::wake_here;
@@ -44,11 +45,11 @@ thread_local! {
     static WORKLIST: ManuallyDrop<RefCell<Worklist>> = const {
         ManuallyDrop::new(RefCell::new(Worklist { open: VecDeque::new(), stopped: VecDeque::new(), draining: false }))
     };
-    /// The waits of ours on the stack of this thread.
+    /// The number of waits on the stack of this thread.
     static WAITS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The current thread is in a wait as long as this lives: what it runs meanwhile runs nobody else's user code.
+/// Counts a wait of the current thread, until the drop. Calls run inside the wait run no user code of other calls.
 pub(crate) struct InWait(());
 
 pub(crate) fn in_wait() -> InWait {
@@ -66,7 +67,7 @@ fn is_in_wait() -> bool {
     WAITS.with(Cell::get) > 0
 }
 
-/// Tells `waiter` of an end; what is a user's in that is left for [`settle`].
+/// Tells `waiter` of an end; leaves the user's code (wakers, drops) for [`settle`].
 pub(crate) fn tell(waiter: Waiter, aftermath: &mut Aftermath) {
     match waiter {
         Waiter::Thread(thread) => thread.unpark(),
@@ -86,15 +87,15 @@ pub(crate) fn tell_all(waiters: impl IntoIterator<Item = Waiter>) {
     settle(aftermath);
 }
 
-/// Holds back what `f` sets off, until [`settle`].
+/// Runs `f`, and holds back the effects until [`settle`].
 pub(crate) fn hold(f: impl FnOnce()) {
     let outer = WORKLIST.with(|list| std::mem::replace(&mut list.borrow_mut().draining, true));
     f();
     WORKLIST.with(|list| list.borrow_mut().draining = outer);
 }
 
-/// Does what is left to do after ends were stored: passes them on to dependants, wakes tasks, ends what was stopped, and drops
-/// what is not wanted. In an outer `settle` of this thread, that one passes on.
+/// Does the rest after ends were stored: passes the ends on to dependants, wakes tasks, ends stopped calls, and drops
+/// unwanted values. Inside of an outer `settle` of the same thread, the outer `settle` passes on.
 pub(crate) fn settle(aftermath: Aftermath) {
     let outermost = WORKLIST.with(|list| !std::mem::replace(&mut list.borrow_mut().draining, true));
     if outermost {
@@ -131,7 +132,8 @@ fn pass_on() {
     }
 }
 
-/// Called by a thread that is about to block: what it waits for may stand in the lists of its own outer frames.
+/// Passes all ends on before the current thread blocks: the awaited call may be in the lists of outer frames of the
+/// same thread.
 pub(crate) fn before_blocking() {
     let is_empty = WORKLIST.with(|list| {
         let list = list.borrow();
@@ -160,7 +162,7 @@ fn wake(wakers: Vec<Waker>) {
     wake_here(wakers);
 }
 
-/// Ends a stopped call where no pool counts it.
+/// Ends a stopped call without a pool to count the call.
 struct Unobserved;
 
 impl Observer for Unobserved {
@@ -174,10 +176,20 @@ pub(crate) fn end(job: Arc<dyn Job>) {
     let _ = catch_unwind(AssertUnwindSafe(|| job.run(&Unobserved))).map_err(discard);
 }
 
-/// Has a call that runs user code in its end ended by a thread without a user's frame below.
+/// Has this thread end stopped calls that were taken out of a queue, in the next [`settle`].
+pub(crate) fn take_back(stopped: Vec<Arc<dyn Job>>) {
+    WORKLIST.with(|list| list.borrow_mut().stopped.extend(stopped));
+}
+
+/// Has a call ended by a thread without a user's frame below, because the end runs user code. The call goes to its own pool, or
+/// else to the default pool; a call that has come back from a queue goes one step further.
 fn hand_over(job: Arc<dyn Job>) {
-    let own = registry::find(job.pool());
-    if own.into_iter().chain(registry::default_pool()).any(|pool| pool.schedule_end(job.clone())) {
+    let Some(at) = job.stopped() else { return };
+    let own = registry::find(job.pool()).filter(|_| matches!(at, Standing::Thread(_)));
+    let default = registry::default_pool().filter(|_| at != Standing::DefaultQueue);
+    let pools = own.map(|own| (own, Standing::Queue)).into_iter();
+    let mut pools = pools.chain(default.map(|default| (default, Standing::DefaultQueue)));
+    if pools.any(|(pool, place)| pool.schedule_end(job.clone(), place)) {
         return;
     }
     // Both are closed or paused. If the system refuses a thread too, there is nowhere else.

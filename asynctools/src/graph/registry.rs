@@ -17,7 +17,7 @@ static POOLS: LazyLock<RwLock<HashMap<PoolId, Weak<dyn Scheduler>>>> = LazyLock:
 static NEXT: AtomicU64 = AtomicU64::new(1);
 static DEFAULT: OnceLock<fn() -> Arc<dyn Scheduler>> = OnceLock::new();
 
-/// Returns a number that no pool had before.
+/// Returns a new number for a pool.
 pub(crate) fn new_pool_id() -> PoolId {
     PoolId(NEXT.fetch_add(1, Ordering::Relaxed))
 }
@@ -30,17 +30,18 @@ pub(crate) fn forget(id: PoolId) {
     POOLS.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
 }
 
-/// Returns the pool with that number, if it is still there.
+/// Returns the pool with the number `id`, if the pool still exists.
 pub(crate) fn find(id: PoolId) -> Option<Arc<dyn Scheduler>> {
     POOLS.read().unwrap_or_else(PoisonError::into_inner).get(&id)?.upgrade()
 }
 
-/// Says which pool takes what has none of its own. The floors above know it, and say so before they make the first call.
+/// Sets the pool of calls without a pool of their own. The floors above know this pool, and set the pool before the
+/// first call.
 pub(crate) fn set_default(pool: fn() -> Arc<dyn Scheduler>) {
     let _ = DEFAULT.set(pool);
 }
 
-/// Returns the pool that takes what has none of its own.
+/// Returns the pool of calls without a pool of their own.
 pub(crate) fn default_pool() -> Option<Arc<dyn Scheduler>> {
     DEFAULT.get().map(|pool| pool())
 }

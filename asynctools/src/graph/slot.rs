@@ -9,19 +9,19 @@ use crate::graph::waiters::Look;
 
 /// A call, as the owner of its handle sees it.
 pub(crate) trait Slot<T>: Job {
-    /// The result of a call that has ended.
+    /// The result of an ended call.
     fn take(self: Arc<Self>) -> Result<T, TaskError>;
 
-    /// Drops the result, now or as soon as there is one: its owner wants it no more.
+    /// Drops the result, now or after the call has ended: the owner does not want the result.
     fn abandon_result(&self);
 
     /// Whether the call has ended without a value.
     fn has_failed(&self) -> bool;
 
-    /// Looks at the result of a call that has ended, under its lock: `look` runs no user code.
+    /// Looks at the result of an ended call, under the lock of the call: `look` runs no user code.
     fn peek(&self, look: &mut Look<'_, T>);
 
-    /// Has `lend` clone the result as soon as there is one.
+    /// Has `lend` clone the result as soon as the call has ended.
     fn lend(&self, lend: Arc<dyn Lend<T>>);
 
     /// Has `look` clone the result now: `false` if there is none, or somebody else has it out.

@@ -19,40 +19,40 @@ impl PoolId {
 pub(crate) trait Scheduler: Send + Sync {
     fn id(&self) -> PoolId;
 
-    /// Says whether the pool takes a call whose arguments are all there. A closed pool takes only what its own calls make.
+    /// Says whether the pool takes a call with all arguments. A closed pool takes only the calls of its own calls.
     fn accept(&self, maker: Maker) -> Result<(), TaskError>;
 
-    /// Queues a call that the pool accepted.
+    /// Queues an accepted call.
     fn schedule(self: Arc<Self>, job: Arc<dyn Job>, maker: Maker, moment: Moment);
 
-    /// Queues a call that a loss upstream has ended, for a worker that runs the user's code in that end. `false`: the pool
-    /// takes no more calls.
-    fn schedule_end(self: Arc<Self>, job: Arc<dyn Job>) -> bool;
+    /// Queues a call for its end after a loss upstream: a worker runs the user's code in the end. Returns `false` if
+    /// the pool takes no more calls.
+    fn schedule_end(self: Arc<Self>, job: Arc<dyn Job>, at: Standing) -> bool;
 
-    /// Counts a call of this pool that ended unrun.
+    /// Counts an unrun call of this pool as ended.
     fn unscheduled(&self, unrun: Unrun, error: &TaskError);
 
-    /// Has the calls of `agenda`, which a blocked worker of another pool needs, run although the pool lends no more.
+    /// Has the calls of `agenda` run for a blocked worker of another pool, although the pool lends no more.
     fn serve(self: Arc<Self>, agenda: Arc<dyn Helper>);
 
-    /// Adds the threads whose calls are unfinished calls of this pool, and says what they are doing together.
+    /// Adds the threads with unfinished calls of this pool, and returns their common state.
     fn outlook(&self, threads: &mut Vec<ThreadNumber>) -> Outlook;
 
-    /// Looks at once whether a permit has to be lent, since nothing that the pool's calls need can move.
+    /// Looks at once whether the pool has to lend a permit, because the needs of the pool's calls cannot move.
     fn unstick(self: Arc<Self>);
 
-    /// Ends the wait in `close` of the thread `closer`, which waits for itself.
+    /// Ends the wait of the thread `closer` in `close`: the thread waits for itself.
     fn release_closer(&self, closer: ThreadNumber);
 }
 
-/// Who made a call: a call of the same pool, so that the limits of the pool do not hold, or anybody else.
+/// The maker of a call: a call of the same pool, so the limits of the pool do not hold, or another caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Maker {
     OwnCall,
     Other,
 }
 
-/// When the arguments of a call were there: a caller may be held up by a full queue only while it makes the call.
+/// The moment of the last argument. A full queue may block a caller at the call, and never later.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Moment {
     AtCall,
@@ -64,111 +64,129 @@ pub(crate) enum Moment {
 pub(crate) enum Outlook {
     /// A call runs, or may begin.
     Moves,
-    /// Every call that has begun is blocked.
+    /// Every begun call is blocked.
     Blocked,
     /// The pool has no workers for now.
     Paused,
 }
 
-/// Where a call stood that ended unrun.
+/// The place of a call that a loss upstream has stopped, until a thread ends the call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Standing {
+    /// In the list of that thread.
+    Thread(ThreadNumber),
+    /// In the queue of its pool.
+    Queue,
+    /// In the queue of the default pool.
+    DefaultQueue,
+}
+
+/// The place of a call at its unrun end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Unrun {
-    /// In the queue of its pool, where its entry is still.
+    /// In the queue of the pool, where the entry still is.
     Queued,
-    /// Its arguments were missing.
+    /// Outside of the queue, because arguments were missing.
     Waiting,
-    /// It runs no user code, so its pool does not count it.
+    /// Nowhere: the call runs no user code, so no pool counts the call.
     Uncounted,
 }
 
-/// A thread, by number: unlike `ThreadId` it is a plain word that a call can keep.
+/// A thread, by number: a call can keep this number in a plain word, unlike a `ThreadId`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct ThreadNumber(pub(crate) u64);
 
-/// Something that ends, and that others wait for, without the type of its result.
+/// A call, from the side of its waiters, without the type of the result.
 pub(crate) trait Awaited: Send + Sync {
     fn is_done(&self) -> bool;
     fn site(&self) -> CallSite;
 
-    /// Says what a waiter could do for this. Of a call that waits for arguments, the calls that it needs are added to `needs`;
-    /// the helper that `helper` names for the pool of the call, if any, is told as soon as the call has them all.
+    /// Returns the state of the call, for a waiter who can help. A call with missing arguments adds the missing calls
+    /// to `needs`. If `helper` names a helper for the pool of the call, the helper is told as soon as all arguments are
+    /// there.
     fn survey(self: Arc<Self>, helper: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, needs: &mut Needs) -> Survey;
 
-    /// Tells `waiter` of the end; gives the waiter back if that is past.
+    /// Has `waiter` told of the end; gives the waiter back if the call has ended.
     fn enlist(&self, waiter: Waiter) -> Option<Waiter>;
 
-    /// Forgets the waiters that `which` finds.
+    /// Forgets each waiter for which `which` is true.
     fn delist(&self, which: &dyn Fn(&Waiter) -> bool);
 
-    /// Forgets a dependant, or what clones the result for one, by its address. In the long run this takes constant time, also
-    /// of many.
+    /// Forgets a dependant, or a lend for a dependant, by address. Takes constant time in the long run, however many
+    /// dependants exist.
     fn forget(&self, dependant: usize);
 }
 
-/// The calls that others need.
+/// Calls needed by other calls.
 pub(crate) type Needs = Vec<Arc<dyn Awaited>>;
 
 /// The finding of [`Awaited::survey`].
 pub(crate) enum Survey {
-    /// It has ended.
+    /// The call has ended.
     Ended,
-    /// That thread runs it.
+    /// The call runs on this thread.
     Running(ThreadNumber),
-    /// The program will set it.
+    /// The program will set the value.
     Promised,
-    /// A worker of its pool may run it.
+    /// A worker of the pool may run the call.
     Queued(Arc<dyn Job>),
     /// Arguments are missing.
     Waiting,
-    /// Its ends come from somewhere that a look does not see.
+    /// The end comes from a place out of sight of a look.
     Unseen,
 }
 
-/// A call that a pool runs.
+/// A call, as a pool runs calls.
 pub(crate) trait Job: Awaited {
     fn pool(&self) -> PoolId;
     fn is_queued(&self) -> bool;
 
-    /// Runs the call if it stands in a queue and nobody was faster.
+    /// Returns the place of the call if a loss upstream has stopped the call, and no thread has ended the call yet.
+    fn stopped(&self) -> Option<Standing>;
+
+    /// Notes the new place of a stopped call, and tells the helpers that can run the call there.
+    fn stand(self: Arc<Self>, at: Standing);
+
+    /// Runs the call if the call stands in a queue and nobody was faster.
     fn run(self: Arc<Self>, observer: &dyn Observer) -> bool;
 
-    /// Takes out what a call that has not started would run, and runs no user code. The one who takes it ends the call.
+    /// Takes the work out of an unstarted call, and runs no user code. The taker ends the call.
     fn take_unstarted(self: Arc<Self>) -> Option<Unstarted>;
 
-    /// Tells who holds the promise of the call that its result is not wanted. Runs user code. Returns whether the call never
-    /// began and never will.
+    /// Tells the holder of the promise: nobody wants the result. Runs user code. Returns whether the call never began
+    /// and never will.
     fn tell_unwanted(&self) -> bool {
         false
     }
 
-    /// Ends a call whose work was taken out. Its effects are added to `aftermath`.
+    /// Ends a call without its work, and adds the effects to `aftermath`.
     fn end_lost(&self, error: TaskError, aftermath: &mut Aftermath);
 }
 
-/// The work that was taken out of a call that has not started.
+/// The work of an unstarted call, taken out.
 pub(crate) struct Unstarted {
     pub(crate) unrun: Unrun,
-    /// The user's function and arguments, to be dropped when nothing waits for it.
+    /// The user's function and arguments, to be dropped when nothing waits for the drop.
     pub(crate) remains: Box<dyn Send>,
 }
 
-/// The effects of ends that are left to do when all ends are stored.
+/// The effects of ends, to be done after all ends are stored.
 #[derive(Default)]
 pub(crate) struct Aftermath {
     pub(crate) wakers: Vec<Waker>,
     pub(crate) dropped: Dropped,
 }
 
-/// A user's values, to be dropped one by one when nothing waits for that.
+/// A user's values, to be dropped by themselves when nothing waits for the drops.
 pub(crate) type Dropped = Vec<Box<dyn Send>>;
 
-/// Who runs a call, and keeps count. Both are told before anybody can see that the call has ended.
+/// Counts the run of a call. Hears of begin and end before another thread can see the end of the call.
 pub(crate) trait Observer {
     fn began(&self);
     fn ended(&self, ending: Ending);
 }
 
-/// How a call that was taken from a queue ended.
+/// The ending of a call taken from a queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ending {
     Returned,
@@ -177,58 +195,60 @@ pub(crate) enum Ending {
     Stopped,
 }
 
-/// A waiter is told of an end. It is told only when no lock is held: wakers are a user's code.
+/// A waiter is told of an end, and only while no lock is held: wakers are a user's code.
 pub(crate) enum Waiter {
-    /// A thread that does not belong to a pool.
+    /// A thread of no pool.
     Thread(Thread),
-    /// A worker that gave up its permit.
+    /// A worker without its permit.
     Worker(Arc<dyn BlockedWorker>),
     /// A task of some executor.
     Task(Waker),
-    /// A call that has this one as its argument with that number.
+    /// A call with the ending call as the argument of this number.
     Dependant(Arc<dyn Dependant>, u32),
-    /// A worker that waits for something that needs this call: told when the call is ready to run, not when it has ended.
+    /// The agenda of a blocked worker in need of this call: told when the call is ready to run, not at the end.
     Helper(Arc<dyn Helper>),
 }
 
 /// A worker in a wait.
 pub(crate) trait BlockedWorker: Send + Sync {
-    /// Gives the worker its permit and wakes it, if it is blocked.
+    /// Gives a blocked worker its permit, and wakes the worker.
     fn wake(&self);
 
     fn is_blocked(&self) -> bool;
 }
 
-/// A call that waits for arguments.
+/// A call without all of its arguments.
 pub(crate) trait Dependant: Send + Sync {
-    /// Takes in that the argument `index` has ended. Runs no user code: a call that has to be ended by such code is returned.
+    /// Notes the end of the argument `index`. Runs no user code, and returns the call if its end has to run such code.
     fn arrived(self: Arc<Self>, index: u32) -> Option<Arc<dyn Job>>;
 }
 
 /// The agenda of a blocked worker.
 pub(crate) trait Helper: Send + Sync {
-    /// Adds a call that is ready to run.
+    /// Adds a call, ready to run.
     fn ready(self: Arc<Self>, job: Arc<dyn Job>);
 
-    /// Notes that a call has come to need others than before.
+    /// Notes a change in the needs of a call.
     fn changed(self: Arc<Self>, call: Arc<dyn Awaited>);
 
-    /// The next call, for a thread that runs them in the owner's stead; after `None` nobody does.
+    /// Returns the next call, for a thread in the owner's stead; after `None` the thread is no longer in charge.
     fn pop_for_spare(&self) -> Option<Arc<dyn Job>>;
 
-    /// The owner blocks: whether a thread has to come to run these calls. If none has to, the owner is told of the next one.
+    /// Called when the owner blocks. Returns whether a thread has to come to run these calls; after `false` the owner
+    /// is told of the next call.
     fn hand_over(&self) -> bool;
 
-    /// Whether a thread should come to run these calls, and none does. The thread that asks is that one.
+    /// Puts the asking thread in charge of these calls, if they need a thread and have none, and returns whether this
+    /// is so.
     fn attend(&self) -> bool;
 
-    /// The thread that said it would come does not.
+    /// Called when the thread in charge does not come.
     fn unattend(&self);
 
     /// Whether the owner still waits.
     fn is_owner_blocked(&self) -> bool;
 
-    /// The thread in the owner's stead has no permit any more.
+    /// Called when the thread in the owner's stead has given up its permit.
     fn give_back(&self);
 
     /// The system gives no thread for these calls: the owner's wait ends.

@@ -37,7 +37,8 @@ pub(crate) fn block(
     }
 }
 
-/// Waits until `is_over`, which the one who brings it about tells by unparking this thread: `false` when the deadline came first.
+/// Waits until `is_over`: another thread makes `is_over` true, then unparks this thread. Returns `false` when the
+/// deadline came first.
 pub(crate) fn block_on_pool(on: BlockedOn, is_over: &dyn Fn() -> bool, deadline: Option<Instant>) -> bool {
     notify::before_blocking();
     if let Some(worker) = current() {
@@ -53,7 +54,7 @@ pub(crate) fn block_on_pool(on: BlockedOn, is_over: &dyn Fn() -> bool, deadline:
 /// and `get` is several times cheaper for it, and a longer spin only burns what the worker could use.
 const SPINS: u32 = turns(64);
 
-/// The wait of a thread that does not belong to a pool.
+/// Waits on a thread of no pool.
 fn park(call: &Arc<dyn Awaited>, deadline: Option<Instant>) -> bool {
     for _ in 0..SPINS {
         if call.is_done() {
@@ -87,12 +88,13 @@ fn park_until(is_over: &dyn Fn() -> bool, deadline: Option<Instant>) -> bool {
     true
 }
 
-/// Returns the deadline of a wait of that length; `None` for one that no clock reaches.
+/// Returns the deadline of a wait of this length; `None` if no clock reaches the deadline.
 pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
 }
 
-/// Ends `get` and its like for a call without a value: the payload of its panic, or a panic that names the call.
+/// Panics in `get` and its like, for a call without a value: with the payload of the call's panic, or with the name of
+/// the call.
 #[track_caller]
 pub(crate) fn raise(error: &TaskError, site: CallSite) -> ! {
     if let TaskError::Panicked(panic) = error.root()
@@ -103,8 +105,8 @@ pub(crate) fn raise(error: &TaskError, site: CallSite) -> ! {
     panic!("{}", error.with_site(site));
 }
 
-/// Has `waker` woken at the end of the call, instead of the one before: whether it has ended already. Only the owner of the
-/// handle polls, so there is one waker at most.
+/// Has `waker` woken at the end of the call, instead of the previous waker, and returns whether the call has ended
+/// already. Only the owner of the handle polls, so a call has at most 1 waker.
 pub(crate) fn watch(call: &dyn Awaited, waker: &Waker) -> bool {
     call.delist(&|waiter| matches!(waiter, Waiter::Task(_)));
     call.enlist(Waiter::Task(waker.clone())).is_some()

@@ -7,7 +7,7 @@ use crate::error::TaskError;
 use crate::graph::traits::Helper;
 use crate::graph::traits::Waiter;
 
-/// The waiters of a call; most calls have one waiter at most.
+/// The waiters of a call; most calls have at most 1 waiter.
 #[derive(Default)]
 pub(crate) enum Waiters<T> {
     #[default]
@@ -19,31 +19,31 @@ pub(crate) enum Waiters<T> {
 
 pub(crate) struct Many<T> {
     entries: Vec<WaiterKind<T>>,
-    /// The addresses of dependants that need no answer any more, and whose entries are still there: an entry keeps its dependant
-    /// alive, so nobody else has the address.
+    /// The addresses of forgotten dependants with entries still in the list. An entry keeps its dependant alive, so no
+    /// other dependant has the address.
     gone: Vec<usize>,
 }
 
 pub(crate) enum WaiterKind<T> {
     Plain(Waiter),
-    /// Clones the result. Served before anybody can take it.
+    /// Clones the result, before the owner of the handle can take the result.
     Lend(Arc<dyn Lend<T>>),
-    /// Is called if the owner of the handle cancels a call that was handed over.
+    /// Is called if the owner of the handle cancels a handed-over call.
     Cancel(CancelHook),
 }
 
-/// Tells who holds the promise of a call that its result is not wanted: whether the call never began and never will.
+/// Tells the holder of a promise: nobody wants the result. Returns whether the call never began and never will.
 pub(crate) type CancelHook = Box<dyn FnOnce() -> bool + Send>;
 
-/// Looks at a result, or at the loss of it.
+/// Looks at a result or at a loss.
 pub(crate) type Look<'a, T> = dyn FnMut(Result<&T, &TaskError>) + 'a;
 
-/// Takes a clone of a result, on the thread that ends the call, or at once if it has ended. Must not panic.
+/// Takes a clone of a result, on the thread which ends the call, or at once if the call has ended. Must not panic.
 pub(crate) trait Lend<T>: Send + Sync {
     fn lend(self: Arc<Self>, outcome: Result<&T, &TaskError>);
 }
 
-/// Up to that many entries are searched for one that has to go; of more, half are swept out at once.
+/// A longer list is not searched for each forgotten dependant, but swept when half of the entries are forgotten.
 const SEARCHED: usize = 32;
 
 impl<T> WaiterKind<T> {
@@ -57,7 +57,7 @@ impl<T> WaiterKind<T> {
     }
 }
 
-/// The address of what lies in an `Arc`, as others know it by.
+/// Returns the address of the value in an `Arc`, to tell values apart.
 pub(crate) fn address<T: ?Sized>(arc: &Arc<T>) -> usize {
     Arc::as_ptr(arc).cast::<()>().addr()
 }
@@ -74,7 +74,7 @@ impl<T> Waiters<T> {
         };
     }
 
-    /// Takes out those that `which` finds.
+    /// Takes out each waiter for which `which` is true.
     pub(crate) fn extract(&mut self, which: impl Fn(&WaiterKind<T>) -> bool) -> Vec<WaiterKind<T>> {
         match self {
             Self::None => Vec::new(),
@@ -84,7 +84,7 @@ impl<T> Waiters<T> {
         }
     }
 
-    /// Takes out the waiters that are to be told when the call is ready to run.
+    /// Takes out the waiters to be told when the call is ready to run.
     pub(crate) fn take_helpers(&mut self) -> impl Iterator<Item = Arc<dyn Helper>> + use<T> {
         let helpers = self.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Helper(_))));
         helpers.into_iter().filter_map(|waiter| match waiter {
@@ -93,21 +93,21 @@ impl<T> Waiters<T> {
         })
     }
 
-    /// Takes out what clones the result.
+    /// Takes out the lends.
     pub(crate) fn take_lends(&mut self) -> Vec<Arc<dyn Lend<T>>> {
         let lends = self.extract(|waiter| matches!(waiter, WaiterKind::Lend(_)));
         let lend = |waiter| if let WaiterKind::Lend(lend) = waiter { Some(lend) } else { None };
         lends.into_iter().filter_map(lend).collect()
     }
 
-    /// Takes out what is to be called when the owner of the handle cancels the call.
+    /// Takes out the hooks for a cancel by the owner of the handle.
     pub(crate) fn take_hooks(&mut self) -> impl Iterator<Item = CancelHook> + use<T> {
         let hooks = self.extract(|waiter| matches!(waiter, WaiterKind::Cancel(_)));
         hooks.into_iter().filter_map(|waiter| if let WaiterKind::Cancel(hook) = waiter { Some(hook) } else { None })
     }
 
-    /// Takes out the entry of the dependant at `address`, or notes that it has to go. Of n dependants that go one by one, each
-    /// entry is moved a few times only.
+    /// Takes out the entry of the dependant at `address`, or notes the address for a later sweep. Where n dependants
+    /// leave by themselves, each entry is moved only a few times.
     pub(crate) fn forget(&mut self, address: usize) -> Vec<WaiterKind<T>> {
         let Self::Many(many) = self else { return self.extract(|waiter| waiter.address() == Some(address)) };
         many.gone.push(address);

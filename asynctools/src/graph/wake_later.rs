@@ -1,4 +1,4 @@
-//! Tasks to be woken by a thread that is in no wait.
+//! Tasks to be woken by a thread outside of a wait.
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -8,6 +8,7 @@ use std::task::Waker;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
 use crate::error::TaskError;
+use crate::graph::blocked::this_thread;
 use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Ending;
@@ -16,18 +17,18 @@ use crate::graph::traits::Job;
 use crate::graph::traits::Needs;
 use crate::graph::traits::Observer;
 use crate::graph::traits::PoolId;
+use crate::graph::traits::Standing;
 use crate::graph::traits::Survey;
-use crate::graph::traits::Unrun;
 use crate::graph::traits::Unstarted;
 use crate::graph::traits::Waiter;
 use crate::panics::discard;
 use crate::panics::lock;
 use crate::sync::Mutex;
 
-/// Wakers, as something that a pool runs. Nothing waits for it.
+/// Wakers in the form of a call for a pool. Nothing waits for this call.
 pub(crate) struct WakeLater {
     site: CallSite,
-    wakers: Mutex<Vec<Waker>>,
+    wakers: Mutex<(Vec<Waker>, Standing)>,
 }
 
 static WAKE: Function = Function::method("wake");
@@ -35,11 +36,11 @@ static WAKE: Function = Function::method("wake");
 impl WakeLater {
     #[track_caller]
     pub(crate) fn new(wakers: Vec<Waker>) -> Arc<Self> {
-        Arc::new(Self { site: CallSite::here(&WAKE), wakers: Mutex::new(wakers) })
+        Arc::new(Self { site: CallSite::here(&WAKE), wakers: Mutex::new((wakers, Standing::Thread(this_thread()))) })
     }
 
     fn take(&self) -> Vec<Waker> {
-        std::mem::take(&mut *lock(&self.wakers))
+        std::mem::take(&mut lock(&self.wakers).0)
     }
 }
 
@@ -71,7 +72,7 @@ impl Job for WakeLater {
     }
 
     fn is_queued(&self) -> bool {
-        !lock(&self.wakers).is_empty()
+        !lock(&self.wakers).0.is_empty()
     }
 
     fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
@@ -85,24 +86,24 @@ impl Job for WakeLater {
         true
     }
 
+    fn stopped(&self) -> Option<Standing> {
+        let (wakers, at) = &*lock(&self.wakers);
+        (!wakers.is_empty()).then_some(*at)
+    }
+
+    fn stand(self: Arc<Self>, at: Standing) {
+        lock(&self.wakers).1 = at;
+    }
+
+    /// A wake cannot be cancelled.
     fn take_unstarted(self: Arc<Self>) -> Option<Unstarted> {
-        // A wake cannot be cancelled: the tasks are woken instead, when the rest is dropped.
-        let wakers = self.take();
-        (!wakers.is_empty()).then(|| Unstarted { unrun: Unrun::Uncounted, remains: Box::new(WokenAtDrop(wakers)) })
+        None
     }
 
     fn end_lost(&self, _error: TaskError, _aftermath: &mut Aftermath) {}
 }
 
-struct WokenAtDrop(Vec<Waker>);
-
-impl Drop for WokenAtDrop {
-    fn drop(&mut self) {
-        wake_here(std::mem::take(&mut self.0));
-    }
-}
-
-/// Wakes tasks on this thread. A waker that panics has its panic shown by the hook; the others must still be woken.
+/// Wakes tasks on this thread. The panic hook shows the panic of a waker, and the other tasks are still woken.
 pub(crate) fn wake_here(wakers: Vec<Waker>) {
     for waker in wakers {
         let _ = catch_unwind(AssertUnwindSafe(|| waker.wake())).map_err(discard);

@@ -1,4 +1,4 @@
-//! The work of a call, and the way to the pool that runs it.
+//! The work of a call, and the way to its pool.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -21,15 +21,15 @@ use crate::panics::discard;
 pub(crate) trait Work: Send + 'static {
     type Output: Send + 'static;
 
-    /// Runs the user's function. All arguments are there. Leaves in `dropped` what a panicking `Clone` of an argument has left.
+    /// Runs the user's function. All arguments are there. Leaves the remains of a panicking `Clone` in `dropped`.
     fn run(self, dropped: &mut Dropped) -> Self::Output;
 
-    /// Takes in that one more argument is there: whether it was the last one.
+    /// Notes the arrival of an argument, and returns whether all arguments are there.
     fn arrived(&mut self) -> bool {
         true
     }
 
-    /// Whether the argument that was just taken in has brought another one, which the waiters do not know of.
+    /// Whether the argument just arrived has brought another argument, unknown to the waiters.
     fn needs_others(&self) -> bool {
         false
     }
@@ -43,15 +43,16 @@ pub(crate) trait Work: Send + 'static {
     /// `dropped`, since a `Drop` may wait for this call.
     fn stop(self, own: CallSite, dropped: &mut Dropped) -> Result<Self::Output, TaskError>;
 
-    /// Adds the calls whose results are arguments of this one.
+    /// Adds the calls with results for this call's arguments.
     fn needs(&self, _needs: &mut Needs) {}
 
-    /// Where a call that had to wait for arguments runs; `None`: where its last argument arrives, since no user code is in it.
+    /// Returns the way to the pool, for a call with late arguments. `None` for work without user code: the call runs
+    /// where its last argument arrives.
     fn route(&self) -> Option<Route> {
         None
     }
 
-    /// Runs a call without a route, made at `own`, and ends it, or hands it over to somebody who will.
+    /// Runs a call without a route, made at `own`, and ends the call or hands over its end.
     fn run_here(self, call: Arc<dyn Promised<Self::Output>>, own: CallSite)
     where
         Self: Sized,
@@ -72,7 +73,7 @@ pub(crate) fn panicked(own: CallSite, payload: Box<dyn Any + Send>) -> TaskError
     TaskError::Panicked(Panic::new(own, payload))
 }
 
-/// A call, as the one who holds its promise sees it.
+/// A call, from the side of its promise.
 pub(crate) trait Promised<T>: Send + Sync {
     /// Ends the call.
     fn end(&self, outcome: Result<T, TaskError>);
@@ -83,12 +84,12 @@ pub(crate) trait Promised<T>: Send + Sync {
     /// Whether somebody has a handle.
     fn is_wanted(&self) -> bool;
 
-    /// Notes that a promise ends the call, whose work this thread has taken.
+    /// Notes the hand-over: a promise ends the call, after this thread has taken the work.
     #[cfg(any(feature = "celery", asynctools_model))]
     fn hand_over(&self);
 }
 
-/// The way of a call to the pool that it runs on.
+/// The way of a call to its pool.
 #[derive(Clone)]
 pub(crate) struct Route {
     /// `None`: the pool is gone.

@@ -49,7 +49,7 @@ use crate::workers::state::Worker;
 // A wait with a deadline cannot run a call, since it could not break it off, and a waiter that has used up the stack of one call
 // should not. Their permit goes to a spare thread that starts with those same calls.
 
-/// A worker, as those see it who wake it.
+/// A worker, from the side of the threads which wake the worker.
 struct WorkerHandle {
     inner: Arc<Inner>,
     worker: Arc<Worker>,
@@ -65,17 +65,17 @@ impl BlockedWorker for WorkerHandle {
     }
 }
 
-/// A worker, as the calls on it see it.
+/// A worker, from the side of the calls on its stack.
 struct WorkerContext {
     inner: Arc<Inner>,
     worker: Arc<Worker>,
-    /// The same, as others know it.
+    /// The same worker, from the other side.
     handle: Arc<dyn BlockedWorker>,
     /// Where the stack began.
     base: usize,
 }
 
-/// Runs a thread of a pool from its first moment to its last.
+/// Runs a thread of a pool from the first moment to the last.
 pub(crate) fn main(inner: &Arc<Inner>, worker: &Arc<Worker>) {
     // Before anything else: the pool hears of the end when the destructors of the user's thread-locals have run.
     let (ended, last) = (inner.clone(), worker.clone());
@@ -91,11 +91,12 @@ pub(crate) fn main(inner: &Arc<Inner>, worker: &Arc<Worker>) {
     set_current(None);
 }
 
-/// How often a worker looks for the end of the awaited call before it gives up its permit.
+/// How often a worker looks for the end of the awaited call before the worker gives up its permit.
 const WAIT_SPINS: u32 = turns(64);
 
 impl WorkerContext {
-    /// Whether a call may run on the stack of a waiter. A waiter that unwinds does not wait for what it begins: its stack is to go.
+    /// Whether a call may run on the stack of the waiter. An unwinding waiter begins no call, because its stack is
+    /// about to go.
     fn may_run_here(&self) -> bool {
         !self.inner.config.dedicated_threads && self.has_stack() && !std::thread::panicking()
     }
@@ -108,7 +109,7 @@ impl WorkerContext {
         ran
     }
 
-    /// Runs what the agenda has ready, until `call` has ended.
+    /// Runs the ready calls of the agenda, until `call` has ended.
     fn run_agenda(&self, call: &dyn Awaited, agenda: &Agenda) {
         agenda.survey_changes();
         while !call.is_done()
@@ -120,8 +121,8 @@ impl WorkerContext {
         }
     }
 
-    /// Parks until somebody gives the permit back, or takes it back when the deadline comes. The watcher of the pool looks after
-    /// its queue meanwhile.
+    /// Parks until another thread gives the permit back, or takes the permit back at the deadline. The watcher of the
+    /// pool also looks after the queue here.
     fn park(&self, mode: u8, is_over: &dyn Fn() -> bool, deadline: Option<Instant>) {
         while !self.worker.is_active() {
             if is_over() {
@@ -203,7 +204,7 @@ impl WorkerContext {
         result
     }
 
-    /// The pool whose calls this worker may run while it waits.
+    /// The pool of the calls which this worker may run in a wait.
     fn pool(&self) -> PoolId {
         // A thread of `#[parallel]` runs its one call only, and what it needs of the others has a thread of its own.
         if self.inner.config.dedicated_threads { PoolId::NONE } else { self.inner.id }

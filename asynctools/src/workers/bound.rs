@@ -1,4 +1,4 @@
-//! The limit on the calls that wait in a queue.
+//! The limit on the calls in a queue.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use crate::sync::Thread;
 use crate::sync::thread;
 use crate::workers::config::OnFull;
 
-/// The room in a bounded queue, and who waits for it. Guarded by the lock of the pool.
+/// The room in a bounded queue, and the submissions blocked for room. Guarded by the lock of the pool.
 pub(crate) struct Bound {
     queue: usize,
     pub(crate) on_full: OnFull,
-    /// Calls that were taken in and have not ended. A call that runs inside the wait of another counts only until it begins.
-    /// Below zero for a moment when a call that waited for its arguments ends before it is counted.
+    /// Calls taken in and not ended. A call inside the wait of another call counts only until its begin. Below zero for
+    /// a moment when a call with late arguments ends before the pool has counted the call.
     outstanding: isize,
     /// Blocked submissions, the oldest first.
     waiting: VecDeque<Arc<Submission>>,
 }
 
-/// A submission that waits for room.
+/// A submission blocked for room.
 pub(crate) struct Submission {
     thread: Thread,
     answer: AtomicU8,
@@ -50,7 +50,7 @@ impl Bound {
         Self { queue, on_full, outstanding: 0, waiting: VecDeque::new() }
     }
 
-    /// Whether a call has to wait for room, where `capacity` calls have begun or may begin at once: whether one is refused does
+    /// Whether a call has to wait for room, where `capacity` calls have begun or may begin at once: so a refusal does
     /// not depend on how quickly an idle worker wakes.
     pub(crate) fn is_full(&self, capacity: usize) -> bool {
         !self.waiting.is_empty() || !self.has_room(capacity)
@@ -60,7 +60,7 @@ impl Bound {
         usize::try_from(self.outstanding).unwrap_or(0) < self.queue.saturating_add(capacity)
     }
 
-    /// Takes in one more call.
+    /// Takes in a call.
     pub(crate) fn enter(&mut self) {
         self.outstanding += 1;
     }

@@ -1,9 +1,9 @@
-//! How a pool is built, and what it says of itself.
+//! The configuration of a pool, and its statistics.
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// Says how a pool treats a call that finds its queue full.
+/// Says how a pool treats a call when the queue is full.
 ///
 /// # Examples
 ///
@@ -43,21 +43,21 @@ pub enum OnFull {
 pub struct PoolStats {
     /// The target: how many calls may run at once.
     pub workers: usize,
-    /// Threads within the target that have nothing to do.
+    /// Threads within the target, without a call.
     pub idle: usize,
-    /// Calls that run, without those that are blocked in a wait for another.
+    /// Running calls, without the blocked calls.
     pub running: usize,
-    /// Calls that are blocked in a wait for another.
+    /// Calls blocked in a wait for another call.
     pub blocked: usize,
-    /// Calls that wait for their turn.
+    /// Calls in the queue.
     pub queued: usize,
-    /// Calls that ran to their end, those that panicked among them.
+    /// Calls run to their end, panicked calls included.
     pub finished: usize,
-    /// Calls that panicked.
+    /// Panicked calls.
     pub panicked: usize,
-    /// Calls that were cancelled before they started.
+    /// Calls cancelled before their start.
     pub cancelled: usize,
-    /// Threads over the target, which leave soon unless they are needed again.
+    /// Threads over the target. Unless the pool needs these threads again, they end soon.
     pub spares: usize,
 }
 
@@ -69,13 +69,14 @@ pub(crate) struct Config {
     pub(crate) stack_size: usize,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) bound: Option<(usize, OnFull)>,
-    /// How many permits of blocked calls may be lent to calls that none of them needs; `None`: as many as there are workers.
+    /// How many permits of blocked calls the pool may lend to calls without a blocked waiter; `None`: as many as the
+    /// pool has workers.
     pub(crate) max_blocked: Option<usize>,
-    /// A call has its thread for itself from the start, so nobody else may run it.
+    /// Each call has its own thread from the start, so no other thread may run the call.
     pub(crate) dedicated_threads: bool,
 }
 
-/// The stack that the standard library gives a thread.
+/// The stack of a thread, as the standard library sets the size.
 const STACK_SIZE: usize = 2 * 1024 * 1024;
 /// The stack of a thread whose size nobody chose: `RUST_MIN_STACK` as for any thread of a program.
 fn default_stack_size() -> usize {
@@ -87,7 +88,7 @@ fn default_stack_size() -> usize {
 }
 
 impl Config {
-    /// The configuration of a pool of that name, with nothing else said about it.
+    /// The configuration of a pool with a name and default values.
     pub(crate) fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),

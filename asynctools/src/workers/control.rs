@@ -45,7 +45,7 @@ impl Inner {
     }
 
     pub(crate) fn cancel_queued(&self) -> usize {
-        self.lose_queued(|_| TaskError::Cancelled, |_| true)
+        self.lose_queued(|_| TaskError::Cancelled, |job| job.stopped().is_none())
     }
 
     /// Closes the pool, and waits for nothing.
@@ -68,14 +68,14 @@ impl Inner {
         }
     }
 
-    /// Closes the pool and waits for its threads: whether they are gone. Where the pool would have to wait for the call that
-    /// closes it, this waits for nothing.
+    /// Closes the pool, waits for its threads, and returns whether all threads are gone. Does not wait if the pool
+    /// needs the end of the closing call.
     pub(crate) fn close(self: &Arc<Self>, deadline: Option<Instant>) -> bool {
         self.mark_closed();
         !self.needs_this_thread() && self.wait_gone(deadline)
     }
 
-    /// Whether the calls of this pool cannot all end before a call that the current thread runs has ended.
+    /// Whether a call of this pool cannot end before a call on the current thread has ended.
     fn needs_this_thread(self: &Arc<Self>) -> bool {
         if !lineage::is_in_call() {
             return false;
@@ -126,7 +126,7 @@ impl Inner {
         state.tell_closers();
     }
 
-    /// Joins the threads that have ended. They have come to the last of their destructors: the wait is short.
+    /// Joins the ended threads. Such a thread has come to the last of its destructors, so the wait is short.
     fn join_ended(&self) {
         let ended = std::mem::take(&mut self.lock().ended);
         for worker in &ended {

@@ -1,4 +1,4 @@
-//! The inside of a pool: how calls come in, and who runs the ones that its workers do not.
+//! The inside of a pool: the way of a call into the queue, and the calls run by their callers.
 
 use std::sync::Arc;
 use std::sync::Weak;
@@ -13,6 +13,7 @@ use crate::graph::lineage;
 use crate::graph::lose::end_unrun;
 use crate::graph::lose::lose;
 use crate::graph::lose::lose_counted;
+use crate::graph::notify;
 use crate::graph::registry;
 use crate::graph::traits::Ending;
 use crate::graph::traits::Helper;
@@ -23,6 +24,7 @@ use crate::graph::traits::Observer;
 use crate::graph::traits::Outlook;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Scheduler;
+use crate::graph::traits::Standing;
 use crate::graph::traits::ThreadNumber;
 use crate::graph::traits::Unrun;
 use crate::graph::wait::block_on_pool;
@@ -70,8 +72,9 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) queue: Queue,
     flags: Padded<AtomicU8>,
-    /// Threads with a permit that found the queue empty, or were just given a permit, and look for a call. Each takes one, and
-    /// then sees to the next; so no other thread is woken for a call that one of them will take.
+    /// Threads with a permit but no call: they found the queue empty, or just got the permit, and look for a call. Each
+    /// takes a call, and then sees to the next call; so no thread is woken for a call which a searching thread will
+    /// take.
     pub(crate) searching: Padded<AtomicUsize>,
     pub(crate) cancelled: AtomicUsize,
     state: Mutex<PoolState>,
@@ -84,14 +87,14 @@ pub(crate) struct Inner {
 pub(crate) enum Turn {
     /// Taken from the queue.
     Next,
-    /// Before its turn: its entry stays in the queue.
+    /// Before its turn: the entry stays in the queue.
     Early,
     /// Before its turn, on the stack of a waiting call, which counts against the bound as long as its thread runs. The call
     /// in there does not.
     Nested,
 }
 
-/// Keeps count of a call that a worker runs.
+/// Keeps count of a call run by a worker.
 pub(crate) struct RunCount<'a> {
     pub(crate) inner: &'a Inner,
     pub(crate) worker: &'a Worker,
@@ -119,7 +122,7 @@ impl Observer for RunCount<'_> {
     }
 }
 
-/// Keeps count of a call that its caller runs.
+/// Keeps count of a call run by its caller.
 struct CallerRun<'a>(&'a Inner);
 
 impl Observer for CallerRun<'_> {
@@ -174,7 +177,7 @@ impl Inner {
         self.flags.0.load(Ordering::SeqCst) & flags != 0
     }
 
-    /// Takes in a call that has all its arguments, at the call.
+    /// Takes in a call with all arguments, at the call.
     pub(crate) fn submit(self: &Arc<Self>, job: Arc<dyn Job>) {
         if !self.has(CLOSED | BOUND) {
             return self.enqueue(job, Maker::Other);
@@ -187,7 +190,7 @@ impl Inner {
         }
     }
 
-    /// Who makes a call that the current thread makes.
+    /// Returns the maker of calls made on the current thread.
     pub(crate) fn maker(&self) -> Maker {
         if lineage::is_inside(self.id) { Maker::OwnCall } else { Maker::Other }
     }
@@ -201,17 +204,16 @@ impl Inner {
             return;
         }
         if self.has(CLOSED) && self.accept(maker).is_err() && self.accept(self.maker()).is_err() {
-            lose(&again, TaskError::Closed);
-            return;
+            return refuse(again);
         }
         self.ensure_worker(1);
         // The last worker may have left before it saw the call, and the first look of this thread.
         if self.has(GONE) {
-            lose(&again, TaskError::Closed);
+            refuse(again);
         }
     }
 
-    /// Finds room for one more call in a bounded queue.
+    /// Finds room for a call in a bounded queue.
     fn find_room(self: &Arc<Self>, maker: Maker) -> Result<Room, TaskError> {
         let mut state = self.lock();
         let (capacity, closed) = (state.capacity(), state.closed);
@@ -250,13 +252,17 @@ impl Inner {
         }
     }
 
-    /// Ends all calls that stand in the queue now with what `error` says of each: how many.
+    /// Ends all calls in the queue with the result of `error`, and returns their number.
     pub(crate) fn lose_queued(
         &self,
         error: impl Fn(&dyn Job) -> TaskError,
         which: impl FnMut(&dyn Job) -> bool,
     ) -> usize {
         let out = self.queue.take_out(which);
+        // A loss upstream has ended these already.
+        let (stopped, out): (Vec<_>, Vec<_>) = out.into_iter().partition(|job| job.stopped().is_some());
+        stopped.iter().for_each(|_| self.make_room());
+        notify::take_back(stopped);
         let entries = out.len();
         let mut live = 0_usize;
         let lost = lose_counted(out, error, |_, _, error| {
@@ -268,7 +274,7 @@ impl Inner {
         lost
     }
 
-    /// Counts out a call that ended unrun.
+    /// Counts out an unrun call.
     fn count_out(&self, error: &TaskError) {
         if matches!(error, TaskError::Cancelled) {
             self.cancelled.fetch_add(1, Ordering::Relaxed);
@@ -283,6 +289,15 @@ impl Inner {
     /// The end of a call for which the system refused a thread.
     pub(crate) fn refused(error: &std::io::Error) -> impl Fn(&dyn Job) -> TaskError + '_ {
         |job| TaskError::Spawn(SpawnError::new(job.site(), crate::workers::state::same(error)))
+    }
+}
+
+/// Ends a call that was queued too late.
+fn refuse(job: Arc<dyn Job>) {
+    if job.stopped().is_some() {
+        notify::take_back(vec![job]);
+    } else {
+        lose(&job, TaskError::Closed);
     }
 }
 
@@ -313,7 +328,7 @@ impl Scheduler for Inner {
         self.enqueue(job, maker);
     }
 
-    fn schedule_end(self: Arc<Self>, job: Arc<dyn Job>) -> bool {
+    fn schedule_end(self: Arc<Self>, job: Arc<dyn Job>, at: Standing) -> bool {
         {
             let mut state = self.lock();
             if state.closed || state.target == 0 {
@@ -323,6 +338,7 @@ impl Scheduler for Inner {
                 bound.enter();
             }
         }
+        job.clone().stand(at);
         self.enqueue(job, Maker::OwnCall);
         true
     }

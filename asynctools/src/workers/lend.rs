@@ -1,4 +1,4 @@
-//! Permits that are lent beyond the limit, so that every wait ends.
+//! Permits lent beyond the limit, so every wait ends.
 
 use std::io;
 use std::sync::Arc;
@@ -28,13 +28,14 @@ use crate::workers::state::Worker;
 // of its own. Both grow with the permits lent so: after a time t without progress there are about the square root of t of them.
 // No thread polls: a pool that is not at its limit has no watcher.
 
-/// How long a queue stands still before a call begins that a blocked one may wait for through a promise.
+/// How long a queue stands still before a queued call begins, because a blocked call may wait for a promise set by a
+/// queued call.
 const PROMISED: Duration = Duration::from_millis(5);
 /// The same, where the look sees something run.
 const MOVES: Duration = Duration::from_secs(1);
 
 impl Inner {
-    /// Whether a call of the queue waits for a permit that only the watcher would lend.
+    /// Whether a call of the queue waits for a permit from the watcher.
     fn needs_watch(&self, state: &PoolState) -> bool {
         state.target > 0
             && state.is_permit_free()
@@ -121,7 +122,7 @@ impl Inner {
         }
     }
 
-    /// Has one call of the queue begin beyond the limit.
+    /// Has a call of the queue begin beyond the limit.
     fn lend_beyond(self: &Arc<Self>, view: View) {
         let mut state = self.lock();
         if !self.needs_watch(&state) {
@@ -140,8 +141,8 @@ impl Inner {
         }
     }
 
-    /// The system refused a thread. Where nothing runs that could end a wait, one call ends, and with it perhaps what others wait
-    /// for: the first that a blocked worker needs, by the end of that worker's wait, or the first of the queue.
+    /// Gives up a call after the system refused a thread, if no running call can end a wait: waits of blocked workers
+    /// for a thread end, or else the first call of the queue ends. Such an end may end the waits of other calls too.
     fn give_up_one(&self, view: View, error: &io::Error) {
         let starved = {
             let mut state = self.lock();
@@ -162,8 +163,8 @@ impl Inner {
         }
     }
 
-    /// Whether a thread will come for what `worker` needs, although the system refused one: one that runs, or that will come back
-    /// from its wait.
+    /// Whether an existing thread will come for the calls needed by `worker`, although the system refused a new thread:
+    /// a running thread, or a thread whose own wait can end.
     pub(crate) fn will_serve(&self, worker: &Worker) -> bool {
         let others: Vec<_> = {
             let state = self.lock();

@@ -1,4 +1,4 @@
-//! The inside of a pool: who runs its calls.
+//! The inside of a pool, where workers run the calls.
 
 // Ground floor first: each room imports from those above it in this list only.
 pub(crate) mod config;

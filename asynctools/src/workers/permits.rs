@@ -1,4 +1,4 @@
-//! Who gets a permit: threads are woken, started, blocked, and come back.
+//! Permits: threads are woken, started, blocked, and come back.
 
 use std::io;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::workers::state::Locked;
 use crate::workers::state::PoolState;
 use crate::workers::state::Worker;
 
-/// How long a wait may last that gives up a permit: a wait with a deadline cannot stop what it has begun.
+/// Whether a wait has a deadline. A wait with a deadline cannot stop the calls begun for the wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WaitKind {
     Untimed,
@@ -41,7 +41,7 @@ impl Inner {
         Ok(())
     }
 
-    /// The task of a thread that would be given a permit now.
+    /// Returns the task of the next thread with a permit.
     pub(crate) fn next_assignment(&self, state: &mut PoolState) -> Option<Assignment> {
         if let Some(wanted) = state.next_wanted() {
             return Some(wanted);
@@ -78,7 +78,7 @@ impl Inner {
         }
     }
 
-    /// Gives a permit to a parked thread, or to a new one.
+    /// Gives a permit to a parked or a new thread.
     pub(crate) fn place(self: &Arc<Self>, mut state: Locked<'_>, assignment: Assignment) -> io::Result<()> {
         state.busy += 1;
         self.count(&mut state, &assignment);
@@ -133,7 +133,7 @@ impl Inner {
         }
     }
 
-    /// Counts a thread that is given `assignment`.
+    /// Counts a thread with a new `assignment`.
     pub(crate) fn count(&self, state: &mut PoolState, assignment: &Assignment) {
         match assignment {
             Assignment::Search => {
@@ -149,7 +149,7 @@ impl Inner {
         }
     }
 
-    /// Counts out what a thread with `assignment` was counted as.
+    /// Takes back the count of a thread with `assignment`.
     pub(crate) fn undo(state: &mut PoolState, assignment: &Assignment) {
         match assignment {
             Assignment::Search => state.ordinary -= 1,
@@ -159,10 +159,11 @@ impl Inner {
         }
     }
 
-    /// The worker blocks: a thread that starts with what `agenda` has ready takes the permit, or one that takes the next call.
+    /// Gives the permit of a blocking worker to another thread, who starts with the ready calls of `agenda` or with the
+    /// next call of the queue.
     ///
-    /// An error says that the system refused the thread for `agenda` and nobody else will come for it: the worker has its permit
-    /// again.
+    /// An error means: the system refused the thread for `agenda`, and no other thread will come. The worker then has
+    /// its permit again.
     pub(crate) fn release(
         self: &Arc<Self>,
         worker: &Arc<Worker>,
@@ -202,7 +203,7 @@ impl Inner {
         Err(error)
     }
 
-    /// Sees to it that a call of the queue begins with the permit that `worker` has given up, or that somebody watches over it.
+    /// Uses the permit given up by `worker`: a call of the queue begins, or a blocked worker watches over the queue.
     fn pass_permit_on(self: &Arc<Self>, mut state: Locked<'_>, worker: &Arc<Worker>) {
         let is_served = self.queue.len() <= self.searching.0.load(Ordering::SeqCst);
         if is_served || !state.is_permit_free() || state.gone {
@@ -218,13 +219,13 @@ impl Inner {
         }
     }
 
-    /// A worker in a wait has its permit again, at once: it may hold a lock that others want.
+    /// Gives a worker in a wait its permit at once, because the worker may hold a lock.
     pub(crate) fn give_back_permit(&self, worker: &Worker) {
         self.reacquire(worker, crate::workers::state::BLOCKED);
         worker.unpark();
     }
 
-    /// The worker, which blocked in that mode, has its permit again if nobody has given it back.
+    /// Takes the permit again for a worker blocked in `mode`, unless another thread has given the permit back.
     pub(crate) fn reacquire(&self, worker: &Worker, mode: u8) {
         let mut state = self.lock();
         if worker.mode.load(Ordering::Relaxed) != mode {

@@ -18,17 +18,17 @@ use crate::sync::unbounded;
 #[repr(align(128))]
 pub(crate) struct Padded<T>(pub(crate) T);
 
-/// Calls that are ready to run, in the order in which they are taken.
+/// Calls ready to run, in the order of their turns.
 ///
-/// A call that somebody ran before its turn, or that was cancelled, leaves a tombstone: its entry stays, and nobody has to run
-/// it. Tombstones are counted, skipped, and swept out when they are many.
+/// A call run before its turn, or cancelled, leaves a tombstone: the entry stays without a call to run. Tombstones are
+/// counted, skipped, and swept out when there are many.
 pub(crate) struct Queue {
     sender: Sender<Arc<dyn Job>>,
     receiver: Receiver<Arc<dyn Job>>,
-    /// Calls that come before those in the channel: they were taken out of it and given back.
+    /// Calls taken out of the channel and given back. These come before the calls in the channel.
     front: Mutex<VecDeque<Arc<dyn Job>>>,
     has_front: Padded<AtomicBool>,
-    /// Below zero for a moment when an entry is taken out before it is counted.
+    /// Below zero for a moment when an entry is taken out before its count.
     tombstones: Padded<AtomicIsize>,
 }
 
@@ -45,14 +45,14 @@ impl Queue {
         let Ok(()) = self.sender.send(job) else { unreachable!("the queue holds the other end") };
     }
 
-    /// Gives back a call that was taken and may not start yet.
+    /// Gives back a taken call which may not start yet.
     pub(crate) fn push_front(&self, job: Arc<dyn Job>) {
         let mut front = lock(&self.front);
         front.push_front(job);
         self.has_front.0.store(true, Ordering::SeqCst);
     }
 
-    /// Whether calls stand before those in the channel.
+    /// Whether calls stand before the channel.
     pub(crate) fn has_front(&self) -> bool {
         self.has_front.0.load(Ordering::SeqCst)
     }
@@ -86,7 +86,7 @@ impl Queue {
         self.receiver.is_empty() && !self.has_front()
     }
 
-    /// The calls that have to run.
+    /// Returns the number of entries with a call to run.
     pub(crate) fn live(&self) -> usize {
         self.len().saturating_sub(self.tombstones())
     }
@@ -105,7 +105,7 @@ impl Queue {
         usize::try_from(self.tombstones.0.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
-    /// Takes out what `which` finds among the entries that stand here now, tombstones included.
+    /// Takes out the present entries for which `which` is true, tombstones included.
     pub(crate) fn take_out(&self, mut which: impl FnMut(&dyn Job) -> bool) -> Vec<Arc<dyn Job>> {
         let mut front = lock(&self.front);
         let mut all: Vec<_> = front.drain(..).collect();

@@ -24,15 +24,15 @@ use crate::workers::state::WANTED;
 use crate::workers::state::Worker;
 use crate::workers::state::bump;
 
-/// How long a spare thread stays for the next one who needs it.
+/// How long a spare thread stays for the next wait.
 const SPARE_TIMEOUT: Duration = Duration::from_millis(200);
-/// How often a worker looks for a call before it parks: waking it costs its submitter microseconds.
+/// How often a worker looks for a call before it parks: to wake a parked worker costs the submitter microseconds.
 const SPINS: u32 = turns(100);
-/// In a flood a worker that has caught up stays behind for that many turns. A worker that follows the submitter too closely
-/// steals the cache lines of the next submission; to fall behind saves a fifth of a batch of empty calls. A lone call is no
-/// flood, and finds the worker looking.
+/// In a flood a worker without calls rests for this number of turns. A worker that follows the submitter too closely
+/// steals the cache lines of the next submission; to fall behind saves a fifth of a batch of empty calls. A lone call
+/// is no flood, and finds the worker looking.
 const REST: u32 = turns(200);
-/// At least that many calls have to come in a rest for another one to pay.
+/// A rest pays if at least these many calls come in.
 const WORTH: usize = 4;
 /// The last turns let others run, who may have a call to submit.
 const YIELDS: u32 = turns(4);
@@ -48,7 +48,7 @@ impl<'a> Search<'a> {
         Self { inner }
     }
 
-    /// The worker was counted when it was given its permit.
+    /// The search of a worker who was counted together with the permit.
     fn counted(inner: &'a Arc<Inner>) -> Self {
         Self { inner }
     }
@@ -69,12 +69,12 @@ impl Drop for Search<'_> {
     }
 }
 
-/// The pace of the calls that come in, as a worker knows it.
+/// The pace of incoming calls, as a worker knows the pace.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tide {
-    /// Calls come one by one.
+    /// Calls come with pauses between.
     Low,
-    /// Calls come faster than they are asked for.
+    /// Calls come faster than the worker looks for calls.
     Flood,
 }
 
@@ -125,7 +125,7 @@ impl Inner {
         bump(&worker.progress, 1);
     }
 
-    /// Runs one call of the queue.
+    /// Runs a call of the queue.
     fn run_one(&self, worker: &Worker) {
         while let Some(job) = self.queue.pop() {
             bump(&worker.progress, 1);
@@ -137,7 +137,8 @@ impl Inner {
         }
     }
 
-    /// Runs what a waiter needs in its place. Stops for others when the waiter has its permit again.
+    /// Runs calls for a waiter, in the place of the waiter. Stops when the waiter has its permit again and others need
+    /// this thread's permit.
     fn help(self: &Arc<Self>, worker: &Worker, agenda: &dyn Helper) {
         while let Some(job) = agenda.pop_for_spare() {
             self.run_early(worker, job, Turn::Early);
@@ -148,7 +149,7 @@ impl Inner {
         }
     }
 
-    /// Runs a call of this pool before its turn, if nobody has taken it.
+    /// Runs a call of this pool before its turn, unless another thread has taken the call.
     pub(crate) fn run_early(&self, worker: &Worker, job: Arc<dyn Job>, turn: Turn) -> bool {
         let ran = job.run(&RunCount { inner: self, worker, turn });
         if ran {
@@ -157,7 +158,8 @@ impl Inner {
         ran
     }
 
-    /// Has a worker that looks for calls see to the agenda of a blocked one first: whether there was such an agenda.
+    /// Has a searching worker see to the agenda of a blocked worker first, and returns whether there was such an
+    /// agenda.
     fn turn_to_wanted(self: &Arc<Self>, worker: &Worker, search: &mut Option<Search<'_>>) -> bool {
         let mut state = self.lock();
         if state.is_over() {
@@ -189,7 +191,7 @@ impl Inner {
         true
     }
 
-    /// The next call in the queue; `None` when this thread should stand aside. Looks for a while before it gives up.
+    /// Returns the next call in the queue, and looks for a while; `None` when this thread should stand aside.
     fn next_call<'a>(self: &'a Arc<Self>, search: &mut Option<Search<'a>>, tide: &mut Tide) -> Option<Arc<dyn Job>> {
         for turn in 0..SPINS {
             if self.has(OVER) || self.queue.has_front() {

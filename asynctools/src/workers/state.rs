@@ -1,4 +1,4 @@
-//! The state that the threads of a pool share under its lock: who has a permit, who is blocked, who waits.
+//! The shared state of a pool's threads under the lock of the pool: permits, blocked workers, waiting threads.
 
 use std::collections::HashMap;
 use std::io;
@@ -26,30 +26,31 @@ use crate::sync::thread;
 use crate::workers::bound::Bound;
 
 pub(crate) const CLOSED: u8 = 1;
-/// A call of the queue may begin: a submission has to see to it that a thread takes it.
+/// A call of the queue may begin: a submission has to find a thread for the call.
 pub(crate) const VACANT: u8 = 2;
-/// More permits are out than there are: a worker has to stand aside.
+/// Too many permits are out: a worker has to stand aside.
 pub(crate) const OVER: u8 = 4;
 /// The queue has a limit.
 pub(crate) const BOUND: u8 = 8;
 /// Closed, and nothing of the pool runs any more.
 pub(crate) const GONE: u8 = 16;
-/// A permit is free, and the limit of lent permits is reached: somebody has to watch over the queue, and nobody does.
+/// A permit is free, the limit of lent permits is reached, and the queue has no watcher.
 pub(crate) const UNWATCHED: u8 = 32;
-/// A blocked worker of this pool needs calls for which it had no permit to lend.
+/// A blocked worker of this pool needs calls, and found no permit for a thread to run these calls.
 pub(crate) const WANTED: u8 = 64;
 
-/// The state that the threads of a pool share.
+/// The shared state of a pool's threads.
 #[derive(Default)]
 pub(crate) struct PoolState {
     pub(crate) target: usize,
-    /// How many permits may be lent to calls that no blocked call needs; `None`: as many as there are.
+    /// How many permits may be lent to calls without a blocked waiter; `None`: as many as the pool has workers.
     pub(crate) max_blocked: Option<usize>,
-    /// Permits taken: workers that run a call or look for one.
+    /// Permits taken: workers with a call, or in search of a call.
     pub(crate) busy: usize,
-    /// Workers whose lowest call came from the queue in its turn, and those who look for such a call; blocked ones included.
+    /// Workers whose lowest call came from the queue in its turn, and workers in search of such a call; blocked workers
+    /// included.
     pub(crate) ordinary: usize,
-    /// Workers that run one call of the queue beyond the limit.
+    /// Workers with a call of the queue beyond the limit.
     pub(crate) beyond: usize,
     /// Workers in a wait, without a permit, the last one to block at the end.
     pub(crate) blocked: Vec<Arc<Worker>>,
@@ -58,19 +59,19 @@ pub(crate) struct PoolState {
     /// All workers, by number.
     pub(crate) workers: HashMap<u64, Arc<Worker>>,
     pub(crate) next_number: u64,
-    /// Threads that were started and not joined.
+    /// Threads started and not joined.
     pub(crate) threads: usize,
-    /// Threads of other pools, or of none, that run a call of this one.
+    /// Threads of other pools, or of no pool, with a call of this pool.
     pub(crate) guests: Vec<ThreadNumber>,
-    /// Threads that have ended, for somebody to join.
+    /// Ended threads, to be joined.
     pub(crate) ended: Vec<Arc<Worker>>,
     pub(crate) closers: Vec<Arc<Closer>>,
     pub(crate) bound: Option<Bound>,
-    /// Agendas of blocked workers of this pool that wait for a permit.
+    /// Agendas of blocked workers of this pool, without a permit so far.
     pub(crate) wanted: Vec<Wanted>,
     /// Agendas of blocked workers of other pools, served when the limit of lent permits is reached.
     pub(crate) wanted_by_others: Vec<Wanted>,
-    /// The worker that watches over the queue while it is blocked.
+    /// The blocked worker in charge of the queue.
     pub(crate) watcher: Option<Arc<Worker>>,
     /// The last thread to be started was refused by the system.
     pub(crate) refused: bool,
@@ -79,7 +80,7 @@ pub(crate) struct PoolState {
     pub(crate) progress: usize,
     pub(crate) closed: bool,
     pub(crate) gone: bool,
-    /// The counts of workers that have left, and of calls that ran elsewhere.
+    /// The counts of ended workers, and of calls run elsewhere.
     pub(crate) finished: usize,
     pub(crate) panicked: usize,
 }
@@ -108,7 +109,7 @@ impl PoolState {
         self.busy > self.target || self.ordinary > self.limit()
     }
 
-    /// The calls that have begun or may begin at once.
+    /// The number of calls which have begun or may begin at once.
     pub(crate) fn capacity(&self) -> usize {
         self.target.max(self.busy.min(self.target) + self.blocked.len())
     }
@@ -124,7 +125,7 @@ impl PoolState {
             | flag(WANTED, !self.wanted.is_empty())
     }
 
-    /// The assignment to see to an agenda that no thread sees to. The caller takes it.
+    /// Returns the assignment to see to an agenda without a thread. The caller must take the assignment.
     pub(crate) fn next_wanted(&mut self) -> Option<Assignment> {
         let wanted = first_wanted(&mut self.wanted);
         if wanted.is_some() || !self.is_limit_reached() {
@@ -147,23 +148,23 @@ impl PoolState {
         }
     }
 
-    /// Calls of the queue that have begun or ended.
+    /// Counts the begins and ends of calls of the queue.
     pub(crate) fn count_progress(&self) -> usize {
         self.finished + self.workers.values().map(|worker| worker.progress.load(Ordering::Relaxed)).sum::<usize>()
     }
 
-    /// Says that the pool is gone if that is so.
+    /// Updates `gone`.
     pub(crate) fn update_gone(&mut self) {
         self.gone = self.closed && self.workers.is_empty() && self.guests.is_empty();
     }
 
-    /// Has those who wait for the end of the pool look again.
+    /// Has the threads in `close` look again.
     pub(crate) fn tell_closers(&self) {
         self.closers.iter().for_each(|closer| closer.tell(Closer::LOOK));
     }
 }
 
-/// An agenda that waits for a thread, and its owner if the owner's wait has a deadline.
+/// An agenda without a thread so far, and its owner if the owner's wait has a deadline.
 pub(crate) type Wanted = (Weak<dyn Helper>, Option<Arc<Worker>>);
 
 fn first_wanted(wanted: &mut Vec<Wanted>) -> Option<Assignment> {
@@ -181,13 +182,13 @@ fn first_wanted(wanted: &mut Vec<Wanted>) -> Option<Assignment> {
     first
 }
 
-/// The state of a pool under its lock. The flags, which others read without the lock, are brought up to date when this is dropped.
+/// The state of a pool under its lock. The drop updates the flags, for reads without the lock.
 pub(crate) struct Locked<'a> {
     state: MutexGuard<'a, PoolState>,
     flags: &'a AtomicU8,
 }
 
-/// Brings what others read without the lock up to date.
+/// Updates the flags, for reads without the lock.
 pub(crate) fn publish(state: &PoolState, flags: &AtomicU8) {
     let new = state.flags();
     if flags.load(Ordering::Relaxed) != new {
@@ -250,13 +251,13 @@ impl Closer {
         self.told.load(Ordering::Acquire) != 0
     }
 
-    /// Whether the closer has to return. It looks again otherwise.
+    /// Whether the closer has to return. Otherwise the closer looks again.
     pub(crate) fn must_return(&self) -> bool {
         self.told.compare_exchange(Self::LOOK, 0, Ordering::AcqRel, Ordering::Acquire) == Err(Self::RETURN)
     }
 }
 
-/// One thread of a pool.
+/// A thread of a pool.
 pub(crate) struct Worker {
     pub(crate) number: u64,
     pub(crate) thread: OnceLock<Thread>,
@@ -265,33 +266,34 @@ pub(crate) struct Worker {
     /// Written under the lock of the pool.
     pub(crate) mode: AtomicU8,
     pub(crate) assignment: Mutex<Option<Assignment>>,
-    /// Threads that run calls for a timed wait of this worker, ended waits included.
+    /// Threads with calls for a timed wait of this worker, ended waits included.
     pub(crate) timed: AtomicUsize,
-    /// Whether this worker is the watcher, or has just become it.
+    /// Whether this worker is, or has just become, the watcher.
     pub(crate) watches: AtomicBool,
     /// Whether the parked worker leaves as a spare does.
     pub(crate) leaves_soon: AtomicBool,
-    /// Calls on its stack, the ended ones, those of them that panicked, and the begun and ended calls of the queue: written by
-    /// its thread only.
+    /// Four counts, written by the worker's own thread only: calls on the stack, ended calls, panicked calls, and
+    /// begins and ends of calls of the queue.
     pub(crate) depth: AtomicUsize,
     pub(crate) finished: AtomicUsize,
     pub(crate) panicked: AtomicUsize,
     pub(crate) progress: AtomicUsize,
 }
 
-/// The first task of a worker that is given a permit.
+/// The first task of a worker with a new permit.
 pub(crate) enum Assignment {
     /// Takes the next call of the queue.
     Search,
-    /// Runs the calls that a blocked worker needs; one that waits no longer than a deadline counts this thread.
+    /// Runs the calls needed by a blocked worker. If the wait has a deadline, the blocked worker counts this thread.
     Help(Arc<dyn Helper>, Option<Arc<Worker>>),
-    /// Runs one call of the queue beyond the limit.
+    /// Runs a call of the queue beyond the limit.
     Beyond,
 }
 
 /// Holds a permit.
 pub(crate) const ACTIVE: u8 = 0;
-/// In a wait for a call: whoever ends that, even late, may give the permit back, since the waiter looks again.
+/// In a wait for a call: the thread which ends the call, even late, may give the permit back, since the waiter looks
+/// again.
 pub(crate) const BLOCKED: u8 = 1;
 /// Nothing to do.
 pub(crate) const PARKED: u8 = 2;
@@ -325,7 +327,7 @@ impl Worker {
         self.mode.load(Ordering::Acquire) == BLOCKED
     }
 
-    /// Waits for a thread that has ended. Its starter may not have put its handle down yet.
+    /// Joins an ended thread. The starter may not have stored the handle yet.
     pub(crate) fn join(&self) {
         loop {
             let handle = lock(&self.handle).take();
@@ -348,12 +350,12 @@ impl Worker {
     }
 }
 
-/// Adds to a counter that only this thread writes.
+/// Adds to a counter written by this thread only.
 pub(crate) fn bump(counter: &AtomicUsize, by: usize) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
 }
 
-/// Another error that says the same.
+/// Returns a copy of the error.
 pub(crate) fn same(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }

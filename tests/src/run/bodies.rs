@@ -163,11 +163,12 @@ impl Run {
     /// them soon: its end comes first.
     pub(crate) fn check_over(&self, id: usize, seen: &Seen, ran: bool) {
         let left = self.ledger.arguments_of(id);
-        if left != 0 && ran {
+        // The second reader of a panic may not see which call panicked.
+        let is_known = *seen != Seen::Panicked(None);
+        if left != 0 && ran && is_known {
             self.fault(format!("call {id} ended as {seen:?} and keeps its arguments"));
         }
-        // The second reader of a panic may not see which call panicked.
-        if *seen != Seen::Panicked(None) && self.ran[id].load(Ordering::SeqCst) != usize::from(ran) {
+        if is_known && self.ran[id].load(Ordering::SeqCst) != usize::from(ran) {
             let times = self.ran[id].load(Ordering::SeqCst);
             self.fault(format!("call {id} ended as {seen:?} and ran {times} times"));
         }

@@ -181,8 +181,9 @@ pub(crate) fn execute(prepared: Prepared) -> Vec<String> {
         }
         let threads = users.into_iter().chain([operator.expect("a thread")]).chain(crowds);
         for thread in threads {
-            if thread.join().is_err() {
-                run.fault("a thread outside of all calls panicked".to_owned());
+            if let Err(payload) = thread.join() {
+                let text = payload.downcast_ref::<String>();
+                run.fault(format!("a thread outside of all calls panicked: {text:?}"));
             }
         }
         if !comes_true(|| run.ledger.arguments() == 0) {

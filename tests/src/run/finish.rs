@@ -105,7 +105,7 @@ impl Run {
             }
             Wait::Cancel => {
                 // The panic of a `Drop` hides whether the call was cancelled.
-                if caught(|| value.cancel()) != Some(true) {
+                if caught(move || value.cancel()) != Some(true) {
                     return None;
                 }
                 Seen::Lost(Some(Kind::Cancelled), Some(0))

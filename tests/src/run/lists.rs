@@ -85,7 +85,7 @@ impl Run {
                 Err(errors) => seen = errors.into_iter().map(|error| Some(seen_of_call_error(error))).collect(),
             },
             ListWait::Cancel => {
-                let _cancelled = caught(|| list.cancel());
+                let _cancelled = caught(move || list.cancel());
             }
             ListWait::Drop => discard(|| drop(list)),
         }

@@ -9,6 +9,7 @@ use asynctools::parallel;
 
 use crate::program::plan::At;
 use crate::program::plan::Own;
+use crate::run::frame::Frame;
 use crate::run::state::Run;
 use crate::tally::Tally;
 
@@ -35,11 +36,20 @@ impl Run {
             }),
             Own::CloseEachOther => {
                 let second = Arc::new(Pool::new(1));
-                let (there, closed) = (second.clone(), second.spawn(move || owner.close()));
+                // Neither pool closes before both calls are made.
+                let (both, made) = AsyncValue::promise();
+                let made = made.shared();
+                let (there, made_too) = (second.clone(), made.clone());
+                let closed = second.spawn(move || {
+                    drop(made_too.outcome());
+                    owner.close();
+                });
                 let call = pool.spawn(move || {
+                    drop(made.outcome());
                     there.close();
                     drop((there, token));
                 });
+                both.set(());
                 self.check_owned(own, closed.outcome());
                 call
             }
@@ -52,7 +62,12 @@ impl Run {
         self.check_owned(own, call.outcome());
     }
 
-    fn elsewhere(&self, at: At, f: impl FnOnce() + Send + 'static) -> AsyncValue<()> {
+    fn elsewhere(self: &Arc<Self>, at: At, f: impl FnOnce() + Send + 'static) -> AsyncValue<()> {
+        let run = self.clone();
+        let f = move || {
+            let _frame = Frame::enter(&run, at, None);
+            f();
+        };
         match at {
             At::Parallel => parallel(f),
             at => self.target(at).spawn(f),

@@ -188,7 +188,7 @@ impl ReadFunction {
         let (attrs, original) = match (inside, beside) {
             (Some(original), []) => original,
             // Beside a deprecated name that `sync` gives, the original is a third function.
-            (None, [original]) | (None, [original, _]) => (&original.attrs, &original.sig),
+            (None, [original] | [original, _]) => (&original.attrs, &original.sig),
             _ => return Err("one original is to be inside or beside".to_owned()),
         };
         let mut renamed = Signature { ident: original.ident.clone(), ..self.sig.clone() };

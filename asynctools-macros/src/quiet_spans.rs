@@ -74,7 +74,8 @@ impl Plan<'_> {
     fn never_fails(&self) -> bool {
         let wraps = match self.function.output() {
             Some(Type::Path(path)) => path.path.segments.last().is_some_and(|last| {
-                (last.ident == "Result" || last.ident == "Option") && !says_impl(&Type::Path(path.clone()))
+                (last.ident.to_string().ends_with("Result") || last.ident == "Option")
+                    && !says_impl(&Type::Path(path.clone()))
             }),
             _ => false,
         };

@@ -68,13 +68,13 @@ fn said(name: &str, source: &str, flags: &[String]) -> Said {
         if message["target"]["name"] != name || message["reason"] != "compiler-message" {
             continue;
         }
-        let message = &message["message"];
-        let rendered = message["rendered"].as_str().expect("a message has words").to_owned();
-        let lint = message["code"]["code"].as_str().unwrap_or("error").to_owned();
-        let spans = message["spans"].as_array().expect("a message has places");
+        let diagnostic = &message["message"];
+        let rendered = diagnostic["rendered"].as_str().expect("a message has words").to_owned();
+        let code = diagnostic["code"]["code"].as_str().unwrap_or("error").to_owned();
+        let spans = diagnostic["spans"].as_array().expect("a message has places");
         if let Some(place) = spans.iter().find(|place| place["is_primary"] == true) {
-            let line = place["line_start"].as_u64().expect("a place has a line");
-            said.entry((lint, line)).or_default().push(rendered);
+            let at = place["line_start"].as_u64().expect("a place has a line");
+            said.entry((code, at)).or_default().push(rendered);
         }
     }
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -134,7 +134,7 @@ fn an_expansion_is_allowed_below_each_forbid() {
     let clippy = ["all", "pedantic", "nursery", "too_many_arguments", "unnecessary_wraps", "needless_pass_by_value"];
     let clippy = clippy.map(|lint| format!("clippy::{lint}"));
     for lint in groups.iter().chain(&lints).map(|lint| (*lint).to_owned()).chain(clippy) {
-        let said = said("clean", &format!("#![forbid({lint})]\n{CLEAN}"), &[]);
-        assert!(said.is_empty(), "{lint}: {said:#?}");
+        let words = said("clean", &format!("#![forbid({lint})]\n{CLEAN}"), &[]);
+        assert!(words.is_empty(), "{lint}: {words:#?}");
     }
 }

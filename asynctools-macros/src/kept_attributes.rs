@@ -1,10 +1,12 @@
 //! Which attributes of the function stay on the rewritten function, and which go with the body.
 
-use proc_macro2::{Delimiter, Group, TokenStream};
-use quote::ToTokens;
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
+use syn::ext::IdentExt;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{AttrStyle, Attribute, Ident, Meta, MetaList, Token};
+use syn::token::Paren;
+use syn::{AttrStyle, Attribute, Ident, MacroDelimiter, Meta, MetaList, Token};
 
 use crate::conditional::applied;
 use crate::conditional::with_applied;
@@ -40,7 +42,33 @@ pub(crate) fn of_the_body(function: &AnnotatedFunction, body_place: BodyPlace) -
         BodyPlace::Hidden => !is_doc(attr) && !names(attr, &["deprecated"]),
         BodyPlace::Kept => true,
     });
-    goes.filter(|attr| !exports(attr) && !makes_a_test(attr)).flat_map(|attr| halved(attr, Half::Body)).collect()
+    let goes = goes.filter(|attr| !exports(attr) && !makes_a_test(attr)).flat_map(|attr| halved(attr, Half::Body));
+    goes.map(|attr| with_span_name(&attr, &function.sig.ident).unwrap_or(attr)).collect()
+}
+
+/// Returns a `#[tracing::instrument]` with the name of the annotated function, unless the attribute has a name. The span
+/// would be named like the function with the body, which the macro made up.
+fn with_span_name(attr: &Attribute, function: &Ident) -> Option<Attribute> {
+    let meta = applied(attr).into_owned();
+    let path = meta.path();
+    let first = path.segments.first()?;
+    if !path.is_ident("instrument") && (first.ident != "tracing" || path.segments.last()?.ident != "instrument") {
+        return None;
+    }
+    let tokens = match &meta {
+        Meta::List(list) => list.tokens.clone(),
+        _ => TokenStream::new(),
+    };
+    let mut given = tokens.clone().into_iter().peekable();
+    let has_literal = matches!(given.peek(), Some(TokenTree::Literal(_)));
+    if has_literal || given.any(|token| matches!(token, TokenTree::Ident(word) if word == "name")) {
+        return None;
+    }
+    let name = function.unraw().to_string();
+    let span = function.span();
+    let tokens = quote_spanned!(span=> name = #name, #tokens);
+    let delimiter = MacroDelimiter::Paren(Paren(span));
+    Some(with_applied(attr, Meta::List(MetaList { path: path.clone(), delimiter, tokens })))
 }
 
 /// Returns the attributes of a function that only calls the body.

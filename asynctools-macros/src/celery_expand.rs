@@ -100,7 +100,7 @@ impl Expansion<'_> {
         let function = plan.function;
         let (span, vis, name) = (plan.name_span, &function.vis, &function.sig.ident);
         let (celery, names, signature) = (self.celery(), &plan.names, plan.signature());
-        let attrs = of_the_call(function, BodyPlace::Hidden);
+        let attrs = plan.documented(of_the_call(function, BodyPlace::Hidden), "on a fleet of Celery workers");
         let conditions: Vec<_> = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
         let doc = format!("What a program says of [`{name}`](fn@{name}) besides its arguments.");
         let mut block = Group::new(Delimiter::Brace, quote_spanned!(span=> #name::with().call(#(#names),*)));

@@ -60,7 +60,7 @@ impl Plan<'_> {
             BodyPlace::Hidden | BodyPlace::Kept => (None, Some(original)),
         };
         let kept = self.kept_name();
-        let attrs = of_the_call(self.function, self.body_place);
+        let attrs = self.documented(of_the_call(self.function, self.body_place), &self.runs_on());
         let vis = &self.function.vis;
         let signature = self.signature();
         let span = self.name_span;

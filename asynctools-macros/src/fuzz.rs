@@ -203,7 +203,10 @@ impl ReadFunction {
             ("the call knows its caller", here("track_caller", &call.attrs) == 1),
             ("the visibility stays", same(&call.vis, &self.vis)),
             ("the generics stay", generics(&call.sig) == generics(&self.sig)),
-            ("the docs stay", here("doc", &call.attrs) == here("doc", &self.attrs)),
+            (
+                "the docs stay, and gain a paragraph",
+                [0, 2].contains(&(here("doc", &call.attrs) - here("doc", &self.attrs))),
+            ),
             ("the conditions stay", here("cfg", &call.attrs) == here("cfg", &self.attrs)),
             ("the rest goes with the body", attributes("inline") == here("inline", &self.attrs)),
             ("the original is called otherwise", original.ident != self.sig.ident),

@@ -5,6 +5,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `error` | `err!`, `bail!`, and several errors as one |
+//! | `written` | tokens as text |
 //! | `option_value` | the value of one option: how the macro reads it, what it says of a wrong one |
 //! | `options` | the options of an attribute, and which of them clash |
 //! | `type_walk` | the walk over a written type: its lifetimes, its `impl Trait`s |
@@ -18,6 +19,7 @@
 //! | `quiet_spans` | the spans that keep clippy silent about the original's signature |
 //! | `signature` | the signature of the rewritten function |
 //! | `body_call` | the body of the rewritten function: the call of the original |
+//! | `docs` | the paragraph that the docs of a function gain |
 //! | `expand` | the two functions, put together |
 //! | `halves` | the two functions of one with a conditional parameter |
 //! | `fallback` | the tokens that stand beside an error |
@@ -26,6 +28,7 @@
 //! | `celery_expand` | the function, the type beside it, and the task |
 
 mod error;
+mod written;
 mod option_value;
 mod options;
 mod type_walk;
@@ -41,6 +44,7 @@ mod plan;
 mod quiet_spans;
 mod signature;
 mod body_call;
+mod docs;
 mod expand;
 mod halves;
 mod fallback;

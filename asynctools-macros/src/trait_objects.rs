@@ -5,8 +5,8 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{GenericArgument, PathArguments, Type, TypeParamBound, TypeTraitObject};
 
-use crate::error::as_written;
 use crate::item::bare;
+use crate::written::as_written;
 
 /// Types that go to another thread only if their contents do.
 const CONTAINERS: [&str; 16] = [

@@ -68,6 +68,7 @@ const RUNTIME: &[&str] = &[
 /// Those of the macros.
 const MACROS: &[&str] = &[
     "error",
+    "written",
     "option_value",
     "options",
     "type_walk",
@@ -83,6 +84,7 @@ const MACROS: &[&str] = &[
     "quiet_spans",
     "signature",
     "body_call",
+    "docs",
     "expand",
     "halves",
     "fallback",

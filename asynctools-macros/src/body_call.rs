@@ -110,6 +110,10 @@ impl Plan<'_> {
         let RunsOn::Pool(expression) = &self.options.runs_on else { return None };
         let (span, name) = (hygienic(expression.span()), &self.pool_name);
         let runtime = self.runtime(span);
+        // A name is a `static`, or a `const`: each use of a `const` would be a pool of its own, which lives for one call.
+        if is_a_name(expression) {
+            return Some(quote_spanned!(span=> let #name: &'static #runtime::Pool = &#expression;));
+        }
         let receives = self.function.receiver().map(ReceiverKind::of);
         // The pool may be a field of `self`, which moves into the call.
         if matches!(receives, Some(ReceiverKind::Value | ReceiverKind::Box)) {
@@ -182,6 +186,15 @@ impl Plan<'_> {
             _ => TokenStream::new(),
         };
         quote_spanned!(span=> .#method(#(#given,)* |#(#locals),*| #result { #body(#(#passed),*) }))
+    }
+}
+
+fn is_a_name(expression: &Expr) -> bool {
+    match expression {
+        Expr::Group(group) => is_a_name(&group.expr),
+        Expr::Paren(paren) => is_a_name(&paren.expr),
+        Expr::Path(path) => !path.path.is_ident("self"),
+        _ => false,
     }
 }
 

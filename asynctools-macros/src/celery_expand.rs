@@ -342,7 +342,7 @@ impl Expansion<'_> {
         let value = match (&plan.error_type, function.output()) {
             (ErrorType::Never, _) => output,
             (ErrorType::Named(_), Some(result)) => first_argument(result).map_or(output, ToTokens::to_token_stream),
-            _ => quote_spanned!(span=> <#output as #runtime::__private::Fallible>::Value),
+            _ => quote_spanned!(span=> <#output as #runtime::Fallible>::Value),
         };
         codecs.extend(quote_spanned! {span=>
             const VALUE: #celery::__private::Codec<#value, #value> = #celery::__private::by_value::<#value>();

@@ -67,20 +67,20 @@ use crate::item::AnnotatedItem;
 use crate::options::AttributeMacro;
 use crate::options::Options;
 
-/// Makes the calls of a function run at once, each on a thread of its own.
+#[expect(missing_docs, reason = "`asynctools` documents it, and rustdoc would add this sentence there at the end")]
 #[proc_macro_attribute]
 pub fn parallel(options: TokenStream, item: TokenStream) -> TokenStream {
     rewritten(AttributeMacro::Parallel, options, item)
 }
 
-/// Makes the calls of a function run on the workers of a pool.
+#[expect(missing_docs, reason = "as above")]
 #[proc_macro_attribute]
 pub fn pooled(options: TokenStream, item: TokenStream) -> TokenStream {
     rewritten(AttributeMacro::Pooled, options, item)
 }
 
-/// Makes the calls of a function run on a fleet of Celery workers.
 #[cfg(feature = "celery")]
+#[expect(missing_docs, reason = "as above")]
 #[proc_macro_attribute]
 pub fn celery(options: TokenStream, item: TokenStream) -> TokenStream {
     celery_expand::answer(options.into(), item.into()).into()

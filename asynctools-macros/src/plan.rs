@@ -131,7 +131,7 @@ impl<'m> Plan<'m> {
             ErrorType::Projected(result) => {
                 let span = hygienic(result.span());
                 let runtime = self.runtime(span);
-                quote_spanned!(span=> <#result as #runtime::__private::Fallible>::Error)
+                quote_spanned!(span=> <#result as #runtime::Fallible>::Error)
             }
         }
     }

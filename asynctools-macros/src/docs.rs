@@ -105,7 +105,7 @@ mod tests {
     use proc_macro2::TokenStream;
     use quote::quote;
 
-    use super::text;
+    use crate::docs::text;
     use crate::item::AnnotatedItem;
     use crate::kept_attributes::BodyPlace;
     use crate::kept_attributes::of_the_call;

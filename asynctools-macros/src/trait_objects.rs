@@ -9,7 +9,7 @@ use crate::item::bare;
 use crate::written::as_written;
 
 /// Types that go to another thread only if their contents do.
-const CONTAINERS: [&str; 16] = [
+pub(crate) const CONTAINERS: [&str; 16] = [
     "Arc",
     "BTreeMap",
     "BinaryHeap",

@@ -129,7 +129,7 @@ fn is_one(signs: &str, next: char) -> bool {
 mod tests {
     use proc_macro2::TokenStream;
 
-    use super::as_written;
+    use crate::written::as_written;
 
     #[test]
     fn signatures_are_written_as_rustfmt_writes_them() {

@@ -77,6 +77,7 @@ const MACROS: &[&str] = &[
     "item",
     "kept_attributes",
     "trait_objects",
+    "single_thread",
     "valid_options",
     "valid_types",
     "valid",

@@ -26,9 +26,22 @@ pub mod celery;
 
 /// Runs each call of the function at once, on a thread of its own, however many calls run already.
 ///
-/// The function keeps its name, visibility, generics and docs. Its parameters take the types that [`Arg`] and [`ArgRef`]
-/// list (plain values, or handles to them), and it returns an [`AsyncValue`] of its result. A finished thread is kept for a
-/// second and used again. A call whose thread the system refuses ends as [`TaskError::Spawn`].
+/// A finished thread is kept for a second and used again. A call whose thread the system refuses ends as
+/// [`TaskError::Spawn`].
+///
+/// # The signature
+///
+/// The function keeps its name, visibility, generics and docs.
+///
+/// | as written | as called |
+/// | --- | --- |
+/// | `-> R` | returns an [`AsyncValue<R>`](AsyncValue) |
+/// | a parameter `T` | takes an `impl` [`Arg<T>`](Arg): a `T`, or a handle to one |
+/// | a parameter `&T` | takes an `impl` [`ArgRef<T>`](ArgRef): a `&T`, which is copied; an owner, which moves; or a handle |
+/// | `self`, `self: Arc<Self>`, `self: Box<Self>` | moves into the call |
+/// | `&self` | is cloned into the call |
+/// | `impl Trait`, `fn(..)`, an `F: Fn(..)` | stays as it is |
+/// | `&mut T`, a result that borrows, `async fn` | is refused, with a message that names the way out |
 ///
 /// # Options
 ///
@@ -38,10 +51,7 @@ pub mod celery;
 /// | `sync = Self::name` | the same in an `impl`, for a function without `self` that does not say `Self` |
 /// | `crate = path` | this crate under another name |
 ///
-/// # Receivers and references
-///
-/// `self`, `self: Arc<Self>` and `self: Box<Self>` move into the call; the call clones a `&self`. A parameter `&T` is
-/// copied for the call, unless an owner is passed by value. `&mut` is refused: take the value and give it back.
+/// # Methods
 ///
 /// The attribute does not see the `impl` around a function. A function without `self` counts as one of an `impl` if its
 /// tokens show that: by the word `Self`, or by a `T` that the function does not declare. Where neither is written, add

@@ -60,8 +60,8 @@ impl<T: Clone> CloneSelf for T {
 /// [`io::Result<T>`](std::io::Result).
 ///
 /// A signature in the docs says `<io::Result<usize> as Fallible>::Error` for the error type behind an alias, here
-/// [`io::Error`](std::io::Error): the attributes write that, because tokens do not show the error type. Programs need not
-/// name the trait, and cannot implement the trait for types of their own.
+/// [`io::Error`](std::io::Error): the attributes write that, because tokens do not show the error type. A program need not
+/// name the trait, and must not implement the trait.
 ///
 /// # Examples
 ///

@@ -1,5 +1,5 @@
-//! How values of one type travel: a value that expansions ask for once for each type, at the place of the type, so that rustc
-//! complains once and there.
+//! How values of a type travel. Expansions ask once for each type, at the place of the type, so rustc complains once
+//! and there.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -21,7 +21,7 @@ pub trait Travels: Serialize + DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Travels for T {}
 
-/// A borrowed value that goes to another machine, where its owned form is read.
+/// A borrowed value, sent to another machine, where the owned form is read.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel to a Celery worker",
     label = "`{Self}` does not implement `Serialize`, or its owned form not `DeserializeOwned`",
@@ -32,7 +32,7 @@ pub trait TravelsByReference: Serialize + ToOwned<Owned: DeserializeOwned> {}
 #[diagnostic::do_not_recommend]
 impl<B: Serialize + ToOwned<Owned: DeserializeOwned> + ?Sized> TravelsByReference for B {}
 
-/// An error that goes to another machine, which also gets its text.
+/// An error, sent to another machine together with its text.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no text, which callers in Python get",
     label = "`{Self}` does not implement `Display`",
@@ -92,7 +92,7 @@ pub const fn bytes() -> Codec<[u8], Vec<u8>> {
     }
 }
 
-/// Returns what writes the text of an error.
+/// Returns the writer of an error's text.
 #[must_use]
 pub const fn text<E: HasText>() -> fn(&E) -> String {
     |error| error.to_string()
@@ -102,7 +102,7 @@ pub const fn text<E: HasText>() -> fn(&E) -> String {
 ///
 /// # Errors
 ///
-/// One of its elements has no form in JSON.
+/// An element has no form in JSON.
 pub fn list(elements: impl IntoIterator<Item = Result<String, String>>) -> Result<String, String> {
     let mut list = "[".to_owned();
     for element in elements {

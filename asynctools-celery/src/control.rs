@@ -23,10 +23,10 @@ use crate::worker::end::celery;
 use crate::worker::shared::Running;
 use crate::worker::shared::Shared;
 
-/// After a silence of this length the server is asked whether it is still there.
+/// After a silence of this length the worker asks the server for a sign of life.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// How long a reply that nobody reads stays, in seconds.
+/// How long an unread reply stays, in seconds.
 const EXPIRE: &[u8] = b"10";
 
 #[derive(Deserialize)]
@@ -114,8 +114,8 @@ fn answer(shared: &Shared, message: &[u8]) -> Result<(), BrokerError> {
     Ok(())
 }
 
-/// Marks calls as revoked: this worker does not begin them, and those of which nothing is stored end at once, since it may be
-/// that no worker ever sees their messages. Calls that run go on: a thread cannot be ended from outside.
+/// Marks calls as revoked: this worker does not begin these calls. A revoked call without a stored state ends at once,
+/// since perhaps no worker ever sees the message. Running calls go on: nothing can end a thread from outside.
 fn revoke(shared: &Shared, arguments: &Value) -> Result<Value, BrokerError> {
     let ids: Vec<String> = match arguments.get("task_id") {
         Some(Value::String(id)) => vec![id.clone()],

@@ -1,7 +1,8 @@
 //! The engine behind `#[celery]` of the crate `asynctools`: a client and a worker of Celery on Redis.
 //!
-//! A program uses it through the feature `celery` of `asynctools`; `CELERY.md` in the repository says what it promises. On its
-//! own this crate knows no handles and no pools: a call ends in a closure, and a worker runs its calls on [`Threads`].
+//! A program uses this crate through the feature `celery` of `asynctools`; `CELERY.md` in the repository lists the
+//! promises. On its own this crate knows no handles and no pools: a call ends in a closure, and a worker runs its calls
+//! on [`Threads`].
 
 // Ground floor first: each module imports only from those above it.
 mod wire;

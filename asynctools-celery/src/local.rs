@@ -19,8 +19,8 @@ use crate::worker::panics;
 const ID: &str = "00000000-0000-4000-8000-000000000000";
 
 impl App {
-    /// Returns a client that runs its calls in this process, on threads that `spawn` gives them: no broker, the same messages.
-    /// It knows the tasks of all crates that this program names. Retries, times and priorities have no meaning for it.
+    /// Returns a client for calls in this process, on threads from `spawn`: no broker, the same messages. The client
+    /// knows the tasks of all crates named by this program. Retries, times and priorities are ignored.
     #[must_use]
     pub fn local(spawn: impl Fn(Box<dyn FnOnce() + Send>) + Send + Sync + 'static) -> Self {
         panics::watch();

@@ -40,7 +40,7 @@ use crate::message::arguments::BadArguments;
 pub trait Task: 'static {
     /// The name on the wire.
     const NAME: &'static str;
-    /// How it is called and run.
+    /// How the task is called and run.
     const OPTIONS: TaskOptions;
 
     /// Runs the function and returns its result as JSON.
@@ -56,9 +56,9 @@ pub trait Task: 'static {
 pub struct TaskOptions {
     /// The queue that calls go to.
     pub queue: &'static str,
-    /// Whether a message is acknowledged after the call, so that another worker runs the call if this one dies.
+    /// Whether a message is acknowledged after the call, so another worker runs the call if this worker dies.
     pub acks_late: bool,
-    /// How often a call that failed or panicked is run again.
+    /// How often a failed or panicked call is run again.
     pub max_retries: u32,
     /// The time before the first retry, twice that before the second, and so on to at most ten minutes; the wait is a random
     /// part of it.
@@ -76,7 +76,7 @@ pub struct TaskOptions {
 }
 
 impl TaskOptions {
-    /// The options of a task that says nothing about them.
+    /// The options of a task without options.
     pub const DEFAULT: Self = Self {
         queue: "celery",
         acks_late: true,
@@ -90,7 +90,7 @@ impl TaskOptions {
     };
 }
 
-/// How a call ended that has no value.
+/// The end of a call without a value.
 #[derive(Debug)]
 pub struct Failure {
     pub(crate) kind: FailureKind,
@@ -103,14 +103,14 @@ pub(crate) enum FailureKind {
     BadArguments,
     /// The result has no form in JSON.
     BadResult,
-    /// The function returned an error: its type, the JSON of it, and whether it may be tried again.
+    /// The function returned an error: the type, the JSON, and whether the call may be tried again.
     Failed { type_name: &'static str, json: String, retry: bool },
-    /// The function wants a client in Python to catch a class of its own, and whether it may be tried again.
+    /// The function wants a client in Python to catch a class of its own; and whether the call may be tried again.
     Exception { module: &'static str, name: &'static str, retry: bool },
 }
 
 impl Failure {
-    /// Returns the failure of a task that a client in Python gets as an exception of this class. The class is found if the
+    /// Returns the failure of a task, as an exception of this class for a client in Python. The class is found if the
     /// client has imported its module. With `retry` the call is run again, as often as its task allows.
     #[must_use]
     pub fn exception(module: &'static str, name: &'static str, message: impl Into<String>, retry: bool) -> Self {
@@ -198,7 +198,7 @@ pub fn take_with<B: ?Sized, T>(arguments: &mut Arguments<'_>, codec: &Codec<B, T
     Ok(arguments.take_by(name, |json| codec.read(json))?)
 }
 
-/// A task as a worker knows it. `#[celery]` submits one for each function to the list that `all` collects.
+/// A task, from the side of a worker. `#[celery]` submits a task for each function, and `all` collects these tasks.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     pub(crate) name: &'static str,
@@ -234,7 +234,7 @@ impl Registry {
         Ok(Self(tasks))
     }
 
-    /// Returns the tasks that the crates of this program submitted.
+    /// Returns the tasks submitted by the crates of this program.
     pub(crate) fn submitted() -> Vec<Entry> {
         inventory::iter::<Entry>().copied().collect()
     }

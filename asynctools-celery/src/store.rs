@@ -1,4 +1,4 @@
-//! Results, as they lie in the backend.
+//! Results, in their form in the backend.
 
 use std::borrow::Cow;
 
@@ -14,10 +14,10 @@ use crate::error::RemoteErrorKind;
 use crate::message::arguments;
 use crate::wire::time::Timestamp;
 
-/// The type that the worker writes for arguments that do not fit.
+/// The type written by the worker for arguments of a wrong type or number.
 pub(crate) const BAD_ARGUMENTS: &str = "BadArguments";
 
-/// The state of a call, by the word that Celery has for it.
+/// The state of a call, by Celery's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Success,
@@ -56,7 +56,7 @@ pub(crate) struct Typed {
     pub(crate) value: Box<RawValue>,
 }
 
-/// The fields that are stored beside the result of a call.
+/// The fields stored beside the result of a call.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct About<'a> {
     pub(crate) task_id: &'a str,
@@ -92,7 +92,7 @@ pub(crate) fn write(state: State, result: &str, traceback: Option<&str>, about: 
     text.into_bytes()
 }
 
-/// The end of a call, as its client learns it.
+/// The end of a call, as told to the client.
 #[derive(Debug)]
 pub struct Answer(Result<Box<RawValue>, Box<Lost>>);
 
@@ -109,7 +109,7 @@ impl From<RemoteError> for Answer {
 }
 
 impl Answer {
-    /// Returns an answer that is this JSON.
+    /// Returns this JSON as an answer.
     pub(crate) fn of_json(json: String) -> Self {
         match RawValue::from_string(json) {
             Ok(raw) => Self(Ok(raw)),
@@ -128,7 +128,7 @@ impl Answer {
         self.value_by(read_value::<T>)
     }
 
-    /// Returns the result of a call of a fallible function: its value, or the error that it returned if that is an `E`.
+    /// Returns the result of a call of a fallible function: the value, or the returned error if the type is `E`.
     ///
     /// # Errors
     ///
@@ -137,7 +137,7 @@ impl Answer {
         self.result_by(read_value::<T>, read_value::<E>)
     }
 
-    /// Returns the value of a call that travels this way.
+    /// Returns the value of a call, read this way.
     ///
     /// # Errors
     ///
@@ -267,7 +267,7 @@ fn failed(id: &str, meta: Meta<'_>) -> Answer {
     Answer(Err(Box::new(Lost { error, typed })))
 }
 
-/// Returns the arguments of an exception as its message.
+/// Returns the arguments of an exception as a message.
 fn message(arguments: &Value) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     match arguments {

@@ -46,7 +46,7 @@ pub(crate) fn answer(options: TokenStream, item: TokenStream) -> TokenStream {
     quote!(#errors #expansion)
 }
 
-/// Gives a function that is only declared an empty body, so that it can be read as one.
+/// Gives a declared function an empty body, so syn can read a function with a body.
 fn with_body(item: TokenStream) -> (TokenStream, Written) {
     let mut tokens: Vec<TokenTree> = item.into_iter().collect();
     match tokens.last() {
@@ -61,7 +61,8 @@ fn with_body(item: TokenStream) -> (TokenStream, Written) {
     }
 }
 
-/// Writes the function that callers would see without the mistake. There is none where only the body says what it returns.
+/// Writes the function for callers, as without the mistake. Writes nothing if only the body shows the type of the
+/// result.
 fn refused(plan: &Plan<'_>) -> TokenStream {
     if plan.function.output().is_some_and(says_impl) {
         return TokenStream::new();
@@ -141,7 +142,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// Writes the path of the module that has the rest.
+    /// Writes the path of the module with the rest.
     fn celery(&self) -> TokenStream {
         let runtime = self.plan.runtime(self.plan.name_span);
         quote_spanned!(self.plan.name_span=> #runtime::celery)
@@ -226,7 +227,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// Writes the function itself, or with `sync = name` what calls it.
+    /// Writes the function itself, or with `sync = name` a call of the original.
     fn sync(&self) -> TokenStream {
         let function = self.plan.function;
         let AnnotatedFunction { vis, sig, body, .. } = function;
@@ -274,7 +275,7 @@ impl Expansion<'_> {
         Some(quote!(#(#attrs)* #vis #sig #body))
     }
 
-    /// Writes what a worker needs.
+    /// Writes the task for a worker.
     fn task(&self) -> TokenStream {
         let (plan, celery) = (self.plan, self.celery());
         let (span, name, output) = (plan.name_span, &plan.function.sig.ident, self.output());
@@ -318,7 +319,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// Writes how each argument and the result travel. Where one cannot, rustc says so at its type, and nowhere else.
+    /// Writes how each argument and the result travel. If a value cannot travel, rustc says so at the type, and nowhere
+    /// else.
     fn codecs(&self) -> TokenStream {
         let celery = self.celery();
         let (plan, function) = (self.plan, self.plan.function);

@@ -228,7 +228,7 @@ fn never<R>(never: Infallible) -> R {
 macro_rules! run {
     ($run:ident $try_run:ident ($($input:ident: $T:ident),*) $values:pat) => {
         impl<F: 'static> CallBuilder<'_, F, ()> {
-            /// Runs a fallible function: an argument that failed ends the call with its error.
+            /// Runs a fallible function: a failed argument ends the call with the argument's error.
             pub fn $try_run<$($T,)* R>(
                 self,
                 $($input: Input<$T, F>,)*

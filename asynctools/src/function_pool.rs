@@ -1,4 +1,4 @@
-//! The pool that belongs to one annotated function.
+//! The pool of one annotated function.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -65,7 +65,7 @@ thread_local! {
     static EVALUATED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Stands for an evaluation on this thread. The expressions cannot call the function, because its pool is not made yet.
+/// Stands for an evaluation on this thread. The expressions cannot call the function, because the pool is not made yet.
 struct Evaluation;
 
 impl Evaluation {

@@ -71,11 +71,11 @@ impl<F: 'static, A: Inputs<F>> HandOver<F, A> {
     }
 }
 
-/// The arguments of a call, and who gets them.
+/// The arguments of a call, and the function which gets the arguments.
 struct HandedOver<A, G, F, R> {
     inputs: A,
     start: G,
-    /// The arguments that have not arrived, and 1 until the call is registered with all of them.
+    /// The number of missing arguments, plus 1 until the call is registered with all arguments.
     missing: usize,
     fail: fn(F) -> R,
     result: PhantomData<fn() -> R>,

@@ -12,12 +12,12 @@ use std::sync::PoisonError;
 use crate::sync::Mutex;
 use crate::sync::MutexGuard;
 
-/// Locks one of our mutexes. No user code runs under them, so a poisoned one still holds what it should.
+/// Locks one of our mutexes. No user code runs under our mutexes, so the data of a poisoned mutex is still right.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Drops a user's value. A panic of its `Drop` ends here, after the panic hook has shown it.
+/// Drops a user's value. The panic hook shows a panic of the `Drop`, and the panic ends here.
 pub(crate) fn discard<T>(value: T) {
     let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(value))) else { return };
     // The payload may panic in its own `Drop`, with another payload that does so too: the third payload is leaked.

@@ -382,7 +382,7 @@ impl<'p> From<&'p PoolInside> for PoolRef<'p> {
 }
 
 impl PoolRef<'_> {
-    /// Queues a call that has all its values.
+    /// Queues a call with all values.
     pub(crate) fn start<V, G, R>(self, values: V, body: G, site: CallSite) -> AsyncValue<R>
     where
         V: Send + 'static,

@@ -1,7 +1,8 @@
-//! Where threads meet: everything of the standard library, and the one queue, through which one of ours can affect another.
+//! The meeting place of threads: everything from the standard library by which our threads affect each other, and the
+//! queue.
 //!
-//! `tests/model` puts a model checker's things of the same names here, to see that any order of what threads do is right. So
-//! all modules import them from here.
+//! `tests/model` puts a model checker's types of the same names here, and tries all orders of the threads' actions. So
+//! all modules import these types from here.
 
 use std::cell::RefCell;
 
@@ -31,7 +32,7 @@ pub(crate) const fn turns(looks: u32) -> u32 {
 
 type AtEnd = Box<dyn FnOnce()>;
 
-/// Calls what it holds when it is dropped.
+/// Calls the function inside, at the drop.
 struct CallAtEnd(Option<AtEnd>);
 
 impl Drop for CallAtEnd {

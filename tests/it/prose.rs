@@ -32,6 +32,7 @@ const PAGES: &[&str] = &[
     "RELIABILITY.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "CELERY.md",
     "asynctools/benches/README.md",
     "docs/from_python.md",
 ];
@@ -189,6 +190,76 @@ fn every_sentence_names_its_doer() {
         }
     }
     assert_none(&mistakes, "a sentence begins with who does it: a call, a handle, a worker, a pool, a caller:");
+}
+
+/// Words that stand for a noun: many of them in a row make a riddle.
+const PRONOUNS: &[&str] = &["it", "its", "that", "one", "what", "who", "whoever", "them", "those", "they", "this"];
+
+/// The words of the doc comments of a text, without code and addresses.
+fn doc_words(text: &str) -> Vec<String> {
+    let mut is_code = false;
+    let mut docs = String::new();
+    for line in text.lines().map(str::trim_start) {
+        let Some(line) = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")) else { continue };
+        if line.trim_start().starts_with("```") {
+            is_code = !is_code;
+        } else if !is_code {
+            docs.extend([line, " "]);
+        }
+    }
+    let prose = docs.split('`').step_by(2).flat_map(str::split_whitespace).filter(|word| !word.contains("://"));
+    let words = prose.flat_map(|word| word.split(|letter: char| !letter.is_alphabetic() && letter != '\''));
+    words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+}
+
+#[test]
+fn few_pronouns_stand_for_nouns() {
+    let is_pronoun = |word: &&String| PRONOUNS.contains(&word.as_str());
+    for package in names(".").into_iter().filter(|name| name.starts_with("asynctools")) {
+        let (mut all, mut pronouns, mut rooms) = (0, 0, Vec::new());
+        for path in sources().into_iter().filter(|path| path.starts_with(&format!("{package}/"))) {
+            let words = doc_words(&read(&path));
+            let found = words.iter().filter(is_pronoun).count();
+            rooms.push((found * 1000 / words.len().max(1), format!("{path}: {found} in {} words", words.len())));
+            all += words.len();
+            pronouns += found;
+        }
+        assert!(all > 2000, "{package} has only {all} words of docs");
+        rooms.sort();
+        let worst: Vec<_> = rooms.into_iter().rev().take(8).map(|(_, room)| room).collect();
+        // 7.5 of 100 words.
+        let is_plain = pronouns * 1000 < all * 75;
+        assert!(is_plain, "{package}: {pronouns} pronouns in {all} words; name the doer:\n{}", worst.join("\n"));
+    }
+}
+
+/// All files of the repository.
+fn files() -> Vec<String> {
+    fn collect(folder: &str, found: &mut Vec<String>) {
+        for name in names(folder).into_iter().filter(|name| name != "target" && name != ".git") {
+            let path = format!("{folder}/{name}");
+            if root().join(&path).is_dir() { collect(&path, found) } else { found.push(path) }
+        }
+    }
+    let mut found = Vec::new();
+    collect(".", &mut found);
+    found
+}
+
+#[test]
+fn the_files_that_pages_name_exist() {
+    let files = files();
+    for page in PAGES {
+        for name in read(page).split('`').skip(1).step_by(2).filter(|name| *name != "tests/it/room.rs") {
+            let is_name = name.chars().all(|letter| letter.is_alphanumeric() || "/._-".contains(letter));
+            let is_file = is_name
+                && name.rsplit_once('.').is_some_and(|(stem, kind)| {
+                    !stem.is_empty() && ["rs", "md", "toml", "py", "svg", "patch"].contains(&kind)
+                });
+            let is_there = || files.iter().any(|path| path.ends_with(&format!("/{name}")));
+            assert!(!is_file || is_there(), "{page} names `{name}`, which is not there");
+        }
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ const RUNTIME: &[&str] = &[
     "graph::registry",
     "graph::blocked",
     "graph::lineage",
-    "graph::wake_later",
+    "graph::later",
     "graph::notify",
     "graph::waiters",
     "graph::agenda",
@@ -371,6 +371,26 @@ fn the_tests_of_every_invariant_exist() {
         assert!(found && names("tests/it").contains(&format!("{room}.rs")), "there is no test `it::{name}`");
     }
     assert!(count > 8, "only {count} tests");
+}
+
+#[test]
+fn the_places_on_the_map_exist() {
+    let page = read("ARCHITECTURE.md");
+    let mut count = 0;
+    // "`place` in `workers/permits`": the parts between backticks are text and code in turn.
+    let parts: Vec<_> = page.split('`').collect();
+    for found in parts.windows(3).skip(1).step_by(2).filter(|found| found[1] == " in ") {
+        let (name, room) = (found[0], found[2]);
+        if RUNTIME.contains(&room.replace('/', "::").as_str()) {
+            count += 1;
+            let path = file("asynctools", &room.replace('/', "::"));
+            let defines =
+                |kind: &&str| read(&path).split(&format!("{kind} {name}")).skip(1).any(|rest| !continues(rest));
+            let is_there = ["fn", "struct", "enum", "static", "for"].iter().any(defines);
+            assert!(is_there || read(&path).contains(&format!("{name}: ")), "{path} has no `{name}`");
+        }
+    }
+    assert!(count > 8, "only {count} places");
 }
 
 #[test]

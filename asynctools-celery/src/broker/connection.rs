@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use redis::Value;
 
-/// How long the server may take for an answer, besides the time that a command asks it to wait.
+/// How long the server may take for an answer, besides the waiting time asked for by a command.
 pub(crate) const ANSWER: Duration = Duration::from_secs(10);
 
-/// A command that the broker did not carry out.
+/// A command refused by the broker.
 #[derive(Clone, Debug)]
 pub(crate) enum BrokerError {
     /// The connection is of no more use.
@@ -32,7 +32,7 @@ impl From<redis::RedisError> for BrokerError {
     }
 }
 
-/// Commands that go to the server together.
+/// Commands sent to the server together.
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
     bytes: Vec<u8>,
@@ -135,13 +135,13 @@ pub(crate) enum Heard<'a> {
 /// The next step of a listener.
 pub(crate) enum Next {
     Listen,
-    /// Asks the server whether it is still there, then goes on.
+    /// Asks the server for a sign of life, then goes on.
     Ask,
     End,
 }
 
 impl Connection {
-    /// Listens to a channel, or to all that a pattern with a `*` matches, until `heard` says that it is enough. `begun` is
+    /// Listens to a channel, or to the channels of a pattern with a `*`, until `heard` has heard enough. `begun` is
     /// called once the server will pass messages on.
     pub(crate) fn listen(
         mut self,

@@ -1,4 +1,4 @@
-//! Redis: connections, addresses, the names of keys, and the scripts that change several of them in one step.
+//! Redis: connections, addresses, the names of keys, and the scripts to change several keys in a single step.
 
 pub(crate) mod connection;
 pub(crate) mod address;

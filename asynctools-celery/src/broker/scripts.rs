@@ -1,4 +1,4 @@
-//! The steps that must not be seen half done.
+//! Scripts: steps never seen half done.
 
 /// Takes messages and marks them as taken, by the server's clock. `KEYS`: index, hash, the lists in their order. `ARGV`: a tag
 /// for each message that may be taken. Answers with list and message, one after the other.
@@ -43,7 +43,7 @@ end
 return 1
 "#;
 
-/// Stores that a call is revoked and tells who waits, if nothing is stored of the call but that it will run again. `KEYS`:
+/// Stores the revocation of a call and tells the waiters, if nothing is stored of the call, or only a retry. `KEYS`:
 /// result. `ARGV`: seconds to live, result.
 pub(crate) const REVOKE: &str = r#"
 local old = redis.call('GETRANGE', KEYS[1], 0, 17)
@@ -53,7 +53,7 @@ redis.call('PUBLISH', KEYS[1], ARGV[2])
 return 1
 "#;
 
-/// Says that messages are still worked on. `KEYS`: index. `ARGV`: the tags.
+/// Reports messages as still in work. `KEYS`: index. `ARGV`: the tags.
 pub(crate) const ALIVE: &str = r"
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -61,8 +61,8 @@ for i = 1, #ARGV do redis.call('ZADD', KEYS[1], 'XX', now, ARGV[i]) end
 return #ARGV
 ";
 
-/// Finds messages that nobody works on any more, and mends what is in one of the two places only. `KEYS`: index, hash.
-/// `ARGV`: the visibility timeout, how many at most. Answers with tag and entry, one after the other.
+/// Finds the messages of dead workers, and mends messages found in only 1 of the 2 places. `KEYS`: index, hash. `ARGV`:
+/// the visibility timeout, how many at most. Answers with tag and entry, one after the other.
 pub(crate) const LOST: &str = r"
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000

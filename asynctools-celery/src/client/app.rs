@@ -1,4 +1,4 @@
-//! A client and what configures it.
+//! A client and its configuration.
 
 use std::fmt;
 use std::process;
@@ -145,8 +145,7 @@ impl App {
         }
     }
 
-    /// Blocks until every call of this client is sent or has failed. A program that ends sooner loses calls that nobody waits
-    /// for.
+    /// Blocks until every call of this client is sent or has failed. If the program ends sooner, unsent calls are lost.
     pub fn flush(&self) {
         if let Engine::Remote(owner) = &self.0 {
             owner.0.outbox.flush();
@@ -154,7 +153,7 @@ impl App {
     }
 }
 
-/// The place of one call, by which it can be cancelled.
+/// The place of a call. The owner can cancel the call.
 #[derive(Clone)]
 pub struct Ticket {
     engine: Engine,

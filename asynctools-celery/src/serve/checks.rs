@@ -27,7 +27,7 @@ pub(crate) fn queues(registry: &Registry, queues: Vec<String>) -> Result<Vec<Str
     }
 }
 
-/// Refuses a server that cannot serve; warns of one that loses messages.
+/// Refuses a server without the needed commands; warns of a server configured to lose messages.
 pub(crate) fn server(broker: &Address) -> Result<(), WorkerError> {
     let refuse = |error: BrokerError| WorkerError::new(error.to_string());
     let mut connection = broker.open().map_err(refuse)?;

@@ -1,4 +1,4 @@
-//! A worker: what configures it, what it looks at before it starts, and how it stops.
+//! A worker: configuration, checks before the start, the run, and the stop.
 
 use std::fmt;
 use std::process;
@@ -48,7 +48,7 @@ impl fmt::Debug for Worker {
 }
 
 impl Worker {
-    /// Returns a worker that runs its calls on these threads; `make` makes others for [`threads`](Self::threads).
+    /// Returns a worker for calls on these threads; `make` makes other threads for [`threads`](Self::threads).
     pub fn new(threads: Arc<dyn Threads>, make: fn(usize) -> Arc<dyn Threads>) -> Self {
         Self {
             make,
@@ -72,7 +72,7 @@ impl Worker {
         Self { threads: (self.make)(count), ..self }
     }
 
-    /// Sets the threads that calls run on.
+    /// Sets the threads for calls.
     pub fn on(self, threads: Arc<dyn Threads>) -> Self {
         Self { threads, ..self }
     }
@@ -87,7 +87,7 @@ impl Worker {
         Self { backend: Some(url.into()), ..self }
     }
 
-    /// Adds a queue to those that the worker serves; the first is served first. Default: the queues of its tasks.
+    /// Adds a queue to the queues of the worker; the first is served first. Default: the queues of its tasks.
     pub fn queue(mut self, queue: impl Into<String>) -> Self {
         self.queues.push(queue.into());
         self
@@ -99,8 +99,8 @@ impl Worker {
         self
     }
 
-    /// Adds the tasks of all crates that this program names, and prints them at the start. The linker drops a crate that the
-    /// program names nowhere: `use my_tasks as _;` keeps it.
+    /// Adds the tasks of all crates named by this program, and prints the tasks at the start. The linker drops a crate
+    /// without a name in the program: `use my_tasks as _;` keeps such a crate.
     pub fn all(self) -> Self {
         Self { all: true, ..self }
     }
@@ -116,8 +116,9 @@ impl Worker {
         Self { grace, ..self }
     }
 
-    /// Sets how long a message stays with a worker that says nothing; then another worker gets it. Must be the same for all
-    /// workers of a database, as `visibility_timeout` in `broker_transport_options` is for Python's. Default: one hour.
+    /// Sets how long a message stays with a silent worker, before another worker gets the message. Must be the same for
+    /// all workers of a database, as `visibility_timeout` in `broker_transport_options` is for Python's. Default: one
+    /// hour.
     pub fn visibility_timeout(self, timeout: Duration) -> Self {
         Self { visibility_timeout: timeout, ..self }
     }

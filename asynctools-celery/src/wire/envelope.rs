@@ -1,4 +1,4 @@
-//! The outside of a message: what lies in a queue of Redis.
+//! The outside of a message, as the message lies in a queue of Redis.
 
 use std::borrow::Cow;
 
@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 
-/// A message of at most this size is read; a longer one is refused before it is parsed.
+/// A message of at most this size is read; a longer message is refused unparsed.
 pub(crate) const MAX_SIZE: usize = 16 << 20;
 
-/// A message as it lies in a queue. The body stays as it is encoded, so that a message that is sent again keeps it.
+/// A message in a queue. The body stays encoded, so a message sent again has the same body.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Envelope<'a> {
     #[serde(borrow)]
@@ -26,7 +26,7 @@ pub(crate) struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    /// Reads a message. `Err` where this is none, so that nobody waits for it under a known id.
+    /// Reads a message. `Err` for any other text: nobody waits for such an entry under a known id.
     pub(crate) fn read(text: &'a [u8]) -> Result<Self, String> {
         if text.len() > MAX_SIZE {
             return Err(format!("the message has {} bytes, more than {MAX_SIZE}", text.len()));
@@ -34,7 +34,7 @@ impl<'a> Envelope<'a> {
         serde_json::from_slice(text).map_err(|error| format!("this is no message: {error}"))
     }
 
-    /// Returns a message with this JSON in its body, for a list that a client made for replies.
+    /// Returns a message with this JSON as body, for a client's list of replies.
     pub(crate) fn reply(json: &str, headers: Map<String, Value>, exchange: &str, routing_key: &str, tag: &str) -> Self {
         let mut properties = Map::new();
         properties.insert("delivery_mode".to_owned(), Value::from(2));
@@ -58,7 +58,7 @@ impl<'a> Envelope<'a> {
         serde_json::to_vec(self).expect("text, maps and values always have a form in JSON")
     }
 
-    /// Returns the JSON of the body. `Err` where the content is of a kind that this crate never reads.
+    /// Returns the JSON of the body. `Err` for content of a kind never read by this crate.
     pub(crate) fn body(&self) -> Result<String, String> {
         let refuse = |what: String| Err(what);
         if let Some(compression) = self.headers.get("compression").and_then(Value::as_str) {
@@ -91,7 +91,7 @@ impl<'a> Envelope<'a> {
         u8::try_from(priority).unwrap_or(9).min(9)
     }
 
-    /// Marks the message as one that was delivered before, as kombu does.
+    /// Marks the message as redelivered, as kombu does.
     pub(crate) fn mark_redelivered(&mut self) {
         self.headers.insert("redelivered".to_owned(), Value::Bool(true));
         if let Some(Value::Object(info)) = self.properties.get_mut("delivery_info") {
@@ -100,7 +100,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// The message of a new call. Its fields are those of Celery 5.7, in its order.
+/// The message of a new call, with the fields of Celery 5.7 in the same order.
 #[derive(Debug)]
 pub(crate) struct NewCall<'a> {
     pub(crate) id: &'a str,
@@ -183,7 +183,7 @@ struct DeliveryInfo<'a> {
 }
 
 impl NewCall<'_> {
-    /// The names that no header of a program's own may have.
+    /// The names forbidden to a program's own headers.
     pub(crate) const HEADERS: &'static [&'static str] = &[
         "lang",
         "task",

@@ -1,8 +1,8 @@
-//! JSON as Python writes it, where that is more than JSON can say.
+//! JSON as Python writes JSON, beyond the standard.
 
 use std::fmt;
 
-/// Refuses integers that no integer type of 64 bits holds: a parser would read them as floats and lose digits silently.
+/// Refuses integers too large for 64 bits: a parser would read a float and lose digits silently.
 pub(crate) fn check(text: &str) -> Result<(), HugeInteger> {
     let bytes = text.as_bytes();
     let mut at = 0;

@@ -45,7 +45,7 @@ impl Timestamp {
         Some(Self(days_since_1970(year, month, day) * DAY + seconds * SECOND + micros(fraction)?))
     }
 
-    /// Returns the time that is left until this one; nothing where it has passed.
+    /// Returns the time left until this point; zero for a point in the past.
     pub(crate) fn remaining(self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(Self::now().0)).unwrap_or(0))
     }

@@ -1,4 +1,4 @@
-//! Values that JSON has no form for, as Celery writes them: `{"__type__": "bytes", "__value__": ".."}`.
+//! Values without a form in JSON, as Celery writes these values: `{"__type__": "bytes", "__value__": ".."}`.
 
 use std::fmt;
 
@@ -127,7 +127,8 @@ impl fmt::Display for Uuid {
     }
 }
 
-/// The types whose value is a text. This crate does not look into the text: a program parses it with the library of its choice.
+/// The types with a text as value. This crate does not look into the text: a program parses the text with a library of
+/// its choice.
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident = $kind:literal)*) => {$(
         $(#[$doc])*

@@ -1,4 +1,4 @@
-//! How a call ended, and what is stored of it.
+//! The end of a call, and the stored result.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -17,10 +17,10 @@ use crate::worker::link::Finish;
 use crate::worker::panics::Panicked;
 use crate::worker::shared::Config;
 
-/// Where Python finds the class of an exception of this crate: it makes one up by the name.
+/// The module of this crate's exceptions in Python: Python makes a class of that name.
 const MODULE: &str = "rust";
 
-/// Seconds that a result lives: one that only Rust reads is read at once.
+/// The life of a result in seconds: a client in Rust reads a result at once.
 const RUST_EXPIRES: u64 = 3_600;
 const PYTHON_EXPIRES: u64 = 86_400;
 
@@ -32,7 +32,7 @@ pub(crate) enum End {
     Value(String),
     /// An exception and its traceback.
     Failed(Exception, Option<String>),
-    /// The same, for a call that will be run again.
+    /// The same, for a call to be run again.
     Retry(Exception, Option<String>),
     /// Never run.
     Revoked(Exception),
@@ -42,7 +42,7 @@ pub(crate) fn exception(exc_type: &str, message: impl Into<String>, module: &'st
     Exception { exc_type: exc_type.to_owned(), exc_message: vec![message.into()], exc_module: module, rust: None }
 }
 
-/// An exception that has a class in Celery.
+/// An exception with a class in Celery.
 pub(crate) fn celery(exc_type: &str, message: impl Into<String>) -> Exception {
     exception(exc_type, message, "celery.exceptions")
 }
@@ -118,12 +118,12 @@ impl End {
 }
 
 impl Finish {
-    /// Returns the end of a message that is stored and acknowledged.
+    /// Returns the end of a stored and acknowledged message.
     pub(crate) fn stored(tag: String, result: Option<(String, Vec<u8>, u64)>) -> Self {
         Self { tag, result, push: None }
     }
 
-    /// Returns the end of a message that goes to those that no worker could finish.
+    /// Returns the end of a message for the queue of messages never finished.
     pub(crate) fn dead(tag: String, list: &str, message: &[u8]) -> Self {
         Self { tag, result: None, push: Some((keys::dead(keys::queue(list)), message.to_vec())) }
     }

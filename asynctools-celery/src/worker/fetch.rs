@@ -1,5 +1,5 @@
-//! The threads that wait for messages: one for each list, since a server lets a connection wait at one list only, and the wait
-//! must leave the message where it is.
+//! The threads that wait for messages: one for each list, since a connection can wait at a single list only, and the
+//! wait must leave the message in the list.
 
 use std::sync::Arc;
 use std::thread;

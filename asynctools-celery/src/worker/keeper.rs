@@ -1,5 +1,5 @@
-//! The thread that keeps messages: it says which are worked on, brings back those that nobody works on any more, and starts
-//! what was to be started later.
+//! The thread in charge of messages: reports the messages in work, brings back messages of dead workers, and starts
+//! delayed calls.
 
 use std::sync::Arc;
 use std::sync::PoisonError;
@@ -81,7 +81,7 @@ fn keep(shared: &Arc<Shared>) -> Result<(), BrokerError> {
     }
 }
 
-/// Ends a call that runs too long. Its thread goes on, and another takes its place.
+/// Ends a call after too long a run. The thread goes on, and another thread takes its place.
 fn give_up(shared: &Shared, number: u64, running: Running) {
     let Running { request, list, acknowledged, .. } = running;
     let why = "the soft time limit is over; the function goes on and its value is dropped";
@@ -93,7 +93,7 @@ fn give_up(shared: &Shared, number: u64, running: Running) {
     shared.freed.notify_all();
 }
 
-/// Puts back what a broken connection took without an answer.
+/// Puts back the messages taken by a broken connection without an answer.
 fn bring_back_unsure(shared: &Shared, link: &mut Link, numbers: &[u64]) -> Result<(), BrokerError> {
     for number in numbers.iter().rev() {
         give_back(link, &shared.tag(*number))?;
@@ -101,7 +101,7 @@ fn bring_back_unsure(shared: &Shared, link: &mut Link, numbers: &[u64]) -> Resul
     Ok(())
 }
 
-/// Puts a message of this worker back to the front of its list.
+/// Puts a message of this worker back to the front of the list.
 pub(crate) fn give_back(link: &mut Link, tag: &str) -> Result<(), BrokerError> {
     let Some(entry) = link.entry(tag)? else { return Ok(()) };
     let Some((list, mut envelope)) = read(&entry) else { return Ok(()) };
@@ -109,7 +109,7 @@ pub(crate) fn give_back(link: &mut Link, tag: &str) -> Result<(), BrokerError> {
     link.restore(tag, -1.0e6, &list, &envelope.write()).map(drop)
 }
 
-/// Puts back, or ends, messages that nobody works on.
+/// Puts back, or ends, the messages of dead workers.
 fn bring_back_lost(shared: &Shared, link: &mut Link) -> Result<(), BrokerError> {
     let timeout = shared.config.visibility_timeout.as_secs_f64();
     loop {
@@ -158,7 +158,7 @@ fn end_unreadable(link: &mut Link, tag: &str, entry: &[u8]) -> Result<(), Broker
     link.finish(&Finish::dead(tag.to_owned(), keys::UNACKED, entry), &[], &[]).map(drop)
 }
 
-/// Reads an entry, `[message, exchange, routing_key]`: the list that it goes back to, and the message.
+/// Reads an entry, `[message, exchange, routing_key]`: the list of the message, and the message.
 fn read(entry: &[u8]) -> Option<(String, Envelope<'_>)> {
     let (message, _exchange, queue): (&RawValue, Value, String) = serde_json::from_slice(entry).ok()?;
     let envelope = Envelope::read(message.get().as_bytes()).ok()?;

@@ -1,4 +1,4 @@
-//! A worker's connection: the scripts by their names, and what they are called with.
+//! A worker's connection: the scripts by their names, with their arguments.
 
 use redis::Value;
 
@@ -16,9 +16,9 @@ use crate::broker::scripts;
 #[derive(Debug, Default)]
 pub(crate) struct Finish {
     pub(crate) tag: String,
-    /// The id and the text of a result, and the seconds that it lives.
+    /// The id and the text of a result, and its life in seconds.
     pub(crate) result: Option<(String, Vec<u8>, u64)>,
-    /// A message that goes into a list.
+    /// A message, to be put into a list.
     pub(crate) push: Option<(String, Vec<u8>)>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Taken {
     pub(crate) message: Vec<u8>,
 }
 
-/// A connection to the broker, and one to the backend where that is another database.
+/// A connection to the broker, and a second connection if the backend is another database.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) broker: Connection,
@@ -41,7 +41,7 @@ pub(crate) struct Link {
     restore: Vec<u8>,
 }
 
-/// How long it is stored that a call is revoked: one day, in seconds.
+/// How long a revocation is stored: a day, in seconds.
 const REVOKED_EXPIRES: &[u8] = b"86400";
 
 const INDEX: &[u8] = keys::UNACKED_INDEX.as_bytes();
@@ -79,15 +79,15 @@ impl Link {
         lists.iter().chain(tags).for_each(|part| commands.part(part.as_bytes()));
     }
 
-    /// Takes at most one message for each tag.
+    /// Takes at most 1 message for each tag.
     pub(crate) fn take(&mut self, lists: &[String], tags: &[String]) -> Result<Vec<Taken>, BrokerError> {
         let mut commands = Commands::default();
         self.add_take(&mut commands, lists, tags);
         taken(only(self.broker.send(&commands)?))
     }
 
-    /// Ends a message and takes the next one, where there are lists to take it from. The result is stored before the message
-    /// is acknowledged, in one step where one server has both.
+    /// Ends a message and takes the next message, if there are lists to take from. The result is stored before the
+    /// message is acknowledged, in a single step if a single server has both.
     pub(crate) fn finish(
         &mut self,
         end: &Finish,
@@ -127,14 +127,14 @@ impl Link {
         }
     }
 
-    /// Says that the messages with these tags are still worked on.
+    /// Reports the messages with these tags as still in work.
     pub(crate) fn alive(&mut self, tags: &[String]) -> Result<(), BrokerError> {
         let mut parts: Vec<&[u8]> = vec![b"EVALSHA", &self.alive, b"1", INDEX];
         parts.extend(tags.iter().map(std::string::String::as_bytes));
         self.broker.call(&parts).map(drop)
     }
 
-    /// Returns the tags and entries of messages that nobody works on.
+    /// Returns the tags and entries of the messages of dead workers.
     pub(crate) fn lost(&mut self, timeout: f64, most: usize) -> Result<Vec<(String, Vec<u8>)>, BrokerError> {
         let (timeout, most) = (timeout.to_string(), most.to_string());
         let found =
@@ -147,14 +147,14 @@ impl Link {
         Ok(entries)
     }
 
-    /// Stores that a call is revoked, if nothing else is stored of it.
+    /// Stores the revocation of a call, if nothing else is stored of the call.
     pub(crate) fn revoke(&mut self, id: &str, text: &[u8]) -> Result<(), BrokerError> {
         let backend = self.backend.as_mut().map_or(&mut self.broker, |(backend, _)| backend);
         let (key, seconds) = (keys::result(id), REVOKED_EXPIRES);
         backend.call(&[b"EVAL", scripts::REVOKE.as_bytes(), b"1", key.as_bytes(), seconds, text]).map(drop)
     }
 
-    /// Returns the entry of a message that is not acknowledged.
+    /// Returns the entry of an unacknowledged message.
     pub(crate) fn entry(&mut self, tag: &str) -> Result<Option<Vec<u8>>, BrokerError> {
         Ok(bytes(self.broker.call(&[b"HGET", HASH, tag.as_bytes()])?))
     }

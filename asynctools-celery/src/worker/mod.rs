@@ -1,4 +1,4 @@
-//! The side that runs calls.
+//! The side of a worker: messages are taken, run, and ended.
 
 pub(crate) mod link;
 pub(crate) mod shared;

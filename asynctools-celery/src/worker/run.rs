@@ -44,7 +44,7 @@ impl Drop for Job {
     }
 }
 
-/// Gives a message to a thread that was reserved for it.
+/// Gives a message to its reserved thread.
 pub(crate) fn start(shared: &Arc<Shared>, delivery: Delivery) {
     let job = Job(shared.clone());
     shared.threads.run(Box::new(move || {
@@ -70,9 +70,9 @@ pub(crate) fn start(shared: &Arc<Shared>, delivery: Delivery) {
 /// The end of a message, or its delay.
 enum Outcome {
     End(Finish),
-    /// It is to be run at this time.
+    /// The call is to be run at this time.
     Later(Timestamp),
-    /// The keeper has ended it, since it ran too long.
+    /// The keeper has ended the call after too long a run.
     GivenUp,
 }
 

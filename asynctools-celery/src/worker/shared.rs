@@ -1,4 +1,4 @@
-//! `Shared`: the state that the threads of a worker share.
+//! `Shared`: the shared state of a worker's threads.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ use crate::worker::link::Link;
 /// How many revoked calls a worker remembers, and for how long.
 const REVOKED: (usize, Duration) = (10_000, Duration::from_secs(3 * 3600));
 
-/// The threads that a worker runs its calls on. `asynctools` makes a `Pool` of them.
+/// The threads for the calls of a worker. `asynctools` makes these threads out of a `Pool`.
 pub trait Threads: Send + Sync + 'static {
     /// Runs a job on a thread. The worker has at most [`count`](Self::count) jobs at once.
     fn run(&self, job: Box<dyn FnOnce() + Send>);
@@ -32,10 +32,10 @@ pub trait Threads: Send + Sync + 'static {
     /// Returns how many jobs may run at once. It may change at any time.
     fn count(&self) -> usize;
 
-    /// Adds a thread, since one is busy with a call that was given up.
+    /// Adds a thread, in place of a thread busy with a given-up call.
     fn grow(&self);
 
-    /// Takes away a thread that was added.
+    /// Takes an added thread away.
     fn shrink(&self);
 }
 
@@ -43,7 +43,7 @@ pub trait Threads: Send + Sync + 'static {
 pub(crate) struct Config {
     pub(crate) name: String,
     pub(crate) broker: Address,
-    /// The backend, where it is not the broker.
+    /// The backend, if another server than the broker.
     pub(crate) backend: Option<Address>,
     pub(crate) lists: Vec<String>,
     pub(crate) visibility_timeout: Duration,
@@ -52,7 +52,7 @@ pub(crate) struct Config {
     pub(crate) result_extended: bool,
 }
 
-/// A message that a thread works on, or that is held until its time.
+/// A message in work, or held until its time.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) number: u64,
@@ -60,24 +60,24 @@ pub(crate) struct Delivery {
     pub(crate) message: Vec<u8>,
 }
 
-/// A call that runs.
+/// A running call.
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
     pub(crate) request: Request,
     pub(crate) list: String,
     pub(crate) since: SystemTime,
-    /// Whether its message was acknowledged before it began.
+    /// Whether the message was acknowledged before the call began.
     pub(crate) acknowledged: bool,
     pub(crate) deadline: Option<Instant>,
 }
 
 #[derive(Default)]
 pub(crate) struct State {
-    /// How many jobs there are: those that run calls, and those whose message is being fetched.
+    /// The number of jobs: running calls, and threads reserved for messages to be fetched.
     active: usize,
-    /// The numbers of the messages that are taken and not acknowledged.
+    /// The numbers of taken and unacknowledged messages.
     held: BTreeSet<u64>,
-    /// Those that may have been taken, since the connection broke before the answer.
+    /// The numbers of messages perhaps taken: the connection broke before the answer.
     unsure: Vec<u64>,
     pub(crate) running: BTreeMap<u64, Running>,
     /// Messages whose time has come.
@@ -100,7 +100,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// A job has ended, or the worker stops.
     pub(crate) freed: Condvar,
-    /// The keeper has something to do sooner than it thought.
+    /// Wakes the keeper for earlier work.
     pub(crate) sooner: Condvar,
 }
 
@@ -119,7 +119,7 @@ impl Shared {
         format!("{}:{number}", self.config.name)
     }
 
-    /// Returns a connection that no thread uses, or a new one.
+    /// Returns an unused or a new connection.
     pub(crate) fn link(&self) -> Result<Link, BrokerError> {
         let kept = self.lock().links.pop();
         kept.map_or_else(|| Link::open(&self.config.broker, self.config.backend.as_ref()), Ok)
@@ -162,7 +162,7 @@ impl Shared {
         Reserved::Take((0..free).map(|_| state.hold()).collect())
     }
 
-    /// Gives back the threads of messages that were not there.
+    /// Gives back the threads reserved for missing messages.
     pub(crate) fn release(&self, numbers: &[u64]) {
         let mut state = self.lock();
         for number in numbers {
@@ -172,7 +172,7 @@ impl Shared {
         self.room(&state);
     }
 
-    /// Tells who waits for a thread that there may be one.
+    /// Tells the fetching threads: perhaps a thread is free.
     fn room(&self, state: &State) {
         self.freed.notify_all();
         if !state.ready.is_empty() {
@@ -192,7 +192,7 @@ impl Shared {
         }
     }
 
-    /// Forgets messages that may have been taken; the keeper looks.
+    /// Leaves messages perhaps taken to the keeper, who looks.
     pub(crate) fn doubt(&self, numbers: &[u64]) {
         let mut state = self.lock();
         state.held.retain(|number| !numbers.contains(number));
@@ -207,7 +207,7 @@ impl Shared {
         self.sooner.notify_all();
     }
 
-    /// Forgets a message that is acknowledged, or was not there.
+    /// Forgets an acknowledged or missing message.
     pub(crate) fn forget(&self, number: u64) {
         self.lock().held.remove(&number);
     }
@@ -219,7 +219,7 @@ impl Shared {
         self.room(&state);
     }
 
-    /// Notes that calls are revoked. Returns those that do not run here.
+    /// Notes the revocation of calls. Returns the calls not running here.
     pub(crate) fn revoke(&self, ids: &[String]) -> Vec<String> {
         let mut state = self.lock();
         let now = Instant::now();
@@ -236,7 +236,7 @@ impl Shared {
         !state.revoked.is_empty() && state.revoked.iter().any(|(revoked, _)| revoked == id)
     }
 
-    /// Notes that a call runs.
+    /// Notes the begin of a call.
     pub(crate) fn begin_call(&self, number: u64, running: Running) {
         let mut state = self.lock();
         let sooner = running.deadline.is_some();
@@ -247,7 +247,7 @@ impl Shared {
         }
     }
 
-    /// Notes that a call has ended. Returns `false` for a call that was given up.
+    /// Notes the end of a call. Returns `false` for a given-up call.
     pub(crate) fn end_call(&self, number: u64) -> bool {
         self.lock().running.remove(&number).is_some()
     }
@@ -291,7 +291,7 @@ impl Shared {
     }
 }
 
-/// The step that a thread may take.
+/// Returns the next step of a thread.
 pub(crate) enum Reserved {
     Nothing,
     Ready(Delivery),
@@ -310,12 +310,12 @@ impl State {
         self.next
     }
 
-    /// Returns the numbers of all messages that are taken and not acknowledged, in the order in which they were taken.
+    /// Returns the numbers of all taken and unacknowledged messages, in the order of their taking.
     pub(crate) fn held(&self) -> Vec<u64> {
         self.held.iter().copied().collect()
     }
 
-    /// Moves messages whose time has come to those that are ready. Returns the next time.
+    /// Moves held messages to the ready messages when their time has come. Returns the next time.
     pub(crate) fn ripen(&mut self) -> Option<Timestamp> {
         while let Some(Reverse((time, number))) = self.later.peek().copied() {
             if !time.is_past() {
@@ -331,8 +331,8 @@ impl State {
         &mut self.unsure
     }
 
-    /// Says whether a message is ready and one of the `threads` is free for it. If none is, the next free thread takes the
-    /// message.
+    /// Says whether a message is ready and one of the `threads` is free for it. If no thread is free, the next free
+    /// thread takes the message.
     pub(crate) fn has_ready_and_room(&self, threads: usize) -> bool {
         !self.ready.is_empty() && self.active < threads
     }

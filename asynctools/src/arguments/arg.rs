@@ -99,7 +99,7 @@ pub trait Arg<T, F = Infallible> {
     note = "pass a `&{B}` that can be copied (`ToOwned`), an `Arc<{B}>` or `Box<{B}>`, a handle to an owned one, or for a slice an `AsyncList`"
 )]
 pub trait ArgRef<B: ?Sized, F = Infallible> {
-    /// The value that the call keeps, and that the body borrows from.
+    /// The value kept by the call; the body borrows from this value.
     type Owner: Borrow<B> + Send + 'static;
 
     #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! Bounds on arguments and results that have words of their own for rustc to say where a type does not meet them.
+//! Bounds on arguments and results, with words of their own for rustc where a type does not meet a bound.
 
 /// `F: From<E>`, with words of its own.
 #[diagnostic::on_unimplemented(

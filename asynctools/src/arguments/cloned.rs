@@ -56,7 +56,7 @@ pub(crate) struct Cloned<T> {
 }
 
 impl<T: CloneOut + Send + 'static> Cloned<T> {
-    /// Returns the clone if the call has ended with a value; else the argument that waits for it.
+    /// Returns the clone if the call has ended with a value; otherwise the argument, which waits for the clone.
     pub(crate) fn of(value: &AsyncValue<T>) -> Result<T, Self> {
         let mut ended = None;
         value.node().lend_now(&mut |outcome| ended = Some(copy(outcome)));
@@ -73,7 +73,7 @@ impl<T: CloneOut + Send + 'static> Cloned<T> {
 }
 
 impl<T> Cloned<T> {
-    /// Returns the argument that already has its clone.
+    /// Returns the argument with its clone.
     pub(crate) fn there(value: &AsyncValue<T>, clone: T) -> Self {
         Self::new(value, Relayed::There(Ok(Ok(clone))))
     }
@@ -83,7 +83,7 @@ impl<T> Cloned<T> {
     }
 }
 
-/// An argument of a call that was cancelled leaves nothing behind in the call that it is of.
+/// An argument of a cancelled call leaves nothing behind in the call whose result the argument is.
 impl<T> Drop for Cloned<T> {
     fn drop(&mut self) {
         if matches!(&*lock(&self.relay.0), Relayed::Awaited(_)) {

@@ -17,7 +17,7 @@ pub(crate) trait Incoming<T, F>: Send {
     /// Adds the calls that the argument needs, in the order in which their losses count.
     fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>));
 
-    /// Has `dependant` told of each of these calls that has not ended, and returns how many those are.
+    /// Has `dependant` told of each unfinished call among these calls, and returns their number.
     fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize {
         let mut missing = 0;
         self.needs(&mut |call| missing += enlist(&*call, dependant));

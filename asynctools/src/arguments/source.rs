@@ -1,4 +1,4 @@
-//! Arguments that come from handles: one result, a list, a shared one, or an end whatever it is.
+//! Arguments from handles: a result, a list, a shared result, or any end.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::handles::list::AsyncList;
 use crate::handles::shared::Shared;
 use crate::handles::value::AsyncValue;
 
-/// The result of one call, as an argument: what the kinds of handles differ in.
+/// The result of a call, as an argument: the differences between the kinds of handles.
 pub(crate) trait Single: Send {
     type Value;
 
@@ -51,7 +51,7 @@ impl<T> Single for AsyncValue<T> {
     }
 }
 
-/// The call that wants the value clones it.
+/// The call with the parameter clones the value.
 impl<T: Clone + Send + Sync + 'static> Single for Shared<T> {
     type Value = T;
 
@@ -116,7 +116,7 @@ impl<T, E, F: FailsFrom<E>, S: Single<Value = Result<T, E>>> Incoming<T, F> for 
     }
 }
 
-/// The outcome of a call, whatever it is: nothing stops this argument.
+/// The outcome of a call, a loss too: nothing stops this argument.
 pub(crate) struct Outcome<T>(pub(crate) AsyncValue<T>);
 
 impl<T, F> Incoming<Result<T, TaskError>, F> for Outcome<T> {
@@ -172,7 +172,7 @@ impl<T: Send + 'static, F, P: Incoming<T, F> + 'static> Incoming<Vec<T>, F> for 
     }
 }
 
-/// A shared result that a call borrows from: keeps it, and copies nothing.
+/// A shared result, borrowed by a call: keeps the result, and copies nothing.
 pub struct SharedRef<O>(Arc<dyn Kept<O>>);
 
 impl<O> SharedRef<O> {
@@ -191,7 +191,7 @@ trait Kept<O>: Send + Sync {
     fn get(&self) -> &O;
 }
 
-/// The shared result of a call that a parameter `&O` borrows from.
+/// The shared result of a call, borrowed by a parameter `&O`.
 pub(crate) struct Borrowed<O>(pub(crate) Shared<O>);
 
 impl<O: Send + Sync + 'static> Kept<O> for Borrowed<O> {

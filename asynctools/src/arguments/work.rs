@@ -19,7 +19,7 @@ use crate::graph::work::Route;
 use crate::graph::work::Work;
 use crate::handles::value::AsyncValue;
 
-/// A function and its values.
+/// A function and the values of its arguments.
 pub(crate) struct ReadyWork<V, G> {
     pub(crate) values: V,
     pub(crate) body: G,
@@ -42,12 +42,12 @@ where
     }
 }
 
-/// A function and its arguments, some of which are handles. A result that has arrived stays in the call that it comes
-/// from until this call runs.
+/// A function and its arguments, with handles among the arguments. An arrived result stays in its own call until this
+/// call runs.
 struct PendingWork<A, G, F, R> {
     inputs: A,
     body: G,
-    /// The arguments that have not arrived, and 1 until the call is registered with all of them.
+    /// The number of missing arguments, plus 1 until the call is registered with all arguments.
     missing: usize,
     route: Option<Route>,
     fail: fn(F) -> R,
@@ -102,8 +102,8 @@ where
     }
 }
 
-/// Makes a call whose arguments are handles. When they are there it takes its `route`; without one it runs on the
-/// thread that brings the last of them. Calls that follow it run on the pool `followers_run_on`.
+/// Makes a call with handles among its arguments. When all arguments are there, the call takes its `route`; a call
+/// without a route runs on the thread of the last argument. Followers run on the pool `followers_run_on`.
 pub(crate) fn flow<A, G, F, R>(
     followers_run_on: PoolId,
     route: Option<Route>,
@@ -124,10 +124,10 @@ where
     }))
 }
 
-/// A call that ends as the call does that its outer call returns.
+/// A call with the end of an inner call. The outer call returns the inner call.
 struct FlattenWork<T> {
     stage: Flatten<T>,
-    /// The ends that have not arrived, and 1 until the call is registered with the outer one.
+    /// The number of missing ends, plus 1 until the call is registered with the outer call.
     missing: usize,
     /// The call itself, for its registration with the inner call.
     own: Option<Weak<dyn Dependant>>,
@@ -202,7 +202,7 @@ impl<T: Send + 'static> Work for FlattenWork<T> {
     }
 }
 
-/// Makes a call that ends as the inner call does, in the name of the outer one.
+/// Makes a call with the end of the inner call, in the name of the outer call.
 pub(crate) fn flatten<T: Send + 'static>(outer: AsyncValue<AsyncValue<T>>) -> AsyncValue<T> {
     let (pool, site) = (outer.node().pool(), outer.node().site());
     let work = FlattenWork { stage: Flatten::Outer(outer), missing: 1, own: None };

@@ -5,7 +5,7 @@ pub(crate) mod traits;
 pub(crate) mod registry;
 pub(crate) mod blocked;
 pub(crate) mod lineage;
-pub(crate) mod wake_later;
+pub(crate) mod later;
 pub(crate) mod notify;
 pub(crate) mod waiters;
 pub(crate) mod agenda;

@@ -55,7 +55,7 @@ pub(crate) fn block_on_pool(on: BlockedOn, is_over: &dyn Fn() -> bool, deadline:
 const SPINS: u32 = turns(64);
 
 /// Waits on a thread of no pool.
-fn park(call: &Arc<dyn Awaited>, deadline: Option<Instant>) -> bool {
+pub(crate) fn park(call: &Arc<dyn Awaited>, deadline: Option<Instant>) -> bool {
     for _ in 0..SPINS {
         if call.is_done() {
             return true;
@@ -77,7 +77,7 @@ fn park(call: &Arc<dyn Awaited>, deadline: Option<Instant>) -> bool {
     ended || call.is_done()
 }
 
-fn park_until(is_over: &dyn Fn() -> bool, deadline: Option<Instant>) -> bool {
+pub(crate) fn park_until(is_over: &dyn Fn() -> bool, deadline: Option<Instant>) -> bool {
     while !is_over() {
         match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
             None => thread::park(),

@@ -32,11 +32,11 @@ use crate::sync::Mutex;
 pub(crate) struct Completions<K, T> {
     /// `None` after the call was returned.
     slots: Vec<Option<Entry<K, T>>>,
-    /// The slots that are empty: the next calls go there, so that a set needs room for the calls in it only.
+    /// The empty slots. The next calls go there, so a set needs room only for its present calls.
     free: Vec<u32>,
     pushed: usize,
     ticks: Arc<Ticks>,
-    /// The calls that the worker under this set may run while it blocks.
+    /// The calls which the worker under this set may run in a wait.
     agenda: Option<Arc<Agenda>>,
     /// How many calls the agenda was told of.
     surveyed: usize,
@@ -45,7 +45,7 @@ pub(crate) struct Completions<K, T> {
 /// The least number of calls after which a set starts a new agenda.
 const SURVEYED: usize = 64;
 
-/// A call that was not returned.
+/// A call, not returned yet.
 pub(crate) struct Entry<K, T> {
     /// How many calls were pushed before.
     pub(crate) index: usize,
@@ -68,7 +68,7 @@ struct Ended {
 }
 
 impl<K, T> Completions<K, T> {
-    /// Makes an empty set. A wait that can never end names `site`.
+    /// Makes an empty set. A wait without an end names `site`.
     pub(crate) fn new(site: CallSite) -> Self {
         let ticks = Arc::new(Ticks { site, state: Mutex::default() });
         Self { slots: Vec::new(), free: Vec::new(), pushed: 0, ticks, agenda: None, surveyed: 0 }
@@ -130,7 +130,7 @@ impl<K, T> Completions<K, T> {
         cancel_all(entries.into_iter().map(|entry| &entry.value))
     }
 
-    /// Takes the calls that were not returned, in the order of the pushes, and leaves no trace of the set in them.
+    /// Takes the unreturned calls, in the order of the pushes, and leaves no trace of the set in these calls.
     pub(crate) fn into_entries(mut self) -> Vec<Entry<K, T>> {
         let mut entries: Vec<_> = std::mem::take(&mut self.slots).into_iter().flatten().collect();
         self.free.clear();
@@ -147,8 +147,8 @@ impl<K, T> Completions<K, T> {
         self.into_entries().into_iter().for_each(discard);
     }
 
-    /// Returns the agenda of this worker. One agenda serves many waits, so that the needs of the calls are looked up once;
-    /// on another worker the set starts a new one.
+    /// Returns the agenda of this worker. The agenda serves many waits, so the needs of the calls are looked up once;
+    /// on another worker the set starts a new agenda.
     fn agenda_here(&mut self) -> Option<Arc<Agenda>> {
         let here = current()?;
         if self.agenda.as_ref().is_none_or(|agenda| !here.owns(agenda)) {
@@ -160,8 +160,8 @@ impl<K, T> Completions<K, T> {
         self.agenda.clone()
     }
 
-    /// Tells the agenda of this worker what a new call needs. An agenda keeps calls that others ran, so after some calls
-    /// the set starts a new one.
+    /// Tells the agenda of this worker the needs of a new call. An agenda keeps calls run by other threads, so after
+    /// some calls the set starts a new agenda.
     fn add_to_agenda(&mut self, value: &AsyncValue<T>) {
         let Some(agenda) = &self.agenda else { return };
         self.surveyed += 1;

@@ -1,4 +1,4 @@
-//! The handles that a program holds of its calls: one result, one to set, one for many readers, many at once.
+//! The handles of a program to its calls: a result, a value to set, a result for many readers, many calls at once.
 
 // Ground floor first: each room imports from those above it in this list only.
 pub(crate) mod value;

@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use crate::call_site::CallSite;
 use crate::error::TaskError;
+use crate::graph::later::Later;
 use crate::graph::notify;
+use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Helper;
@@ -28,9 +30,7 @@ use crate::graph::wait::block;
 use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
 use crate::graph::waiters::address;
-use crate::graph::wake_later::WakeLater;
 use crate::handles::value::AsyncValue;
-use crate::panics::discard;
 use crate::panics::lock;
 use crate::sync::AtomicBool;
 use crate::sync::Mutex;
@@ -68,14 +68,14 @@ pub struct Shared<T> {
     polled: Option<Polled>,
 }
 
-/// Keeps the outcome. Only handles own this, so that the last one can take the value out.
+/// Keeps the outcome. Only handles own the keeper, so the last handle can take the value out.
 struct Kept<T> {
     hub: Arc<Hub<T>>,
     pool: PoolId,
     outcome: OnceLock<Result<T, TaskError>>,
 }
 
-/// The one handle of a call that has not ended, and where its outcome goes.
+/// The single handle of a call until the end, and then the place of the outcome.
 struct Open<T> {
     value: AsyncValue<T>,
     kept: Weak<Kept<T>>,
@@ -89,7 +89,7 @@ impl<T> Drop for Kept<T> {
     }
 }
 
-/// The call, as its waiters see it that have a [`Shared`].
+/// The call, from the side of waiters with a [`Shared`].
 struct Hub<T> {
     call: Arc<dyn Awaited>,
     /// `None` after the call has ended.
@@ -375,7 +375,7 @@ impl<T: Clone + Send + Sync + 'static> Future for Shared<T> {
     }
 }
 
-/// The waker of one handle. Unlike that of an [`AsyncValue`], it stands among those of other handles.
+/// The waker of a handle. Unlike the waker of an [`AsyncValue`], this waker stands among the wakers of other handles.
 struct Polled(Arc<Task>);
 
 struct Task {
@@ -407,7 +407,7 @@ impl Dependant for Task {
     fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
         // The waker is the user's code, which may wait: a job of its own.
         let waker = lock(&self.waker).take()?;
-        Some(WakeLater::new(vec![waker]))
+        Some(Later::new(Aftermath { wakers: vec![waker], ..Aftermath::default() }))
     }
 }
 
@@ -421,19 +421,24 @@ impl<T> fmt::Debug for Shared<T> {
     }
 }
 
-impl<T: Send + Sync> Dependant for Hub<T> {
+impl<T: Send + Sync + 'static> Dependant for Hub<T> {
     fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
         let Open { value, kept } = lock(&self.open).take()?;
-        if let Some(kept) = kept.upgrade() {
-            drop(kept.outcome.set(value.into_outcome()));
-            // The last handle may be dropped by now: then the result is dropped here.
-            discard(kept);
-        }
+        // The handles may be gone: then the result is dropped, by the user's code.
+        let unwanted: Option<Box<dyn Send>> = match kept.upgrade() {
+            Some(kept) => {
+                drop(kept.outcome.set(value.into_outcome()));
+                Arc::into_inner(kept).map(|kept| -> Box<dyn Send> { Box::new(kept) })
+            }
+            None => Some(Box::new(value)),
+        };
         // From here on only handles own the outcome.
         self.done.store(true, Ordering::Release);
         let waiters = std::mem::take(&mut *lock(&self.waiters));
         notify::tell_all(waiters);
-        None
+        unwanted.map(|unwanted| -> Arc<dyn Job> {
+            Later::new(Aftermath { dropped: vec![unwanted], ..Aftermath::default() })
+        })
     }
 }
 

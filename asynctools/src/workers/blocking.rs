@@ -23,6 +23,8 @@ use crate::graph::traits::Needs;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
+use crate::graph::wait::park;
+use crate::graph::wait::park_until;
 use crate::sync::Instant;
 use crate::sync::at_thread_end;
 use crate::sync::hint;
@@ -99,6 +101,12 @@ impl WorkerContext {
     /// about to go.
     fn may_run_here(&self) -> bool {
         !self.inner.config.dedicated_threads && self.has_stack() && !std::thread::panicking()
+    }
+
+    /// Whether the worker is blocked already: the end of a call that the system refuses a thread runs user code here, as a last
+    /// resort, and such code waits as on a thread without a pool.
+    fn has_no_permit(&self) -> bool {
+        !self.worker.is_active()
     }
 
     fn run_here(&self, job: Arc<dyn Job>) -> bool {
@@ -218,6 +226,9 @@ impl CurrentWorker for WorkerContext {
         deadline: Option<Instant>,
         agenda: Option<&Arc<Agenda>>,
     ) -> Result<bool, TaskError> {
+        if self.has_no_permit() {
+            return Ok(park(call, deadline));
+        }
         if agenda.is_some() {
             return self.wait_with(call, deadline, agenda);
         }
@@ -260,6 +271,9 @@ impl CurrentWorker for WorkerContext {
     }
 
     fn block(&self, on: BlockedOn, is_over: &dyn Fn() -> bool, deadline: Option<Instant>) -> bool {
+        if self.has_no_permit() {
+            return park_until(is_over, deadline);
+        }
         let blocked = blocked::enter(on);
         // Without an agenda no thread is needed that could be refused.
         drop(self.inner.release(&self.worker, HELD_UP, None, WaitKind::Untimed));

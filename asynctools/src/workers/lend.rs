@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use crate::graph::look;
 use crate::graph::look::View;
+use crate::graph::notify;
 use crate::graph::traits::Helper;
+use crate::graph::traits::Job;
 use crate::graph::traits::ThreadNumber;
 use crate::sync::Instant;
 use crate::workers::inner::Inner;
@@ -153,11 +155,12 @@ impl Inner {
         };
         if starved.is_empty() {
             let mut found = false;
-            self.lose_queued(Self::refused(error), |job| {
+            let first = |job: &dyn Job| {
                 let is_first = !found && job.is_queued();
                 found |= is_first;
                 is_first
-            });
+            };
+            notify::look_after(|| self.lose_queued(Self::refused(error), first));
         } else {
             starved.iter().filter_map(|(agenda, _)| agenda.upgrade()).for_each(|agenda| agenda.starve());
         }

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::graph::notify;
 use crate::graph::traits::Helper;
 use crate::panics::lock;
 use crate::sync::thread;
@@ -213,7 +214,7 @@ impl Inner {
             None => self.keep_watch(&mut state, Some(worker)),
             Some(assignment) => {
                 if self.place(state, assignment).is_err() {
-                    self.ensure_worker(1);
+                    notify::look_after(|| self.ensure_worker(1));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Tasks to be woken by a thread outside of a wait.
+//! Wakes and drops that are left to a thread outside of a wait.
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -19,32 +19,33 @@ use crate::graph::traits::Observer;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Standing;
 use crate::graph::traits::Survey;
+use crate::graph::traits::Tried;
 use crate::graph::traits::Unstarted;
 use crate::graph::traits::Waiter;
 use crate::panics::discard;
 use crate::panics::lock;
 use crate::sync::Mutex;
 
-/// Wakers in the form of a call for a pool. Nothing waits for this call.
-pub(crate) struct WakeLater {
+/// Wakes and drops in the form of a call for a pool. Nothing waits for this call.
+pub(crate) struct Later {
     site: CallSite,
-    wakers: Mutex<(Vec<Waker>, Standing)>,
+    /// Empty once a thread has taken the aftermath.
+    left: Mutex<(Aftermath, Standing)>,
 }
 
-static WAKE: Function = Function::method("wake");
+static LATER: Function = Function::method("later");
 
-impl WakeLater {
+impl Later {
     #[track_caller]
-    pub(crate) fn new(wakers: Vec<Waker>) -> Arc<Self> {
-        Arc::new(Self { site: CallSite::here(&WAKE), wakers: Mutex::new((wakers, Standing::Thread(this_thread()))) })
-    }
-
-    fn take(&self) -> Vec<Waker> {
-        std::mem::take(&mut lock(&self.wakers).0)
+    pub(crate) fn new(aftermath: Aftermath) -> Arc<Self> {
+        Arc::new(Self {
+            site: CallSite::here(&LATER),
+            left: Mutex::new((aftermath, Standing::Thread(this_thread(), Tried::Nothing))),
+        })
     }
 }
 
-impl Awaited for WakeLater {
+impl Awaited for Later {
     fn is_done(&self) -> bool {
         !self.is_queued()
     }
@@ -66,33 +67,39 @@ impl Awaited for WakeLater {
     fn forget(&self, _dependant: usize) {}
 }
 
-impl Job for WakeLater {
+impl Job for Later {
     fn pool(&self) -> PoolId {
         PoolId::NONE
     }
 
     fn is_queued(&self) -> bool {
-        !lock(&self.wakers).0.is_empty()
+        !lock(&self.left).0.is_empty()
     }
 
     fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
-        let wakers = self.take();
-        if wakers.is_empty() {
+        let (left, stood) = {
+            let (left, at) = &mut *lock(&self.left);
+            (std::mem::take(left), *at)
+        };
+        if left.is_empty() {
             return false;
         }
-        observer.began();
-        observer.ended(Ending::Stopped);
-        wake_here(wakers);
+        observer.began(stood);
+        observer.ended(Ending::Stopped, stood);
+        wake_here(left.wakers);
+        left.dropped.into_iter().for_each(discard);
         true
     }
 
     fn stopped(&self) -> Option<Standing> {
-        let (wakers, at) = &*lock(&self.wakers);
-        (!wakers.is_empty()).then_some(*at)
+        let (left, at) = &*lock(&self.left);
+        (!left.is_empty()).then_some(*at)
     }
 
-    fn stand(self: Arc<Self>, at: Standing) {
-        lock(&self.wakers).1 = at;
+    fn stand(self: Arc<Self>, at: Standing) -> bool {
+        let mut left = lock(&self.left);
+        left.1 = at;
+        !left.0.is_empty()
     }
 
     /// A wake cannot be cancelled.

@@ -144,7 +144,7 @@ impl Pool {
         &GLOBAL
     }
 
-    fn inner(&self) -> &Arc<Inner> {
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
         self.inner.get_or_init(|| {
             registry::set_default(|| PoolRef::from(Self::global()).0.clone());
             let config = self.config.clone().unwrap_or_else(|| Config::named("pool"));

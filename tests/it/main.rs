@@ -39,6 +39,7 @@ mod ends;
 mod verbs;
 mod window;
 mod per_worker;
+mod idle;
 mod infer;
 mod edges;
 mod lend;

@@ -44,6 +44,8 @@ thread_local! {
     static HOME: Cell<PoolId> = const { Cell::new(PoolId::NONE) };
     /// The position of the stack at the start of the outermost call run by this thread as a caller.
     static GUEST_BASE: Cell<usize> = const { Cell::new(0) };
+    /// The pool of the innermost call run by this thread as a caller, up to the last effect of the end of the call.
+    static GUEST_OF: Cell<PoolId> = const { Cell::new(PoolId::NONE) };
     static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -99,6 +101,24 @@ pub(crate) fn is_inside(pool: PoolId) -> bool {
 pub(crate) fn is_in_call() -> bool {
     let inside = FRAMES.try_with(|frames| !frames.borrow().is_empty());
     inside.unwrap_or(false) || HOME.with(Cell::get) != PoolId::NONE
+}
+
+/// Makes the current thread a caller that runs a call of `pool`, until the drop.
+pub(crate) struct Guest(PoolId);
+
+pub(crate) fn be_guest(pool: PoolId) -> Guest {
+    Guest(GUEST_OF.with(|guest| guest.replace(pool)))
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        GUEST_OF.with(|guest| guest.set(self.0));
+    }
+}
+
+/// Returns the pool of the call that the current thread runs as a caller, or whose end it passes on.
+pub(crate) fn guest_of() -> PoolId {
+    GUEST_OF.with(Cell::get)
 }
 
 /// Returns where the stack is now, near enough. An address is a number like any other: nothing is read through it.

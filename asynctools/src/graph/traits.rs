@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use crate::call_site::CallSite;
 use crate::error::TaskError;
+use crate::sync::Instant;
 use crate::sync::Thread;
 
 /// A pool, by number: a call remembers its pool without a contended reference count. 0 is no pool.
@@ -41,7 +42,13 @@ pub(crate) trait Scheduler: Send + Sync {
     /// Looks at once whether the pool has to lend a permit, because the needs of the pool's calls cannot move.
     fn unstick(self: Arc<Self>);
 
-    /// Ends the wait of the thread `closer` in `close`: the thread waits for itself.
+    /// Returns how often the pool has begun to work, if no call of the pool is queued, running or blocked.
+    fn idle_since(&self) -> Option<u64>;
+
+    /// Waits until at one moment no call of the pool is queued, running or blocked; `false` when the deadline came first.
+    fn wait_idle(self: Arc<Self>, deadline: Option<Instant>) -> bool;
+
+    /// Ends the wait of the thread `closer` in `close` or `wait_idle`: the thread waits for itself.
     fn release_closer(&self, closer: ThreadNumber);
 }
 

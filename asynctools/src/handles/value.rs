@@ -304,7 +304,8 @@ impl<T> AsyncValue<T> {
 
     /// Drops the handle: the call goes on, and drops its result when there is one.
     ///
-    /// When `main` returns, the process ends with all calls that still run; `Pool::close` waits for those of a pool.
+    /// When `main` returns, the process ends with all calls that still run; [`wait_idle`](crate::wait_idle), as the last line
+    /// of `main`, waits for them.
     ///
     /// # Examples
     ///

@@ -81,7 +81,7 @@ impl Inner {
 
     /// Gives a permit to a parked or a new thread.
     pub(crate) fn place(self: &Arc<Self>, mut state: Locked<'_>, assignment: Assignment) -> io::Result<()> {
-        state.busy += 1;
+        state.take_permit();
         self.count(&mut state, &assignment);
         if let Some(worker) = state.parked.pop() {
             *lock(&worker.assignment) = Some(assignment);
@@ -129,6 +129,7 @@ impl Inner {
                 state.busy -= 1;
                 state.update_gone();
                 state.tell_closers();
+                self.tell_idlers(&state);
                 Err(error)
             }
         }
@@ -233,7 +234,7 @@ impl Inner {
             return;
         }
         worker.mode.store(ACTIVE, Ordering::Release);
-        state.busy += 1;
+        state.take_permit();
         state.remove_blocked(worker);
         if worker.watches.swap(false, Ordering::Relaxed) {
             state.watcher = None;

@@ -242,6 +242,7 @@ impl Inner {
         if self.take_permit_again(&mut state, worker) {
             return true;
         }
+        self.tell_idlers(&state);
         worker.mode.store(PARKED, Ordering::Release);
         state.parked.push(worker.clone());
         let since = Instant::now();
@@ -278,7 +279,7 @@ impl Inner {
             return false;
         };
         self.count(state, &assignment);
-        state.busy += 1;
+        state.take_permit();
         *lock(&worker.assignment) = Some(assignment);
         true
     }

@@ -40,6 +40,7 @@ mod verbs;
 mod window;
 mod per_worker;
 mod idle;
+mod in_place;
 mod infer;
 mod edges;
 mod lend;

@@ -56,6 +56,7 @@ const RUNTIME: &[&str] = &[
     "arguments::arg",
     "pool",
     "idle",
+    "in_place",
     "builder",
     "function_pool",
     "follow",

@@ -222,13 +222,13 @@ impl Inner {
     }
 
     /// Gives a worker in a wait its permit at once, because the worker may hold a lock.
-    pub(crate) fn give_back_permit(&self, worker: &Worker) {
+    pub(crate) fn give_back_permit(self: &Arc<Self>, worker: &Worker) {
         self.reacquire(worker, crate::workers::state::BLOCKED);
         worker.unpark();
     }
 
     /// Takes the permit again for a worker blocked in `mode`, unless another thread has given the permit back.
-    pub(crate) fn reacquire(&self, worker: &Worker, mode: u8) {
+    pub(crate) fn reacquire(self: &Arc<Self>, worker: &Worker, mode: u8) {
         let mut state = self.lock();
         if worker.mode.load(Ordering::Relaxed) != mode {
             return;

@@ -268,7 +268,7 @@ impl Inner {
     }
 
     /// Looks once more after a permit was given up: what has come in meanwhile found no permit free.
-    fn take_permit_again(&self, state: &mut PoolState, worker: &Worker) -> bool {
+    fn take_permit_again(self: &Arc<Self>, state: &mut PoolState, worker: &Worker) -> bool {
         // The flags, which others read without the lock, say first that a permit is free.
         self.publish(state);
         if !state.is_permit_free() {

@@ -295,6 +295,8 @@ pub(crate) struct Worker {
     pub(crate) timed: AtomicUsize,
     /// Whether this worker is, or has just become, the watcher.
     pub(crate) watches: AtomicBool,
+    /// Whether the worker is in `block_in_place`, without a permit: such a worker cannot watch.
+    pub(crate) away: AtomicBool,
     /// Whether the parked worker leaves as a spare does.
     pub(crate) leaves_soon: AtomicBool,
     /// Four counts, written by the worker's own thread only: calls on the stack, ended calls, panicked calls, and
@@ -322,7 +324,7 @@ pub(crate) const ACTIVE: u8 = 0;
 pub(crate) const BLOCKED: u8 = 1;
 /// Nothing to do.
 pub(crate) const PARKED: u8 = 2;
-/// Blocked on a pool: only the thread itself takes its permit again.
+/// Blocked on a pool, or in `block_in_place`: only the thread itself takes its permit again.
 pub(crate) const HELD_UP: u8 = 3;
 
 impl Worker {
@@ -336,6 +338,7 @@ impl Worker {
             assignment: Mutex::default(),
             timed: AtomicUsize::new(0),
             watches: AtomicBool::new(false),
+            away: AtomicBool::new(false),
             leaves_soon: AtomicBool::new(false),
             depth: AtomicUsize::new(0),
             finished: AtomicUsize::new(0),

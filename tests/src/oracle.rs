@@ -208,6 +208,8 @@ impl Oracle {
         let mut ends = Ends::new();
         if self.scarce {
             ends.insert(End::Lost(Kind::Refused, 0));
+            // A wait in its body may end so.
+            ends.insert(End::Lost(Kind::Deadlock, 0));
         }
         let At::Pool(pool) = at else { return ends };
         let facts = self.facts[pool];

@@ -107,6 +107,7 @@ pub(crate) fn seen_of_error(error: &TaskError) -> Seen {
         _ => 0,
     };
     let kind = match error.root() {
+        TaskError::Panicked(panic) if panic.message().contains(DEADLOCK) => Kind::Deadlock,
         TaskError::Panicked(panic) => match tag_of_text(panic.message()) {
             Some(tag) => Kind::Panicked(tag),
             None => match panic.take_payload() {
@@ -145,6 +146,9 @@ pub(crate) fn seen_of_payload(payload: Box<dyn Any + Send>) -> Seen {
     }
 }
 
+/// The words of a wait that a refused thread ended.
+const DEADLOCK: &str = "waiting would deadlock: ";
+
 /// The end that the panic of a `get` tells of.
 pub(crate) fn seen_of_text(text: &str) -> Option<Seen> {
     let text = text.split_once(" (+").map_or(text, |(text, _others)| text);
@@ -157,7 +161,7 @@ pub(crate) fn seen_of_text(text: &str) -> Option<Seen> {
     if let Some((_, kind)) = kinds.into_iter().find(|(end, _)| text.ends_with(end)) {
         return Some(Seen::Lost(Some(kind), None));
     }
-    if text.contains("waiting would deadlock: ") {
+    if text.contains(DEADLOCK) {
         return Some(Seen::Lost(Some(Kind::Deadlock), None));
     }
     if text.contains(": no thread: ") {

@@ -19,6 +19,7 @@ use crate::graph::traits::Observer;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Standing;
 use crate::graph::traits::Survey;
+use crate::graph::traits::Tried;
 use crate::graph::traits::Unstarted;
 use crate::graph::traits::Waiter;
 use crate::panics::discard;
@@ -37,7 +38,10 @@ static LATER: Function = Function::method("later");
 impl Later {
     #[track_caller]
     pub(crate) fn new(aftermath: Aftermath) -> Arc<Self> {
-        Arc::new(Self { site: CallSite::here(&LATER), left: Mutex::new((aftermath, Standing::Thread(this_thread()))) })
+        Arc::new(Self {
+            site: CallSite::here(&LATER),
+            left: Mutex::new((aftermath, Standing::Thread(this_thread(), Tried::Nothing))),
+        })
     }
 }
 
@@ -73,12 +77,15 @@ impl Job for Later {
     }
 
     fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
-        let left = std::mem::take(&mut lock(&self.left).0);
+        let (left, stood) = {
+            let (left, at) = &mut *lock(&self.left);
+            (std::mem::take(left), *at)
+        };
         if left.is_empty() {
             return false;
         }
-        observer.began();
-        observer.ended(Ending::Stopped);
+        observer.began(stood);
+        observer.ended(Ending::Stopped, stood);
         wake_here(left.wakers);
         left.dropped.into_iter().for_each(discard);
         true
@@ -89,8 +96,10 @@ impl Job for Later {
         (!left.is_empty()).then_some(*at)
     }
 
-    fn stand(self: Arc<Self>, at: Standing) {
-        lock(&self.left).1 = at;
+    fn stand(self: Arc<Self>, at: Standing) -> bool {
+        let mut left = lock(&self.left);
+        left.1 = at;
+        !left.0.is_empty()
     }
 
     /// A wake cannot be cancelled.

@@ -28,6 +28,7 @@ use crate::graph::traits::PoolId;
 use crate::graph::traits::Standing;
 use crate::graph::traits::Survey;
 use crate::graph::traits::ThreadNumber;
+use crate::graph::traits::Tried;
 use crate::graph::traits::Unrun;
 use crate::graph::traits::Unstarted;
 use crate::graph::traits::Waiter;
@@ -168,7 +169,7 @@ impl<W: Work> Node<W> {
             return None;
         };
         if stopped {
-            core.state = State::Stopped(work, Standing::Thread(this_thread()));
+            core.state = State::Stopped(work, Standing::Thread(this_thread(), Tried::Nothing));
             return Some(self.clone());
         }
         let Some(route) = work.route() else {
@@ -177,22 +178,21 @@ impl<W: Work> Node<W> {
             work.run_here(self.clone(), self.site);
             return None;
         };
-        core.state = State::Queued(work, made_by);
-        let helpers = core.waiters.take_helpers();
-        drop(core);
         let job: Arc<dyn Job> = self.clone();
-        let accepted = match &route.pool {
-            Some(pool) => pool.accept(route.maker),
-            None => Err(TaskError::Closed),
-        };
-        // Asked before anybody can find the call in a queue, so that one that is refused never was in one.
-        let pool = match (accepted, route.pool) {
-            (Ok(()), Some(pool)) => pool,
-            (refusal, _) => {
-                end_unrun(&job, refusal.err().unwrap_or(TaskError::Closed));
+        let accepted = route.pool.ok_or(TaskError::Closed).and_then(|pool| pool.accept(route.maker).map(|()| pool));
+        // Asked before the state says so: a refused call never was in a queue.
+        let pool = match accepted {
+            Ok(pool) => pool,
+            Err(refusal) => {
+                core.state = State::Waiting(work, made_by);
+                drop(core);
+                end_unrun(&job, refusal);
                 return None;
             }
         };
+        core.state = State::Queued(work, made_by);
+        let helpers = core.waiters.take_helpers();
+        drop(core);
         // Before it is queued: a permit goes to the worker that waits for it rather than to a thread that happens to find it.
         helpers.for_each(|helper| helper.ready(job.clone()));
         let moment = if route.bounded { moment } else { Moment::Later };
@@ -290,7 +290,6 @@ impl<W: Work> Awaited for Node<W> {
                 drop(core);
                 Survey::Queued(self)
             }
-            State::Stopped(_, Standing::Thread(thread)) => Survey::Running(*thread),
             State::Stopped(_, Standing::DefaultQueue) => Survey::Unseen,
             State::Waiting(work, _) => {
                 work.needs(needs);
@@ -299,7 +298,7 @@ impl<W: Work> Awaited for Node<W> {
                 }
                 Survey::Waiting
             }
-            State::Running(thread) => Survey::Running(*thread),
+            State::Running(thread) | State::Stopped(_, Standing::Thread(thread, _)) => Survey::Running(*thread),
             State::Promised => Survey::Promised,
             State::Done(_) | State::Lent(_) | State::Taken => Survey::Ended,
         }
@@ -338,15 +337,16 @@ impl<W: Work> Job for Node<W> {
         if let State::Stopped(_, at) = self.lock().state { Some(at) } else { None }
     }
 
-    fn stand(self: Arc<Self>, now_at: Standing) {
+    fn stand(self: Arc<Self>, now_at: Standing) -> bool {
         let mut core = self.lock();
-        let State::Stopped(_, at) = &mut core.state else { return };
+        let State::Stopped(_, at) = &mut core.state else { return false };
         *at = now_at;
         if now_at == Standing::Queue {
             let helpers = core.waiters.take_helpers();
             drop(core);
             helpers.for_each(|helper| helper.ready(self.clone()));
         }
+        true
     }
 
     fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
@@ -356,7 +356,8 @@ impl<W: Work> Job for Node<W> {
         }
         let taken = std::mem::replace(&mut core.state, State::running_here());
         drop(core);
-        observer.began();
+        let stood = if let State::Stopped(_, at) = taken { at } else { Standing::Queue };
+        observer.began(stood);
         let mut dropped = Dropped::new();
         let (outcome, ending) = match taken {
             State::Queued(work, made_by) => {
@@ -369,7 +370,7 @@ impl<W: Work> Job for Node<W> {
             State::Stopped(work, _) => (caught(self.site, || work.stop(self.site, &mut dropped)), Ending::Stopped),
             _ => unreachable!("looked at under the same lock"),
         };
-        observer.ended(ending);
+        observer.ended(ending, stood);
         self.complete(outcome);
         dropped.into_iter().for_each(discard);
         true
@@ -399,7 +400,7 @@ impl<W: Work> Job for Node<W> {
 
     fn tell_unwanted(&self) -> bool {
         let hooks = self.lock().waiters.take_hooks();
-        hooks.fold(false, |never_began, hook| hook() || never_began)
+        hooks.map(|hook| hook()).filter(|never_began| *never_began).count() > 0
     }
 
     fn end_lost(&self, error: TaskError, aftermath: &mut Aftermath) {

@@ -9,6 +9,7 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::task::Waker;
 
+use crate::graph::blocked::this_thread;
 use crate::graph::later::Later;
 use crate::graph::later::wake_here;
 use crate::graph::registry;
@@ -18,6 +19,7 @@ use crate::graph::traits::Ending;
 use crate::graph::traits::Job;
 use crate::graph::traits::Observer;
 use crate::graph::traits::Standing;
+use crate::graph::traits::Tried;
 use crate::graph::traits::Waiter;
 use crate::panics::discard;
 use crate::sync::thread;
@@ -71,6 +73,8 @@ pub(crate) fn look_after<R>(f: impl FnOnce() -> R) -> R {
     let outer = LOOKS_AFTER.with(|looks| looks.replace(true));
     let result = f();
     LOOKS_AFTER.with(|looks| looks.set(outer));
+    // An outer frame of this thread may hold the list, and the thread is about to block.
+    before_blocking();
     result
 }
 
@@ -109,7 +113,7 @@ pub(crate) fn hold(f: impl FnOnce()) {
 /// unwanted values. Inside of an outer `settle` of the same thread, the outer `settle` passes on.
 pub(crate) fn settle(mut aftermath: Aftermath) {
     if LOOKS_AFTER.with(Cell::get) && !aftermath.is_empty() {
-        take_back(vec![Later::new(std::mem::take(&mut aftermath))]);
+        end_soon(Later::new(std::mem::take(&mut aftermath)));
     }
     let outermost = WORKLIST.with(|list| !std::mem::replace(&mut list.borrow_mut().draining, true));
     if outermost {
@@ -141,7 +145,7 @@ fn pass_on() {
         // A value that is dropped with a dependant may be a user's.
         let stopped = catch_unwind(AssertUnwindSafe(|| dependant.arrived(index)));
         if let Some(job) = stopped.map_err(discard).ok().flatten() {
-            WORKLIST.with(|list| list.borrow_mut().stopped.push_back(job));
+            end_soon(job);
         }
     }
 }
@@ -180,9 +184,9 @@ fn wake(wakers: Vec<Waker>) {
 struct Unobserved;
 
 impl Observer for Unobserved {
-    fn began(&self) {}
+    fn began(&self, _stood: Standing) {}
 
-    fn ended(&self, _ending: Ending) {}
+    fn ended(&self, _ending: Ending, _stood: Standing) {}
 }
 
 /// Ends a stopped call on this thread.
@@ -190,17 +194,27 @@ pub(crate) fn end(job: Arc<dyn Job>) {
     let _ = catch_unwind(AssertUnwindSafe(|| job.run(&Unobserved))).map_err(discard);
 }
 
-/// Has this thread end stopped calls that were taken out of a queue, in the next [`settle`].
-pub(crate) fn take_back(stopped: Vec<Arc<dyn Job>>) {
-    WORKLIST.with(|list| list.borrow_mut().stopped.extend(stopped));
+/// Has this thread end a stopped call, which was taken out of a queue, in the next [`settle`]. Returns `false` if another thread
+/// has taken the call.
+pub(crate) fn take_back(job: Arc<dyn Job>) -> bool {
+    let tried = if job.stopped() == Some(Standing::Queue) { Tried::Own } else { Tried::Both };
+    let is_stopped = job.clone().stand(Standing::Thread(this_thread(), tried));
+    if is_stopped {
+        end_soon(job);
+    }
+    is_stopped
+}
+
+fn end_soon(job: Arc<dyn Job>) {
+    WORKLIST.with(|list| list.borrow_mut().stopped.push_back(job));
 }
 
 /// Has a call ended by a thread without a user's frame below, because the end runs user code. The call goes to its own pool, or
 /// else to the default pool; a call that has come back from a queue goes one step further.
 fn hand_over(job: Arc<dyn Job>) {
-    let Some(at) = job.stopped() else { return };
-    let own = registry::find(job.pool()).filter(|_| matches!(at, Standing::Thread(_)));
-    let default = registry::default_pool().filter(|_| at != Standing::DefaultQueue);
+    let Some(Standing::Thread(_, tried)) = job.stopped() else { return };
+    let own = registry::find(job.pool()).filter(|_| tried == Tried::Nothing);
+    let default = registry::default_pool().filter(|_| tried != Tried::Both);
     let pools = own.map(|own| (own, Standing::Queue)).into_iter();
     let mut pools = pools.chain(default.map(|default| (default, Standing::DefaultQueue)));
     if pools.any(|(pool, place)| pool.schedule_end(job.clone(), place)) {

@@ -81,11 +81,19 @@ pub(crate) enum Outlook {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Standing {
     /// In the list of that thread.
-    Thread(ThreadNumber),
+    Thread(ThreadNumber, Tried),
     /// In the queue of its pool.
     Queue,
     /// In the queue of the default pool.
     DefaultQueue,
+}
+
+/// The queues that a stopped call has come back from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Tried {
+    Nothing,
+    Own,
+    Both,
 }
 
 /// The place of a call at its unrun end.
@@ -151,8 +159,9 @@ pub(crate) trait Job: Awaited {
     /// Returns the place of the call if a loss upstream has stopped the call, and no thread has ended the call yet.
     fn stopped(&self) -> Option<Standing>;
 
-    /// Notes the new place of a stopped call, and tells the helpers that can run the call there.
-    fn stand(self: Arc<Self>, at: Standing);
+    /// Notes the new place of a stopped call, and tells the helpers that can run the call there. Returns `false` if a thread has taken
+    /// the call.
+    fn stand(self: Arc<Self>, at: Standing) -> bool;
 
     /// Runs the call if the call stands in a queue and nobody was faster.
     fn run(self: Arc<Self>, observer: &dyn Observer) -> bool;
@@ -195,8 +204,8 @@ pub(crate) type Dropped = Vec<Box<dyn Send>>;
 
 /// Counts the run of a call. Hears of begin and end before another thread can see the end of the call.
 pub(crate) trait Observer {
-    fn began(&self);
-    fn ended(&self, ending: Ending);
+    fn began(&self, stood: Standing);
+    fn ended(&self, ending: Ending, stood: Standing);
 }
 
 /// The ending of a call taken from a queue.

@@ -31,7 +31,6 @@ use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
 use crate::graph::waiters::address;
 use crate::handles::value::AsyncValue;
-use crate::panics::discard;
 use crate::panics::lock;
 use crate::sync::AtomicBool;
 use crate::sync::Mutex;
@@ -422,19 +421,24 @@ impl<T> fmt::Debug for Shared<T> {
     }
 }
 
-impl<T: Send + Sync> Dependant for Hub<T> {
+impl<T: Send + Sync + 'static> Dependant for Hub<T> {
     fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
         let Open { value, kept } = lock(&self.open).take()?;
-        if let Some(kept) = kept.upgrade() {
-            drop(kept.outcome.set(value.into_outcome()));
-            // The last handle may be dropped by now: then the result is dropped here.
-            discard(kept);
-        }
+        // The handles may be gone: then the result is dropped, by the user's code.
+        let unwanted: Option<Box<dyn Send>> = match kept.upgrade() {
+            Some(kept) => {
+                drop(kept.outcome.set(value.into_outcome()));
+                Arc::into_inner(kept).map(|kept| -> Box<dyn Send> { Box::new(kept) })
+            }
+            None => Some(Box::new(value)),
+        };
         // From here on only handles own the outcome.
         self.done.store(true, Ordering::Release);
         let waiters = std::mem::take(&mut *lock(&self.waiters));
         notify::tell_all(waiters);
-        None
+        unwanted.map(|unwanted| -> Arc<dyn Job> {
+            Later::new(Aftermath { dropped: vec![unwanted], ..Aftermath::default() })
+        })
     }
 }
 

@@ -105,24 +105,29 @@ pub(crate) struct RunCount<'a> {
 }
 
 impl Observer for RunCount<'_> {
-    fn began(&self) {
+    fn began(&self, stood: Standing) {
         bump(&self.worker.depth, 1);
-        if self.turn != Turn::Next {
+        if self.turn != Turn::Next && is_in_queue(stood) {
             self.inner.queue.bury();
         }
-        if self.turn == Turn::Nested {
+        if self.turn == Turn::Nested && is_in_queue(stood) {
             self.inner.make_room();
         }
     }
 
-    fn ended(&self, ending: Ending) {
+    fn ended(&self, ending: Ending, stood: Standing) {
         bump(&self.worker.depth, usize::MAX);
         bump(&self.worker.finished, usize::from(ending != Ending::Stopped));
         bump(&self.worker.panicked, usize::from(ending == Ending::Panicked));
-        if self.turn != Turn::Nested {
+        if self.turn != Turn::Nested && is_in_queue(stood) {
             self.inner.make_room();
         }
     }
+}
+
+/// Whether a call that stood there had an entry in the queue, and room.
+fn is_in_queue(stood: Standing) -> bool {
+    !matches!(stood, Standing::Thread(..))
 }
 
 /// Keeps count of a call run by its caller.
@@ -130,9 +135,9 @@ struct CallerRun<'a>(&'a Inner);
 
 impl Observer for CallerRun<'_> {
     // The caller was counted together with the decision that it runs the call: a pool that closes in between waits for it.
-    fn began(&self) {}
+    fn began(&self, _stood: Standing) {}
 
-    fn ended(&self, ending: Ending) {
+    fn ended(&self, ending: Ending, _stood: Standing) {
         let mut state = self.0.lock();
         state.finished += usize::from(ending != Ending::Stopped);
         state.panicked += usize::from(ending == Ending::Panicked);
@@ -275,8 +280,13 @@ impl Inner {
         let out = self.queue.take_out(which);
         // A loss upstream has ended these already.
         let (stopped, out): (Vec<_>, Vec<_>) = out.into_iter().partition(|job| job.stopped().is_some());
-        stopped.iter().for_each(|_| self.make_room());
-        notify::take_back(stopped);
+        for job in stopped {
+            if notify::take_back(job) {
+                self.make_room();
+            } else {
+                self.queue.unearth();
+            }
+        }
         lose_counted(
             out,
             error,
@@ -310,10 +320,10 @@ impl Inner {
 
 /// Ends a call that was queued too late.
 fn refuse(job: Arc<dyn Job>) {
-    if job.stopped().is_some() {
-        notify::take_back(vec![job]);
-    } else {
+    if job.stopped().is_none() {
         lose(&job, TaskError::Closed);
+    } else {
+        notify::take_back(job);
     }
 }
 

@@ -167,6 +167,7 @@ impl Run {
         for pool in &self.pools {
             let _ = writeln!(text, "    {:?}", lock(pool));
         }
+        let _ = writeln!(text, "    {:?}", Pool::global());
         text
     }
 }

@@ -41,6 +41,7 @@ mod window;
 mod per_worker;
 mod idle;
 mod in_place;
+mod stop;
 mod infer;
 mod edges;
 mod lend;

@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use crate::graph::blocked::this_thread;
+use crate::graph::stop::Run;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::ThreadNumber;
 use crate::sync::thread_local;
@@ -36,6 +37,7 @@ struct Frame {
     made_by: MadeBy,
     /// Made when the call makes its first other call.
     own: MadeBy,
+    run: Run,
 }
 
 thread_local! {
@@ -58,8 +60,8 @@ pub(crate) fn set_home(pool: PoolId) {
 pub(crate) struct Running(());
 
 /// Enters a call of `pool` into the list, before the current thread runs the call.
-pub(crate) fn enter(pool: PoolId, made_by: MadeBy) -> Running {
-    let _ = FRAMES.try_with(|frames| frames.borrow_mut().push(Frame { pool, made_by, own: None }));
+pub(crate) fn enter(pool: PoolId, made_by: MadeBy, run: Run) -> Running {
+    let _ = FRAMES.try_with(|frames| frames.borrow_mut().push(Frame { pool, made_by, own: None, run }));
     Running(())
 }
 
@@ -71,6 +73,11 @@ impl Drop for Running {
             drop(own.maker.lock().unwrap_or_else(PoisonError::into_inner).take());
         }
     }
+}
+
+/// Looks at the innermost call of the current thread; `None` if the thread is in no call.
+pub(crate) fn with_run<R>(look: impl FnOnce(&mut Run) -> R) -> Option<R> {
+    FRAMES.try_with(|frames| Some(look(&mut frames.borrow_mut().last_mut()?.run))).ok().flatten()
 }
 
 /// Returns the innermost call of the current thread, as the maker of another call.

@@ -175,6 +175,9 @@ pub(crate) trait Job: Awaited {
         false
     }
 
+    /// Asks the call to stop, if the call runs: a hint that the function can look at.
+    fn request_stop(&self) {}
+
     /// Ends a call without its work, and adds the effects to `aftermath`.
     fn end_lost(&self, error: TaskError, aftermath: &mut Aftermath);
 }
@@ -204,6 +207,9 @@ pub(crate) type Dropped = Vec<Box<dyn Send>>;
 
 /// Counts the run of a call. Hears of begin and end before another thread can see the end of the call.
 pub(crate) trait Observer {
+    /// Returns how many requests to stop there were at a time when the call had not left its queue.
+    fn requests_before(&self) -> u64;
+
     fn began(&self, stood: Standing);
     fn ended(&self, ending: Ending, stood: Standing);
 }

@@ -361,6 +361,15 @@ pub(crate) fn cancel_all<'a, T: 'a>(calls: impl DoubleEndedIterator<Item = &'a A
     lose_all(jobs.collect(), |_| TaskError::Cancelled)
 }
 
+/// Cancels each call that has not started, the last one first, and asks the others to stop.
+pub(crate) fn stop_all<'a, T: 'a>(calls: impl DoubleEndedIterator<Item = &'a AsyncValue<T>>) {
+    let jobs: Vec<_> = calls.rev().map(|call| -> Arc<dyn Job> { call.node().clone() }).collect();
+    lose_all(jobs.clone(), |_| TaskError::Cancelled);
+    for job in jobs {
+        job.request_stop();
+    }
+}
+
 impl<T: Send + 'static> From<T> for AsyncValue<T> {
     /// Makes a handle whose value is already there, as [`ready`](Self::ready) does.
     #[track_caller]

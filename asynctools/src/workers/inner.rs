@@ -15,6 +15,7 @@ use crate::graph::lose::lose;
 use crate::graph::lose::lose_counted;
 use crate::graph::notify;
 use crate::graph::registry;
+use crate::graph::stop;
 use crate::graph::traits::Ending;
 use crate::graph::traits::Helper;
 use crate::graph::traits::Job;
@@ -102,9 +103,15 @@ pub(crate) struct RunCount<'a> {
     pub(crate) inner: &'a Inner,
     pub(crate) worker: &'a Worker,
     pub(crate) turn: Turn,
+    /// How many requests to stop there were before the worker took the call.
+    pub(crate) requests: u64,
 }
 
 impl Observer for RunCount<'_> {
+    fn requests_before(&self) -> u64 {
+        self.requests
+    }
+
     fn began(&self, stood: Standing) {
         bump(&self.worker.depth, 1);
         if self.turn != Turn::Next && is_in_queue(stood) {
@@ -134,6 +141,10 @@ fn is_in_queue(stood: Standing) -> bool {
 struct CallerRun<'a>(&'a Inner);
 
 impl Observer for CallerRun<'_> {
+    fn requests_before(&self) -> u64 {
+        stop::requests()
+    }
+
     // The caller was counted together with the decision that it runs the call: a pool that closes in between waits for it.
     fn began(&self, _stood: Standing) {}
 
@@ -423,5 +434,6 @@ impl Scheduler for Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         registry::forget(self.id);
+        stop::forget_pool(self.id);
     }
 }

@@ -265,3 +265,16 @@ fn each_conversion_runs_once() {
         assert_eq!(count.load(Ordering::SeqCst), 100);
     });
 }
+
+/// A waker sets a promise that a call follows: the follower is told after the waker has returned, although no call was stopped.
+#[test]
+fn a_waker_ends_another_call() {
+    alone(|| {
+        let (first, mut value) = AsyncValue::promise();
+        let (second, other) = AsyncValue::promise();
+        let follower = other.map(|n: u32| n + 1);
+        assert!(!poll(&mut value, &Wakes::waker(move || second.set(4))));
+        first.set(());
+        assert_eq!(follower.get(), 5);
+    });
+}

@@ -122,6 +122,8 @@ pub(crate) fn settle(mut aftermath: Aftermath) {
     }
     wake(aftermath.wakers);
     if outermost {
+        // Wakers may have ended other calls.
+        pass_on();
         while let Some(job) = WORKLIST.with(|list| list.borrow_mut().stopped.pop_front()) {
             if is_in_wait() {
                 hand_over(job);

@@ -147,7 +147,7 @@ impl Pool {
         &GLOBAL
     }
 
-    fn inner(&self) -> &Arc<Inner> {
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
         self.inner.get_or_init(|| {
             registry::set_default(|| PoolRef::from(Self::global()).0.clone());
             let config = self.config.clone().unwrap_or_else(|| Config::named("pool"));
@@ -264,7 +264,8 @@ impl Pool {
     }
 
     /// Closes the pool as [`close`](Self::close) does, blocks for at most `timeout`, and returns whether the workers
-    /// are gone. Returns `false` at once in a call of the same pool.
+    /// are gone. If the time is over, asks the running calls to stop ([`stop_requested`](crate::stop_requested)). Returns
+    /// `false` at once in a call of the same pool.
     ///
     /// # Examples
     ///
@@ -298,6 +299,27 @@ impl Pool {
     /// ```
     pub fn cancel_queued(&self) -> usize {
         self.inner().cancel_queued()
+    }
+
+    /// Cancels the calls that are in the queue now, and asks the running calls to stop: [`stop_requested`](crate::stop_requested)
+    /// is `true` in those. Does not block. A call that waits for arguments, and a call that is made later, goes on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{Pool, stop_requested};
+    /// use std::thread;
+    ///
+    /// let pool = Pool::new(1);
+    /// let looks = pool.spawn(|| while !stop_requested() { thread::yield_now() });
+    /// while pool.stats().running == 0 { thread::yield_now() }
+    /// let queued = pool.spawn(|| 5);
+    /// pool.request_stop();
+    /// looks.get();
+    /// assert!(queued.is_error());
+    /// ```
+    pub fn request_stop(&self) {
+        self.inner().request_stop();
     }
 
     /// Returns whether the pool was closed.

@@ -33,6 +33,13 @@ pub(crate) trait CurrentWorker {
     /// Returns `false` when the deadline came first.
     fn block(&self, on: BlockedOn, is_over: &dyn Fn() -> bool, deadline: Option<Instant>) -> bool;
 
+    /// Gives up the permit, for code that waits and that the pool cannot see. Returns whether the caller has to
+    /// [`come_back`](Self::come_back).
+    fn leave(&self) -> bool;
+
+    /// Takes the permit again, at once.
+    fn come_back(&self);
+
     /// Whether enough stack is left to run another call inside the current call.
     fn has_stack(&self) -> bool;
 }

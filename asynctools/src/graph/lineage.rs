@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use crate::graph::blocked::this_thread;
+use crate::graph::stop::Run;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::ThreadNumber;
 use crate::sync::thread_local;
@@ -36,6 +37,7 @@ struct Frame {
     made_by: MadeBy,
     /// Made when the call makes its first other call.
     own: MadeBy,
+    run: Run,
 }
 
 thread_local! {
@@ -44,6 +46,8 @@ thread_local! {
     static HOME: Cell<PoolId> = const { Cell::new(PoolId::NONE) };
     /// The position of the stack at the start of the outermost call run by this thread as a caller.
     static GUEST_BASE: Cell<usize> = const { Cell::new(0) };
+    /// The pool of the innermost call run by this thread as a caller, up to the last effect of the end of the call.
+    static GUEST_OF: Cell<PoolId> = const { Cell::new(PoolId::NONE) };
     static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -56,8 +60,8 @@ pub(crate) fn set_home(pool: PoolId) {
 pub(crate) struct Running(());
 
 /// Enters a call of `pool` into the list, before the current thread runs the call.
-pub(crate) fn enter(pool: PoolId, made_by: MadeBy) -> Running {
-    let _ = FRAMES.try_with(|frames| frames.borrow_mut().push(Frame { pool, made_by, own: None }));
+pub(crate) fn enter(pool: PoolId, made_by: MadeBy, run: Run) -> Running {
+    let _ = FRAMES.try_with(|frames| frames.borrow_mut().push(Frame { pool, made_by, own: None, run }));
     Running(())
 }
 
@@ -69,6 +73,11 @@ impl Drop for Running {
             drop(own.maker.lock().unwrap_or_else(PoisonError::into_inner).take());
         }
     }
+}
+
+/// Looks at the innermost call of the current thread; `None` if the thread is in no call.
+pub(crate) fn with_run<R>(look: impl FnOnce(&mut Run) -> R) -> Option<R> {
+    FRAMES.try_with(|frames| Some(look(&mut frames.borrow_mut().last_mut()?.run))).ok().flatten()
 }
 
 /// Returns the innermost call of the current thread, as the maker of another call.
@@ -99,6 +108,24 @@ pub(crate) fn is_inside(pool: PoolId) -> bool {
 pub(crate) fn is_in_call() -> bool {
     let inside = FRAMES.try_with(|frames| !frames.borrow().is_empty());
     inside.unwrap_or(false) || HOME.with(Cell::get) != PoolId::NONE
+}
+
+/// Makes the current thread a caller that runs a call of `pool`, until the drop.
+pub(crate) struct Guest(PoolId);
+
+pub(crate) fn be_guest(pool: PoolId) -> Guest {
+    Guest(GUEST_OF.with(|guest| guest.replace(pool)))
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        GUEST_OF.with(|guest| guest.set(self.0));
+    }
+}
+
+/// Returns the pool of the call that the current thread runs as a caller, or whose end it passes on.
+pub(crate) fn guest_of() -> PoolId {
+    GUEST_OF.with(Cell::get)
 }
 
 /// Returns where the stack is now, near enough. An address is a number like any other: nothing is read through it.

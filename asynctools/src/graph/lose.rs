@@ -24,14 +24,15 @@ pub(crate) fn lose_all(jobs: Vec<Arc<dyn Job>>, error: impl Fn(&dyn Job) -> Task
             pool.unscheduled(unstarted.unrun, error);
         }
     };
-    lose_counted(jobs, error, counted)
+    lose_counted(jobs, error, counted, |_| {})
 }
 
-/// As [`lose_all`], where `count` counts each call out.
+/// As [`lose_all`], where `count` counts each call out, and `counted` hears how many had started or ended before.
 pub(crate) fn lose_counted(
     jobs: Vec<Arc<dyn Job>>,
     error: impl Fn(&dyn Job) -> TaskError,
     mut count: impl FnMut(&Arc<dyn Job>, &Unstarted, &TaskError),
+    counted: impl FnOnce(usize),
 ) -> usize {
     let mut others = Vec::new();
     let taken = jobs.into_iter().filter_map(|job| {
@@ -45,6 +46,7 @@ pub(crate) fn lose_counted(
     });
     let taken: Vec<_> = taken.collect();
     let lost = taken.len();
+    counted(others.len());
     let mut aftermath = Aftermath::default();
     notify::hold(|| {
         for (job, error, remains) in taken {

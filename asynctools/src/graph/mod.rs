@@ -4,6 +4,7 @@
 pub(crate) mod traits;
 pub(crate) mod registry;
 pub(crate) mod blocked;
+pub(crate) mod stop;
 pub(crate) mod lineage;
 pub(crate) mod later;
 pub(crate) mod notify;

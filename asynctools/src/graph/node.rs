@@ -14,6 +14,7 @@ use crate::graph::lineage::MadeBy;
 use crate::graph::lose::end_unrun;
 use crate::graph::notify;
 use crate::graph::slot::Slot;
+use crate::graph::stop::Run;
 use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
@@ -84,12 +85,6 @@ enum State<W: Work> {
     Lent(bool),
     /// Ended, and the result was taken, or nobody wants it.
     Taken,
-}
-
-impl<W: Work> State<W> {
-    fn running_here() -> Self {
-        Self::Running(this_thread())
-    }
 }
 
 struct Core<W: Work> {
@@ -165,7 +160,7 @@ impl<W: Work> Node<W> {
             return None;
         }
         let stopped = work.is_stopped();
-        let State::Waiting(work, made_by) = std::mem::replace(&mut core.state, State::running_here()) else {
+        let State::Waiting(work, made_by) = std::mem::replace(&mut core.state, State::Running(this_thread())) else {
             return None;
         };
         if stopped {
@@ -234,7 +229,7 @@ impl<W: Work> Node<W> {
         for waiter in waiters.into_iter() {
             match waiter {
                 WaiterKind::Plain(waiter) => notify::tell(waiter, aftermath),
-                WaiterKind::Lend(_) => {}
+                WaiterKind::Lend(_) | WaiterKind::Asked(_) => {}
                 WaiterKind::Cancel(hook) => aftermath.dropped.push(Box::new(hook)),
             }
         }
@@ -350,18 +345,19 @@ impl<W: Work> Job for Node<W> {
     }
 
     fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
+        let before = observer.requests_before();
         let mut core = self.lock();
         if !matches!(core.state, State::Queued(..) | State::Stopped(..)) {
             return false;
         }
-        let taken = std::mem::replace(&mut core.state, State::running_here());
+        let taken = std::mem::replace(&mut core.state, State::Running(this_thread()));
         drop(core);
         let stood = if let State::Stopped(_, at) = taken { at } else { Standing::Queue };
         observer.began(stood);
         let mut dropped = Dropped::new();
         let (outcome, ending) = match taken {
             State::Queued(work, made_by) => {
-                let running = lineage::enter(self.pool, made_by);
+                let running = lineage::enter(self.pool, made_by, Run::new(address(&self), self.pool, before));
                 let result = catch_unwind(AssertUnwindSafe(|| work.run(&mut dropped)));
                 drop(running);
                 let ending = if result.is_ok() { Ending::Returned } else { Ending::Panicked };
@@ -384,15 +380,14 @@ impl<W: Work> Job for Node<W> {
             State::Queued(..) => Unrun::Queued,
             _ => return None,
         };
-        let taken = std::mem::replace(&mut core.state, State::running_here());
+        let taken = std::mem::replace(&mut core.state, State::Running(this_thread()));
         drop(core);
         // A dependant that is gone leaves nothing behind in the calls that it needed.
         if let State::Waiting(work, _) = &taken {
             let mut needs = Vec::new();
             work.needs(&mut needs);
-            let own = address(&self);
             for need in needs {
-                need.forget(own);
+                need.forget(address(&self));
             }
         }
         Some(Unstarted { unrun, remains: Box::new(taken) })
@@ -401,6 +396,13 @@ impl<W: Work> Job for Node<W> {
     fn tell_unwanted(&self) -> bool {
         let hooks = self.lock().waiters.take_hooks();
         hooks.map(|hook| hook()).filter(|never_began| *never_began).count() > 0
+    }
+
+    fn request_stop(&self) {
+        let mut core = self.lock();
+        if matches!(core.state, State::Running(_) | State::Promised) {
+            core.waiters.ask_to_stop(std::ptr::from_ref(self).addr());
+        }
     }
 
     fn end_lost(&self, error: TaskError, aftermath: &mut Aftermath) {
@@ -450,10 +452,8 @@ impl<W: Work> Slot<W::Output> for Node<W> {
         self.wanted.store(false, Ordering::Relaxed);
         // The task that polled this handle is not to be woken, nor kept, for a result that it will not see.
         let tasks = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Task(_))));
-        let result = match &core.state {
-            State::Done(_) => Some(std::mem::replace(&mut core.state, State::Taken)),
-            _ => None,
-        };
+        let ended = matches!(core.state, State::Done(_));
+        let result = ended.then(|| std::mem::replace(&mut core.state, State::Taken));
         drop(core);
         drop((tasks, result));
     }

@@ -13,6 +13,7 @@ use crate::graph::blocked::this_thread;
 use crate::graph::later::Later;
 use crate::graph::later::wake_here;
 use crate::graph::registry;
+use crate::graph::stop;
 use crate::graph::traits::Aftermath;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Ending;
@@ -186,6 +187,10 @@ fn wake(wakers: Vec<Waker>) {
 struct Unobserved;
 
 impl Observer for Unobserved {
+    fn requests_before(&self) -> u64 {
+        stop::requests()
+    }
+
     fn began(&self, _stood: Standing) {}
 
     fn ended(&self, _ending: Ending, _stood: Standing) {}

@@ -35,6 +35,16 @@ pub(crate) fn find(id: PoolId) -> Option<Arc<dyn Scheduler>> {
     POOLS.read().unwrap_or_else(PoisonError::into_inner).get(&id)?.upgrade()
 }
 
+/// Returns all pools of the process, in the order of their numbers.
+pub(crate) fn all() -> Vec<Arc<dyn Scheduler>> {
+    let pools = POOLS.read().unwrap_or_else(PoisonError::into_inner);
+    let mut all: Vec<_> = pools.values().filter_map(Weak::upgrade).collect();
+    // The last owner of a pool takes this lock for the entry.
+    drop(pools);
+    all.sort_unstable_by_key(|pool| pool.id().0);
+    all
+}
+
 /// Sets the pool of calls without a pool of their own. The floors above know this pool, and set the pool before the
 /// first call.
 pub(crate) fn set_default(pool: fn() -> Arc<dyn Scheduler>) {

@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use crate::call_site::CallSite;
 use crate::error::TaskError;
+use crate::sync::Instant;
 use crate::sync::Thread;
 
 /// A pool, by number: a call remembers its pool without a contended reference count. 0 is no pool.
@@ -41,7 +42,13 @@ pub(crate) trait Scheduler: Send + Sync {
     /// Looks at once whether the pool has to lend a permit, because the needs of the pool's calls cannot move.
     fn unstick(self: Arc<Self>);
 
-    /// Ends the wait of the thread `closer` in `close`: the thread waits for itself.
+    /// Returns how often the pool has begun to work, if no call of the pool is queued, running or blocked.
+    fn idle_since(&self) -> Option<u64>;
+
+    /// Waits until at one moment no call of the pool is queued, running or blocked; `false` when the deadline came first.
+    fn wait_idle(self: Arc<Self>, deadline: Option<Instant>) -> bool;
+
+    /// Ends the wait of the thread `closer` in `close` or `wait_idle`: the thread waits for itself.
     fn release_closer(&self, closer: ThreadNumber);
 }
 
@@ -168,6 +175,9 @@ pub(crate) trait Job: Awaited {
         false
     }
 
+    /// Asks the call to stop, if the call runs: a hint that the function can look at.
+    fn request_stop(&self) {}
+
     /// Ends a call without its work, and adds the effects to `aftermath`.
     fn end_lost(&self, error: TaskError, aftermath: &mut Aftermath);
 }
@@ -197,6 +207,9 @@ pub(crate) type Dropped = Vec<Box<dyn Send>>;
 
 /// Counts the run of a call. Hears of begin and end before another thread can see the end of the call.
 pub(crate) trait Observer {
+    /// Returns how many requests to stop there were at a time when the call had not left its queue.
+    fn requests_before(&self) -> u64;
+
     fn began(&self, stood: Standing);
     fn ended(&self, ending: Ending, stood: Standing);
 }

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::error::TaskError;
+use crate::graph::stop;
+use crate::graph::stop::Asked;
 use crate::graph::traits::Helper;
 use crate::graph::traits::Waiter;
 
@@ -30,6 +32,8 @@ pub(crate) enum WaiterKind<T> {
     Lend(Arc<dyn Lend<T>>),
     /// Is called if the owner of the handle cancels a handed-over call.
     Cancel(CancelHook),
+    /// Somebody has asked the call to stop.
+    Asked(#[expect(dead_code, reason = "kept for its drop")] Asked),
 }
 
 /// Tells the holder of a promise: nobody wants the result. Returns whether the call never began and never will.
@@ -52,7 +56,7 @@ impl<T> WaiterKind<T> {
         match self {
             Self::Plain(Waiter::Dependant(dependant, _)) => Some(address(dependant)),
             Self::Lend(lend) => Some(address(lend)),
-            Self::Plain(_) | Self::Cancel(_) => None,
+            Self::Plain(_) | Self::Cancel(_) | Self::Asked(_) => None,
         }
     }
 }
@@ -72,6 +76,13 @@ impl<T> Waiters<T> {
                 Self::Many(many)
             }
         };
+    }
+
+    /// Asks the call at the address `call`, which runs, to stop.
+    pub(crate) fn ask_to_stop(&mut self, call: usize) {
+        if let Some(asked) = stop::ask(call) {
+            self.push(WaiterKind::Asked(asked));
+        }
     }
 
     /// Takes out each waiter for which `which` is true.

@@ -23,6 +23,7 @@ use crate::graph::wait::raise;
 use crate::graph::waiters::address;
 use crate::handles::value::AsyncValue;
 use crate::handles::value::cancel_all;
+use crate::handles::value::stop_all;
 use crate::panics::discard;
 use crate::panics::lock;
 use crate::sync::Instant;
@@ -125,9 +126,19 @@ impl<K, T> Completions<K, T> {
 
     /// Cancels the calls that have not started, and returns how many those were.
     pub(crate) fn cancel(&self) -> usize {
+        cancel_all(self.in_order().into_iter())
+    }
+
+    /// Cancels the calls that have not started, and asks the others to stop.
+    pub(crate) fn stop(&self) {
+        stop_all(self.in_order().into_iter());
+    }
+
+    /// Returns the calls that were not returned, in the order of the pushes.
+    fn in_order(&self) -> Vec<&AsyncValue<T>> {
         let mut entries: Vec<_> = self.slots.iter().flatten().collect();
         entries.sort_unstable_by_key(|entry| entry.index);
-        cancel_all(entries.into_iter().map(|entry| &entry.value))
+        entries.into_iter().map(|entry| &entry.value).collect()
     }
 
     /// Takes the unreturned calls, in the order of the pushes, and leaves no trace of the set in these calls.
@@ -141,9 +152,9 @@ impl<K, T> Completions<K, T> {
         entries
     }
 
-    /// Cancels the calls that have not started, and drops the calls that were not returned.
+    /// Cancels the calls that have not started, asks the others to stop, and drops the calls that were not returned.
     pub(crate) fn discard(self) {
-        self.cancel();
+        self.stop();
         self.into_entries().into_iter().for_each(discard);
     }
 

@@ -1,4 +1,5 @@
-//! Ends of a list that one call decides: the first value, the first `Ok`, the first failure. The other calls are cancelled.
+//! Ends of a list that one call decides: the first value, the first `Ok`, the first failure. The other calls are
+//! cancelled, or asked to stop.
 
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use crate::handles::list::AsyncList;
 use crate::panics::discard;
 
 impl<T> AsyncList<T> {
-    /// Blocks until a call ends with a value, returns the value, and cancels the other calls; `None` if no call ends
-    /// with one.
+    /// Blocks until a call ends with a value, returns the value, and stops the other calls as
+    /// [`request_stop`](Self::request_stop) does; `None` if no call ends with one.
     ///
     /// # Examples
     ///
@@ -74,7 +75,8 @@ impl<T> AsyncList<T> {
 }
 
 impl<T, E> AsyncList<Result<T, E>> {
-    /// Blocks until a call ends with `Ok`, returns the value, and cancels the other calls.
+    /// Blocks until a call ends with `Ok`, returns the value, and stops the other calls as
+    /// [`request_stop`](Self::request_stop) does.
     ///
     /// # Errors
     ///
@@ -105,7 +107,7 @@ impl<T, E> AsyncList<Result<T, E>> {
     }
 
     /// Blocks until every call has ended with `Ok`, and returns the values in call order; or until a call fails, and then
-    /// cancels the other calls.
+    /// stops the other calls as [`request_stop`](Self::request_stop) does.
     ///
     /// # Errors
     ///

@@ -6,6 +6,7 @@ pub(crate) mod promise;
 pub(crate) mod shared;
 pub(crate) mod completions;
 pub(crate) mod list;
+pub(crate) mod stop;
 pub(crate) mod as_completed;
 pub(crate) mod results;
 pub(crate) mod first;

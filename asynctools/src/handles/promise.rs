@@ -9,6 +9,7 @@ use crate::call_site::CallSite;
 use crate::call_site::Function;
 use crate::error::TaskError;
 use crate::graph::node::Node;
+use crate::graph::waiters::address;
 use crate::graph::work::NoWork;
 use crate::graph::work::Promised;
 use crate::handles::value::AsyncValue;
@@ -139,6 +140,11 @@ impl<T: Send + 'static> Promise<T> {
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.node.as_ref().is_some_and(|node| node.is_wanted())
+    }
+
+    /// Returns the address by which the table of requests to stop knows the call.
+    pub(crate) fn address(&self) -> Option<usize> {
+        self.node.as_ref().map(address)
     }
 
     pub(crate) fn end(mut self, outcome: Result<T, TaskError>) {

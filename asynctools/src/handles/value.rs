@@ -304,7 +304,8 @@ impl<T> AsyncValue<T> {
 
     /// Drops the handle: the call goes on, and drops its result when there is one.
     ///
-    /// When `main` returns, the process ends with all calls that still run; `Pool::close` waits for those of a pool.
+    /// When `main` returns, the process ends with all calls that still run; [`wait_idle`](crate::wait_idle), as the last line
+    /// of `main`, waits for them.
     ///
     /// # Examples
     ///
@@ -358,6 +359,15 @@ impl<T> AsyncValue<T> {
 pub(crate) fn cancel_all<'a, T: 'a>(calls: impl DoubleEndedIterator<Item = &'a AsyncValue<T>>) -> usize {
     let jobs = calls.rev().map(|call| -> Arc<dyn Job> { call.node().clone() });
     lose_all(jobs.collect(), |_| TaskError::Cancelled)
+}
+
+/// Cancels each call that has not started, the last one first, and asks the others to stop.
+pub(crate) fn stop_all<'a, T: 'a>(calls: impl DoubleEndedIterator<Item = &'a AsyncValue<T>>) {
+    let jobs: Vec<_> = calls.rev().map(|call| -> Arc<dyn Job> { call.node().clone() }).collect();
+    lose_all(jobs.clone(), |_| TaskError::Cancelled);
+    for job in jobs {
+        job.request_stop();
+    }
 }
 
 impl<T: Send + 'static> From<T> for AsyncValue<T> {

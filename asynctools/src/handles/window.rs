@@ -10,6 +10,7 @@ use crate::error::TaskError;
 use crate::handles::completions::Completions;
 use crate::handles::value::AsyncValue;
 use crate::handles::value::cancel_all;
+use crate::handles::value::stop_all;
 
 /// Adds windows to iterators of calls: at most `n` calls are made and not yet returned.
 ///
@@ -25,7 +26,8 @@ use crate::handles::value::cancel_all;
 ///   continues with the following call. `outcomes` returns losses as values.
 /// - On a closed pool each call ends as [`TaskError::Closed`], and an endless source goes on making such calls. A pool
 ///   with a full queue blocks or rejects as configured.
-/// - Dropping a window, also by `break` or `?`, cancels the calls that have not started; running calls go on.
+/// - Dropping a window, also by `break` or `?`, cancels the calls that have not started, and asks the running calls to stop
+///   ([`stop_requested`](crate::stop_requested)); the running calls go on until they look.
 ///
 /// # Examples
 ///
@@ -303,7 +305,7 @@ impl<I: Iterator<Item: Pending>> Buffered<I> {
         Outcomes(self)
     }
 
-    /// Cancels the calls that have not started, and returns how many those were. Running calls go on.
+    /// Cancels the calls that have not started, and returns how many those were. Asks the running calls to stop.
     ///
     /// # Examples
     ///
@@ -339,7 +341,7 @@ impl<I: Iterator<Item: Pending>> BufferUnordered<I> {
         Outcomes(self)
     }
 
-    /// Cancels the calls that have not started, and returns how many those were. Running calls go on.
+    /// Cancels the calls that have not started, and returns how many those were. Asks the running calls to stop.
     ///
     /// # Examples
     ///
@@ -417,13 +419,13 @@ impl<W: Window> FusedIterator for Outcomes<W> {}
 
 impl<I: Iterator<Item: Pending>> Drop for Buffered<I> {
     fn drop(&mut self) {
-        self.cancel_window();
+        stop_all(self.window.iter().map(|(_key, call)| call));
     }
 }
 
 impl<I: Iterator<Item: Pending>> Drop for BufferUnordered<I> {
     fn drop(&mut self) {
-        self.cancel_window();
+        self.window.stop();
     }
 }
 

@@ -1,5 +1,6 @@
 //! A wait inside a call, and how the pool goes on meanwhile.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -75,6 +76,8 @@ struct WorkerContext {
     handle: Arc<dyn BlockedWorker>,
     /// Where the stack began.
     base: usize,
+    /// How many `block_in_place` the stack has above the last wait.
+    away: Cell<usize>,
 }
 
 /// Runs a thread of a pool from the first moment to the last.
@@ -86,8 +89,13 @@ pub(crate) fn main(inner: &Arc<Inner>, worker: &Arc<Worker>) {
     // Inside of its pool to the end: the destructors of its thread-locals do not wait for the end of the pool.
     lineage::set_home(inner.id);
     let handle = Arc::new(WorkerHandle { inner: inner.clone(), worker: worker.clone() });
-    let context =
-        WorkerContext { inner: inner.clone(), worker: worker.clone(), handle, base: lineage::stack_position() };
+    let context = WorkerContext {
+        inner: inner.clone(),
+        worker: worker.clone(),
+        handle,
+        base: lineage::stack_position(),
+        away: Cell::new(0),
+    };
     set_current(Some(Rc::new(context)));
     inner.serve(worker);
     set_current(None);
@@ -212,23 +220,39 @@ impl WorkerContext {
         result
     }
 
-    /// The pool of the calls which this worker may run in a wait.
-    fn pool(&self) -> PoolId {
-        // A thread of `#[parallel]` runs its one call only, and what it needs of the others has a thread of its own.
-        if self.inner.config.dedicated_threads { PoolId::NONE } else { self.inner.id }
+    /// Runs `f` with the permit, also inside `block_in_place`.
+    fn with_permit<R>(&self, f: impl FnOnce() -> R) -> R {
+        let away = self.away.take();
+        if away == 0 {
+            return f();
+        }
+        self.take_permit();
+        let result = f();
+        self.give_up_permit();
+        self.away.set(away);
+        result
     }
-}
 
-impl CurrentWorker for WorkerContext {
-    fn wait(
+    fn give_up_permit(&self) {
+        self.worker.away.store(true, Ordering::Relaxed);
+        // Without an agenda no thread is needed that could be refused.
+        drop(self.inner.release(&self.worker, HELD_UP, None, WaitKind::Untimed));
+        look::unstick();
+    }
+
+    fn take_permit(&self) {
+        self.inner.reacquire(&self.worker, HELD_UP);
+        self.worker.away.store(false, Ordering::Relaxed);
+        self.inner.relieve_watcher();
+    }
+
+    /// Waits for the end of `call`, in the order that the comment at the top tells.
+    fn wait_here(
         &self,
         call: &Arc<dyn Awaited>,
         deadline: Option<Instant>,
         agenda: Option<&Arc<Agenda>>,
     ) -> Result<bool, TaskError> {
-        if self.has_no_permit() {
-            return Ok(park(call, deadline));
-        }
         if agenda.is_some() {
             return self.wait_with(call, deadline, agenda);
         }
@@ -260,6 +284,28 @@ impl CurrentWorker for WorkerContext {
         result
     }
 
+    /// The pool of the calls which this worker may run in a wait.
+    fn pool(&self) -> PoolId {
+        // A thread of `#[parallel]` runs its one call only, and what it needs of the others has a thread of its own.
+        if self.inner.config.dedicated_threads { PoolId::NONE } else { self.inner.id }
+    }
+}
+
+impl CurrentWorker for WorkerContext {
+    fn wait(
+        &self,
+        call: &Arc<dyn Awaited>,
+        deadline: Option<Instant>,
+        agenda: Option<&Arc<Agenda>>,
+    ) -> Result<bool, TaskError> {
+        self.with_permit(|| {
+            if self.has_no_permit() {
+                return Ok(park(call, deadline));
+            }
+            self.wait_here(call, deadline, agenda)
+        })
+    }
+
     fn agenda(&self, calls: Needs) -> Arc<Agenda> {
         let agenda = Agenda::new(self.handle.clone(), self.pool());
         agenda.survey(calls, None);
@@ -271,16 +317,37 @@ impl CurrentWorker for WorkerContext {
     }
 
     fn block(&self, on: BlockedOn, is_over: &dyn Fn() -> bool, deadline: Option<Instant>) -> bool {
-        if self.has_no_permit() {
-            return park_until(is_over, deadline);
+        self.with_permit(|| {
+            if self.has_no_permit() {
+                return park_until(is_over, deadline);
+            }
+            let blocked = blocked::enter(on);
+            // Without an agenda no thread is needed that could be refused.
+            drop(self.inner.release(&self.worker, HELD_UP, None, WaitKind::Untimed));
+            look::unstick();
+            self.park(HELD_UP, is_over, deadline);
+            drop(blocked);
+            is_over()
+        })
+    }
+
+    fn leave(&self) -> bool {
+        let away = self.away.get();
+        if away == 0 && self.has_no_permit() {
+            return false;
         }
-        let blocked = blocked::enter(on);
-        // Without an agenda no thread is needed that could be refused.
-        drop(self.inner.release(&self.worker, HELD_UP, None, WaitKind::Untimed));
-        look::unstick();
-        self.park(HELD_UP, is_over, deadline);
-        drop(blocked);
-        is_over()
+        self.away.set(away + 1);
+        if away == 0 {
+            self.give_up_permit();
+        }
+        true
+    }
+
+    fn come_back(&self) {
+        self.away.set(self.away.get() - 1);
+        if self.away.get() == 0 {
+            self.take_permit();
+        }
     }
 
     fn has_stack(&self) -> bool {

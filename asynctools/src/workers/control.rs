@@ -8,6 +8,7 @@ use crate::graph::blocked::BlockedOn;
 use crate::graph::blocked::this_thread;
 use crate::graph::lineage;
 use crate::graph::look;
+use crate::graph::stop;
 use crate::graph::wait::block_on_pool;
 use crate::sync::Instant;
 use crate::workers::config::PoolStats;
@@ -46,6 +47,13 @@ impl Inner {
 
     pub(crate) fn cancel_queued(&self) -> usize {
         self.lose_queued(|_| TaskError::Cancelled, |job| job.stopped().is_none())
+    }
+
+    /// Cancels the calls in the queue, and asks the running calls to stop.
+    pub(crate) fn request_stop(&self) {
+        self.cancel_queued();
+        // Afterwards: a call that was not in the queue any more read a smaller number.
+        stop::ask_pool(self.id);
     }
 
     /// Closes the pool, and waits for nothing.
@@ -105,7 +113,11 @@ impl Inner {
                 break true;
             }
             let told = block_on_pool(BlockedOn::End(self.clone()), &|| closer.is_told(), deadline);
-            if !told || closer.must_return() {
+            if !told {
+                stop::ask_pool(self.id);
+                break false;
+            }
+            if closer.must_return() {
                 break false;
             }
         };

@@ -15,6 +15,7 @@ use crate::graph::lose::lose;
 use crate::graph::lose::lose_counted;
 use crate::graph::notify;
 use crate::graph::registry;
+use crate::graph::stop;
 use crate::graph::traits::Ending;
 use crate::graph::traits::Helper;
 use crate::graph::traits::Job;
@@ -30,6 +31,7 @@ use crate::graph::traits::Unrun;
 use crate::graph::wait::block_on_pool;
 use crate::sync::AtomicU8;
 use crate::sync::AtomicUsize;
+use crate::sync::Instant;
 use crate::sync::Mutex;
 use crate::sync::fence;
 use crate::workers::bound::Bound;
@@ -77,6 +79,8 @@ pub(crate) struct Inner {
     /// take.
     pub(crate) searching: Padded<AtomicUsize>,
     pub(crate) cancelled: AtomicUsize,
+    /// Callers with a call of this pool, up to the time when all effects of its end are done.
+    pub(crate) callers: AtomicUsize,
     state: Mutex<PoolState>,
     /// The first function of a new thread: handed down from `blocking.rs`.
     pub(crate) main: fn(&Arc<Inner>, &Arc<Worker>),
@@ -99,9 +103,15 @@ pub(crate) struct RunCount<'a> {
     pub(crate) inner: &'a Inner,
     pub(crate) worker: &'a Worker,
     pub(crate) turn: Turn,
+    /// How many requests to stop there were before the worker took the call.
+    pub(crate) requests: u64,
 }
 
 impl Observer for RunCount<'_> {
+    fn requests_before(&self) -> u64 {
+        self.requests
+    }
+
     fn began(&self, stood: Standing) {
         bump(&self.worker.depth, 1);
         if self.turn != Turn::Next && is_in_queue(stood) {
@@ -131,6 +141,10 @@ fn is_in_queue(stood: Standing) -> bool {
 struct CallerRun<'a>(&'a Inner);
 
 impl Observer for CallerRun<'_> {
+    fn requests_before(&self) -> u64 {
+        stop::requests()
+    }
+
     // The caller was counted together with the decision that it runs the call: a pool that closes in between waits for it.
     fn began(&self, _stood: Standing) {}
 
@@ -160,6 +174,7 @@ impl Inner {
             flags: Padded::default(),
             searching: Padded::default(),
             cancelled: AtomicUsize::new(0),
+            callers: AtomicUsize::new(0),
             state: Mutex::new(PoolState { target, max_blocked, bound, ..PoolState::default() }),
             main,
         });
@@ -190,9 +205,19 @@ impl Inner {
         let maker = self.maker();
         match self.accept(maker).and_then(|()| self.find_room(maker)) {
             Ok(Room::Queue) => self.enqueue(job, maker),
-            Ok(Room::Here) => drop(job.run(&CallerRun(self))),
+            Ok(Room::Here) => self.run_by_caller(&job),
             Err(error) => end_unrun(&job, error),
         }
+    }
+
+    /// Runs a call on the current thread, which was counted as a guest.
+    fn run_by_caller(&self, job: &Arc<dyn Job>) {
+        let guest = lineage::be_guest(self.id);
+        self.callers.fetch_add(1, Ordering::SeqCst);
+        job.clone().run(&CallerRun(self));
+        self.callers.fetch_sub(1, Ordering::SeqCst);
+        drop(guest);
+        self.look_for_idlers();
     }
 
     /// Returns the maker of calls made on the current thread.
@@ -230,7 +255,7 @@ impl Inner {
         match bound.on_full {
             OnFull::Reject => return Err(TaskError::Rejected),
             OnFull::RunHere if lineage::has_room_for_guest(current().map(|worker| worker.has_stack())) => {
-                state.guests.push(this_thread());
+                state.take_guest(this_thread());
                 return Ok(Room::Here);
             }
             // Beyond the limit of the stack only the queue is left.
@@ -273,15 +298,16 @@ impl Inner {
                 self.queue.unearth();
             }
         }
-        let entries = out.len();
-        let mut live = 0_usize;
-        let lost = lose_counted(out, error, |_, _, error| {
-            live += 1;
-            self.count_out(error);
-        });
-        // Entries whose calls had ended before were tombstones.
-        (live..entries).for_each(|_| self.queue.unearth());
-        lost
+        lose_counted(
+            out,
+            error,
+            |_, _, error| self.count_out(error),
+            |tombstones| {
+                (0..tombstones).for_each(|_| self.queue.unearth());
+                self.queue.put_down();
+                self.look_for_idlers();
+            },
+        )
     }
 
     /// Counts out an unrun call.
@@ -294,6 +320,7 @@ impl Inner {
 
     pub(crate) fn sweep(&self) {
         drop(self.queue.sweep());
+        self.look_for_idlers();
     }
 
     /// The end of a call for which the system refused a thread.
@@ -391,9 +418,17 @@ impl Scheduler for Inner {
         self.lend_if_stuck();
     }
 
+    fn idle_since(&self) -> Option<u64> {
+        self.starts_if_idle()
+    }
+
+    fn wait_idle(self: Arc<Self>, deadline: Option<Instant>) -> bool {
+        self.wait_until_idle(deadline)
+    }
+
     fn release_closer(&self, closer: ThreadNumber) {
         let state = self.lock();
-        let closers = state.closers.iter().filter(|other| other.number == closer);
+        let closers = state.closers.iter().chain(&state.idlers).filter(|other| other.number == closer);
         closers.for_each(|other| other.tell(Closer::RETURN));
     }
 }
@@ -401,5 +436,6 @@ impl Scheduler for Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         registry::forget(self.id);
+        stop::forget_pool(self.id);
     }
 }

@@ -11,7 +11,10 @@ use crate::graph::notify;
 use crate::graph::traits::Helper;
 use crate::graph::traits::Job;
 use crate::graph::traits::ThreadNumber;
+use crate::panics::lock;
 use crate::sync::Instant;
+use crate::sync::at_thread_end;
+use crate::sync::thread;
 use crate::workers::inner::Inner;
 use crate::workers::state::Assignment;
 use crate::workers::state::PoolState;
@@ -35,6 +38,8 @@ use crate::workers::state::Worker;
 const PROMISED: Duration = Duration::from_millis(5);
 /// The same, where the look sees something run.
 const MOVES: Duration = Duration::from_secs(1);
+/// The number of a thread that watches and runs no calls.
+const NO_WORKER: u64 = 0;
 
 impl Inner {
     /// Whether a call of the queue waits for a permit from the watcher.
@@ -46,14 +51,17 @@ impl Inner {
                 || (state.refused && (self.queue.live() > 0 || !state.wanted.is_empty())))
     }
 
-    /// Appoints a watcher if the pool needs one and has none: `blocking`, which is about to park, or another blocked worker.
-    pub(crate) fn keep_watch(&self, state: &mut PoolState, blocking: Option<&Arc<Worker>>) {
+    /// Appoints a watcher if the pool needs one and has none: `blocking`, which is about to park, or another blocked worker. If
+    /// all of these are in `block_in_place`, starts a thread.
+    pub(crate) fn keep_watch(self: &Arc<Self>, state: &mut PoolState, blocking: Option<&Arc<Worker>>) {
         if state.watcher.is_some() || !self.needs_watch(state) {
             return;
         }
-        let Some(watcher) = blocking.or(state.blocked.last()).cloned() else { return };
+        let mut candidates = blocking.into_iter().chain(state.blocked.iter().rev());
+        let watcher = candidates.find(|worker| !worker.away.load(Ordering::Relaxed)).cloned();
+        let Some(watcher) = watcher.or_else(|| self.start_watcher(state)) else { return };
         watcher.watches.store(true, Ordering::Release);
-        if blocking.is_none() {
+        if !blocking.is_some_and(|blocking| Arc::ptr_eq(blocking, &watcher)) {
             watcher.unpark();
         }
         if state.since.is_none() {
@@ -61,6 +69,37 @@ impl Inner {
             state.progress = state.count_progress();
         }
         state.watcher = Some(watcher);
+    }
+
+    /// Starts a thread that watches instead of the workers in `block_in_place`, if there are any.
+    fn start_watcher(self: &Arc<Self>, state: &mut PoolState) -> Option<Arc<Worker>> {
+        if state.blocked.is_empty() {
+            return None;
+        }
+        let watcher = Worker::new(NO_WORKER);
+        let (inner, own) = (self.clone(), watcher.clone());
+        let builder = thread::Builder::new().name(format!("{}-watch", self.config.name));
+        let started = builder.spawn(move || {
+            let (ended, last) = (inner.clone(), own.clone());
+            at_thread_end(move || ended.thread_ended(&last));
+            drop(own.thread.set(thread::current()));
+            // The lock of the pool is free when the watcher is appointed.
+            drop(inner.lock());
+            while let Some(next) = inner.watch(&own) {
+                thread::park_timeout(next.saturating_duration_since(Instant::now()));
+            }
+        });
+        *lock(&watcher.handle) = Some(started.ok()?);
+        state.threads += 1;
+        Some(watcher)
+    }
+
+    /// A worker has its permit again: a thread that watches in the place of workers may have nothing left to do.
+    pub(crate) fn relieve_watcher(&self) {
+        let state = self.lock();
+        if let Some(watcher) = state.watcher.as_ref().filter(|watcher| watcher.number == NO_WORKER) {
+            watcher.unpark();
+        }
     }
 
     /// The turn of the watcher: lends a permit if it is time to. Returns when the worker has to look again; `None` if it is not

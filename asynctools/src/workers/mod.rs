@@ -9,5 +9,6 @@ pub(crate) mod inner;
 pub(crate) mod permits;
 pub(crate) mod lend;
 pub(crate) mod control;
+pub(crate) mod idle;
 pub(crate) mod serve;
 pub(crate) mod blocking;

@@ -81,7 +81,7 @@ impl Inner {
 
     /// Gives a permit to a parked or a new thread.
     pub(crate) fn place(self: &Arc<Self>, mut state: Locked<'_>, assignment: Assignment) -> io::Result<()> {
-        state.busy += 1;
+        state.take_permit();
         self.count(&mut state, &assignment);
         if let Some(worker) = state.parked.pop() {
             *lock(&worker.assignment) = Some(assignment);
@@ -131,6 +131,7 @@ impl Inner {
                 state.busy -= 1;
                 state.update_gone();
                 state.tell_closers();
+                self.tell_idlers(&state);
                 Err(error)
             }
         }
@@ -223,19 +224,19 @@ impl Inner {
     }
 
     /// Gives a worker in a wait its permit at once, because the worker may hold a lock.
-    pub(crate) fn give_back_permit(&self, worker: &Worker) {
+    pub(crate) fn give_back_permit(self: &Arc<Self>, worker: &Worker) {
         self.reacquire(worker, crate::workers::state::BLOCKED);
         worker.unpark();
     }
 
     /// Takes the permit again for a worker blocked in `mode`, unless another thread has given the permit back.
-    pub(crate) fn reacquire(&self, worker: &Worker, mode: u8) {
+    pub(crate) fn reacquire(self: &Arc<Self>, worker: &Worker, mode: u8) {
         let mut state = self.lock();
         if worker.mode.load(Ordering::Relaxed) != mode {
             return;
         }
         worker.mode.store(ACTIVE, Ordering::Release);
-        state.busy += 1;
+        state.take_permit();
         state.remove_blocked(worker);
         if worker.watches.swap(false, Ordering::Relaxed) {
             state.watcher = None;

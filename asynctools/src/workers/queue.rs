@@ -8,6 +8,7 @@ use crate::graph::traits::Job;
 use crate::panics::lock;
 use crate::sync::AtomicBool;
 use crate::sync::AtomicIsize;
+use crate::sync::AtomicUsize;
 use crate::sync::Mutex;
 use crate::sync::Receiver;
 use crate::sync::Sender;
@@ -30,6 +31,8 @@ pub(crate) struct Queue {
     has_front: Padded<AtomicBool>,
     /// Below zero for a moment when an entry is taken out before its count.
     tombstones: Padded<AtomicIsize>,
+    /// Threads that take entries out together, before they have said how many of those were tombstones.
+    holders: AtomicUsize,
 }
 
 /// Of fewer tombstones than these a queue is not swept.
@@ -38,7 +41,14 @@ const SWEEP: usize = 1024;
 impl Queue {
     pub(crate) fn new() -> Self {
         let (sender, receiver) = unbounded();
-        Self { sender, receiver, front: Mutex::default(), has_front: Padded::default(), tombstones: Padded::default() }
+        Self {
+            sender,
+            receiver,
+            front: Mutex::default(),
+            has_front: Padded::default(),
+            tombstones: Padded::default(),
+            holders: AtomicUsize::new(0),
+        }
     }
 
     pub(crate) fn push(&self, job: Arc<dyn Job>) {
@@ -91,6 +101,11 @@ impl Queue {
         self.len().saturating_sub(self.tombstones())
     }
 
+    /// Whether there is no call to run, exact while no worker takes one.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.holders.load(Ordering::SeqCst) == 0 && self.live() == 0
+    }
+
     /// An entry has become a tombstone.
     pub(crate) fn bury(&self) {
         self.tombstones.0.fetch_add(1, Ordering::Relaxed);
@@ -105,8 +120,10 @@ impl Queue {
         usize::try_from(self.tombstones.0.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
-    /// Takes out the present entries for which `which` is true, tombstones included.
+    /// Takes out the present entries for which `which` is true, tombstones included. The caller unearths those, and then
+    /// says [`put_down`](Self::put_down).
     pub(crate) fn take_out(&self, mut which: impl FnMut(&dyn Job) -> bool) -> Vec<Arc<dyn Job>> {
+        self.holders.fetch_add(1, Ordering::SeqCst);
         let mut front = lock(&self.front);
         let mut all: Vec<_> = front.drain(..).collect();
         all.extend(self.receiver.try_iter().take(self.receiver.len()));
@@ -114,6 +131,11 @@ impl Queue {
         front.extend(stay);
         self.has_front.0.store(!front.is_empty(), Ordering::SeqCst);
         out
+    }
+
+    /// The tombstones among the entries that this thread took out are counted.
+    pub(crate) fn put_down(&self) {
+        self.holders.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Takes out the tombstones if they are many, and the greater part of the queue.
@@ -124,6 +146,7 @@ impl Queue {
         }
         let swept = self.take_out(|job| !job.is_queued());
         self.tombstones.0.fetch_sub(isize::try_from(swept.len()).unwrap_or(isize::MAX), Ordering::Relaxed);
+        self.put_down();
         swept
     }
 }

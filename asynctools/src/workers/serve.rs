@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::graph::stop;
 use crate::graph::traits::Helper;
 use crate::graph::traits::Job;
 use crate::panics::lock;
@@ -112,14 +113,15 @@ impl Inner {
             if self.has(WANTED) && self.turn_to_wanted(worker, &mut search) {
                 return true;
             }
-            let Some(job) = self.next_call(&mut search, tide) else { return self.park(worker, search) };
-            self.run_next(worker, job);
+            let mut requests = 0;
+            let Some(job) = self.next_call(&mut search, tide, &mut requests) else { return self.park(worker, search) };
+            self.run_next(worker, job, requests);
         }
     }
 
-    fn run_next(&self, worker: &Worker, job: Arc<dyn Job>) {
+    fn run_next(&self, worker: &Worker, job: Arc<dyn Job>, requests: u64) {
         bump(&worker.progress, 1);
-        if !job.run(&RunCount { inner: self, worker, turn: Turn::Next }) {
+        if !job.run(&RunCount { inner: self, worker, turn: Turn::Next, requests }) {
             self.queue.unearth();
         }
         bump(&worker.progress, 1);
@@ -127,9 +129,11 @@ impl Inner {
 
     /// Runs a call of the queue.
     fn run_one(&self, worker: &Worker) {
-        while let Some(job) = self.queue.pop() {
+        loop {
+            let requests = stop::requests();
+            let Some(job) = self.queue.pop() else { return };
             bump(&worker.progress, 1);
-            if job.run(&RunCount { inner: self, worker, turn: Turn::Next }) {
+            if job.run(&RunCount { inner: self, worker, turn: Turn::Next, requests }) {
                 bump(&worker.progress, 1);
                 return;
             }
@@ -151,7 +155,7 @@ impl Inner {
 
     /// Runs a call of this pool before its turn, unless another thread has taken the call.
     pub(crate) fn run_early(&self, worker: &Worker, job: Arc<dyn Job>, turn: Turn) -> bool {
-        let ran = job.run(&RunCount { inner: self, worker, turn });
+        let ran = job.run(&RunCount { inner: self, worker, turn, requests: stop::requests() });
         if ran {
             self.sweep();
         }
@@ -192,11 +196,18 @@ impl Inner {
     }
 
     /// Returns the next call in the queue, and looks for a while; `None` when this thread should stand aside.
-    fn next_call<'a>(self: &'a Arc<Self>, search: &mut Option<Search<'a>>, tide: &mut Tide) -> Option<Arc<dyn Job>> {
+    /// Leaves the number of requests to stop before the look in `requests`.
+    fn next_call<'a>(
+        self: &'a Arc<Self>,
+        search: &mut Option<Search<'a>>,
+        tide: &mut Tide,
+        requests: &mut u64,
+    ) -> Option<Arc<dyn Job>> {
         for turn in 0..SPINS {
             if self.has(OVER) || self.queue.has_front() {
                 break;
             }
+            *requests = stop::requests();
             if let Some(job) = self.queue.pop_back() {
                 if self.has(OVER) {
                     // Taken before the pool was paused, or submitted after: it may not start.
@@ -225,6 +236,7 @@ impl Inner {
             if state.is_over() {
                 return None;
             }
+            *requests = stop::requests();
             self.queue.pop()?
         };
         if let Some(search) = search.take() {
@@ -242,6 +254,7 @@ impl Inner {
         if self.take_permit_again(&mut state, worker) {
             return true;
         }
+        self.tell_idlers(&state);
         worker.mode.store(PARKED, Ordering::Release);
         state.parked.push(worker.clone());
         let since = Instant::now();
@@ -267,7 +280,7 @@ impl Inner {
     }
 
     /// Looks once more after a permit was given up: what has come in meanwhile found no permit free.
-    fn take_permit_again(&self, state: &mut PoolState, worker: &Worker) -> bool {
+    fn take_permit_again(self: &Arc<Self>, state: &mut PoolState, worker: &Worker) -> bool {
         // The flags, which others read without the lock, say first that a permit is free.
         self.publish(state);
         if !state.is_permit_free() {
@@ -278,7 +291,7 @@ impl Inner {
             return false;
         };
         self.count(state, &assignment);
-        state.busy += 1;
+        state.take_permit();
         *lock(&worker.assignment) = Some(assignment);
         true
     }

@@ -38,6 +38,8 @@ pub(crate) const GONE: u8 = 16;
 pub(crate) const UNWATCHED: u8 = 32;
 /// A blocked worker of this pool needs calls, and found no permit for a thread to run these calls.
 pub(crate) const WANTED: u8 = 64;
+/// A thread waits until the pool has nothing to do.
+pub(crate) const IDLERS: u8 = 128;
 
 /// The shared state of a pool's threads.
 #[derive(Default)]
@@ -66,6 +68,11 @@ pub(crate) struct PoolState {
     /// Ended threads, to be joined.
     pub(crate) ended: Vec<Arc<Worker>>,
     pub(crate) closers: Vec<Arc<Closer>>,
+    /// Threads in `wait_idle`.
+    pub(crate) idlers: Vec<Arc<Closer>>,
+    /// How often a thread got a permit, or a caller a call of its own to run: between two looks with the same number, a quiet pool
+    /// stayed quiet.
+    pub(crate) starts: u64,
     pub(crate) bound: Option<Bound>,
     /// Agendas of blocked workers of this pool, without a permit so far.
     pub(crate) wanted: Vec<Wanted>,
@@ -123,6 +130,24 @@ impl PoolState {
             | flag(GONE, self.gone)
             | flag(UNWATCHED, self.is_permit_free() && self.is_limit_reached() && self.watcher.is_none())
             | flag(WANTED, !self.wanted.is_empty())
+            | flag(IDLERS, !self.idlers.is_empty())
+    }
+
+    /// Counts a thread with a new permit.
+    pub(crate) fn take_permit(&mut self) {
+        self.busy += 1;
+        self.starts += 1;
+    }
+
+    /// Counts a caller who runs a call.
+    pub(crate) fn take_guest(&mut self, guest: ThreadNumber) {
+        self.guests.push(guest);
+        self.starts += 1;
+    }
+
+    /// Whether no thread runs a call of the pool, looks for one, or is blocked in one.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.busy == 0 && self.blocked.is_empty() && self.guests.is_empty()
     }
 
     /// Returns the assignment to see to an agenda without a thread. The caller must take the assignment.
@@ -225,7 +250,7 @@ impl Drop for Locked<'_> {
     }
 }
 
-/// A thread in `close`.
+/// A thread in `close`, or in `wait_idle`.
 pub(crate) struct Closer {
     pub(crate) number: ThreadNumber,
     thread: Thread,
@@ -233,7 +258,7 @@ pub(crate) struct Closer {
 }
 
 impl Closer {
-    /// Something has ended: the closer looks again.
+    /// Something has ended: the closer looks again. The pool of an idler was idle.
     pub(crate) const LOOK: u8 = 1;
     /// The pool cannot end before the closer's own call does: the closer returns.
     pub(crate) const RETURN: u8 = 2;
@@ -270,6 +295,8 @@ pub(crate) struct Worker {
     pub(crate) timed: AtomicUsize,
     /// Whether this worker is, or has just become, the watcher.
     pub(crate) watches: AtomicBool,
+    /// Whether the worker is in `block_in_place`, without a permit: such a worker cannot watch.
+    pub(crate) away: AtomicBool,
     /// Whether the parked worker leaves as a spare does.
     pub(crate) leaves_soon: AtomicBool,
     /// Four counts, written by the worker's own thread only: calls on the stack, ended calls, panicked calls, and
@@ -297,7 +324,7 @@ pub(crate) const ACTIVE: u8 = 0;
 pub(crate) const BLOCKED: u8 = 1;
 /// Nothing to do.
 pub(crate) const PARKED: u8 = 2;
-/// Blocked on a pool: only the thread itself takes its permit again.
+/// Blocked on a pool, or in `block_in_place`: only the thread itself takes its permit again.
 pub(crate) const HELD_UP: u8 = 3;
 
 impl Worker {
@@ -311,6 +338,7 @@ impl Worker {
             assignment: Mutex::default(),
             timed: AtomicUsize::new(0),
             watches: AtomicBool::new(false),
+            away: AtomicBool::new(false),
             leaves_soon: AtomicBool::new(false),
             depth: AtomicUsize::new(0),
             finished: AtomicUsize::new(0),

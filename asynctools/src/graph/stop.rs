@@ -1,0 +1,172 @@
+//! Which calls somebody has asked to stop.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::LazyLock;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use crate::graph::traits::PoolId;
+
+// Implementation
+//
+// Most calls are never asked to stop, so a call has no flag. A request puts the address of the call into a table, for as long as the
+// call runs, and raises a number; a call that looks has read the number before and reads the table only if the number has changed.
+// A request to all calls of a pool leaves the new number in the table: a call that read a smaller number, before it left the queue,
+// was there. Like `blocked`, the table is the standard library's under a model checker too: nothing waits under this lock.
+
+/// How many requests there were so far.
+static REQUESTS: AtomicU64 = AtomicU64::new(0);
+static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
+
+#[derive(Default)]
+struct Table {
+    /// The calls that were asked or have given out a token, by address.
+    calls: HashMap<usize, Entry>,
+    /// The number of the last request to all calls of a pool.
+    pools: HashMap<PoolId, u64>,
+}
+
+#[derive(Default)]
+struct Entry {
+    flag: Flag,
+    /// The pool of the call, if the call has given out a token.
+    pool: Option<PoolId>,
+    asked: bool,
+}
+
+/// The flag that tokens of one call share.
+pub(crate) type Flag = Arc<AtomicBool>;
+
+fn with_table<R>(f: impl FnOnce(&mut Table) -> R) -> R {
+    f(&mut TABLE.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Table {
+    /// Takes out the entry of a call that has neither a request nor a token any more.
+    fn tidy(&mut self, call: usize) {
+        if self.calls.get(&call).is_some_and(|entry| !entry.asked && entry.pool.is_none()) {
+            self.calls.remove(&call);
+        }
+    }
+
+    fn is_asked(&self, call: usize, pool: PoolId, since: u64) -> bool {
+        let is_flagged = self.calls.get(&call).is_some_and(|entry| entry.asked);
+        is_flagged || self.pools.get(&pool).is_some_and(|request| *request > since)
+    }
+}
+
+/// Returns the number of requests so far.
+pub(crate) fn requests() -> u64 {
+    REQUESTS.load(Ordering::Acquire)
+}
+
+/// A call that was asked to stop, until the drop.
+pub(crate) struct Asked(usize);
+
+/// Asks the call at the address `call` to stop. The caller keeps what this returns until the call has ended; `None` if the call
+/// was asked before.
+pub(crate) fn ask(call: usize) -> Option<Asked> {
+    with_table(|table| {
+        let entry = table.calls.entry(call).or_default();
+        if std::mem::replace(&mut entry.asked, true) {
+            return None;
+        }
+        entry.flag.store(true, Ordering::Release);
+        REQUESTS.fetch_add(1, Ordering::Release);
+        Some(Asked(call))
+    })
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        with_table(|table| {
+            if let Some(entry) = table.calls.get_mut(&self.0) {
+                entry.asked = false;
+            }
+            table.tidy(self.0);
+        });
+    }
+}
+
+/// Asks all calls of `pool` to stop that have left the queue.
+pub(crate) fn ask_pool(pool: PoolId) {
+    with_table(|table| {
+        let request = REQUESTS.fetch_add(1, Ordering::Release) + 1;
+        table.pools.insert(pool, request);
+        for entry in table.calls.values().filter(|entry| entry.pool == Some(pool)) {
+            entry.flag.store(true, Ordering::Release);
+        }
+    });
+}
+
+/// A pool that was asked is gone.
+pub(crate) fn forget_pool(pool: PoolId) {
+    if requests() > 0 {
+        with_table(|table| table.pools.remove(&pool));
+    }
+}
+
+/// A running call, from its own side.
+pub(crate) struct Run {
+    call: usize,
+    pool: PoolId,
+    /// The number of requests at a time when the call had not left the queue, or at the last look.
+    seen: u64,
+    token: Option<Flag>,
+}
+
+impl Run {
+    pub(crate) fn new(call: usize, pool: PoolId, seen: u64) -> Self {
+        Self { call, pool, seen, token: None }
+    }
+
+    /// Whether somebody has asked the call to stop.
+    pub(crate) fn is_asked(&mut self) -> bool {
+        let now = requests();
+        if now == self.seen {
+            return false;
+        }
+        let asked = with_table(|table| table.is_asked(self.call, self.pool, self.seen));
+        if !asked {
+            self.seen = now;
+        }
+        asked
+    }
+
+    /// Returns the flag that a request will set.
+    pub(crate) fn token(&mut self) -> Flag {
+        if let Some(flag) = &self.token {
+            return flag.clone();
+        }
+        let flag = with_table(|table| {
+            let asked = table.is_asked(self.call, self.pool, self.seen);
+            let entry = table.calls.entry(self.call).or_default();
+            entry.pool = Some(self.pool);
+            entry.flag.fetch_or(asked, Ordering::Release);
+            entry.flag.clone()
+        });
+        self.token.insert(flag).clone()
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if self.token.is_some() {
+            with_table(|table| {
+                if let Some(entry) = table.calls.get_mut(&self.call) {
+                    entry.pool = None;
+                }
+                table.tidy(self.call);
+            });
+        }
+    }
+}
+
+/// Whether somebody has asked for the value of the promise at the address `call` to stop coming.
+pub(crate) fn is_promise_asked(call: usize) -> bool {
+    requests() > 0 && with_table(|table| table.is_asked(call, PoolId::NONE, u64::MAX))
+}

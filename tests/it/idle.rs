@@ -44,7 +44,7 @@ fn a_wait_lasts_for_queued_running_and_blocked_calls() {
             let gate = gate.clone();
             move || {
                 gate.pass();
-                value.get()
+                value.get();
             }
         });
         let queued = pool.spawn(|| ());

@@ -158,7 +158,8 @@ impl Run {
             Reader::Bad(value) => seen_of_shared(value.outcome()),
         };
         discard(|| drop(reader));
-        if !seen.is_in(&self.before[call]) && !(self.scarce && seen.is_deadlock()) {
+        let may_end_so = seen.is_in(&self.before[call]) || (self.scarce && seen.is_deadlock());
+        if !may_end_so {
             self.fault(format!("call {call} must end as one of {:?}, and a body saw {seen:?}", self.before[call]));
         }
     }

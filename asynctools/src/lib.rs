@@ -15,6 +15,7 @@ mod arguments;
 mod pool;
 mod idle;
 mod in_place;
+mod serial;
 mod builder;
 mod function_pool;
 mod follow;
@@ -210,6 +211,7 @@ pub use crate::per_worker::PerWorker;
 pub use crate::per_worker::PerWorkerGuard;
 pub use crate::pool::Pool;
 pub use crate::pool::parallel;
+pub use crate::serial::serial;
 pub use crate::workers::config::OnFull;
 pub use crate::workers::config::PoolStats;
 

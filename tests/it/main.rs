@@ -42,6 +42,7 @@ mod per_worker;
 mod idle;
 mod in_place;
 mod stop;
+mod serial;
 mod infer;
 mod edges;
 mod lend;

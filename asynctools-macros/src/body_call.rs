@@ -29,12 +29,14 @@ pub(crate) struct CallArgument {
 
 impl Plan<'_> {
     /// ```text
-    /// Call::<E, ()>::new(&FUNCTION, POOL.get()).try_run2(
+    /// return Call::<E, ()>::new(&FUNCTION, POOL.get()).try_run2(
     ///     arg_ref::<str, E, _>(url),
     ///     arg::<T, E, _>(t),
     ///     |input0, input1| __asynctools_fetch::<T>(input0.borrow(), input1),
-    /// )
+    /// );
     /// ```
+    ///
+    /// clippy has a lint against a result without `return`, and no lint against a `return` of the macro's.
     pub(crate) fn body_call(&self) -> TokenStream {
         let span = self.name_span;
         let (runtime, error) = (self.runtime(span), self.error_type());
@@ -47,7 +49,7 @@ impl Plan<'_> {
         let run = self.run(&arguments);
         quote_spanned! {span=>
             #borrowed_pool
-            #runtime::__private::CallBuilder::<#error, ()>::new(#function, #pool) #run
+            return #runtime::__private::CallBuilder::<#error, ()>::new(#function, #pool) #run;
         }
     }
 
@@ -108,6 +110,10 @@ impl Plan<'_> {
         let RunsOn::Pool(expression) = &self.options.runs_on else { return None };
         let (span, name) = (hygienic(expression.span()), &self.pool_name);
         let runtime = self.runtime(span);
+        // A name is a `static`, or a `const`: each use of a `const` would be a pool of its own, which lives for one call.
+        if is_a_name(expression) {
+            return Some(quote_spanned!(span=> let #name: &'static #runtime::Pool = &#expression;));
+        }
         let receives = self.function.receiver().map(ReceiverKind::of);
         // The pool may be a field of `self`, which moves into the call.
         if matches!(receives, Some(ReceiverKind::Value | ReceiverKind::Box)) {
@@ -180,6 +186,15 @@ impl Plan<'_> {
             _ => TokenStream::new(),
         };
         quote_spanned!(span=> .#method(#(#given,)* |#(#locals),*| #result { #body(#(#passed),*) }))
+    }
+}
+
+fn is_a_name(expression: &Expr) -> bool {
+    match expression {
+        Expr::Group(group) => is_a_name(&group.expr),
+        Expr::Paren(paren) => is_a_name(&paren.expr),
+        Expr::Path(path) => !path.path.is_ident("self"),
+        _ => false,
     }
 }
 

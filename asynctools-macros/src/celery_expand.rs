@@ -101,7 +101,7 @@ impl Expansion<'_> {
         let function = plan.function;
         let (span, vis, name) = (plan.name_span, &function.vis, &function.sig.ident);
         let (celery, names, signature) = (self.celery(), &plan.names, plan.signature());
-        let attrs = of_the_call(function, BodyPlace::Hidden);
+        let attrs = plan.documented(of_the_call(function, BodyPlace::Hidden), "on a fleet of Celery workers");
         let conditions: Vec<_> = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
         let doc = format!("What a program says of [`{name}`](fn@{name}) besides its arguments.");
         let mut block = Group::new(Delimiter::Brace, quote_spanned!(span=> #name::with().call(#(#names),*)));
@@ -344,7 +344,7 @@ impl Expansion<'_> {
         let value = match (&plan.error_type, function.output()) {
             (ErrorType::Never, _) => output,
             (ErrorType::Named(_), Some(result)) => first_argument(result).map_or(output, ToTokens::to_token_stream),
-            _ => quote_spanned!(span=> <#output as #runtime::__private::Fallible>::Value),
+            _ => quote_spanned!(span=> <#output as #runtime::Fallible>::Value),
         };
         codecs.extend(quote_spanned! {span=>
             const VALUE: #celery::__private::Codec<#value, #value> = #celery::__private::by_value::<#value>();

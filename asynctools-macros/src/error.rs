@@ -1,6 +1,5 @@
 //! How the macro reports a mistake: one message at the narrowest span, and independent mistakes together.
 
-use quote::ToTokens;
 use syn::Error;
 
 /// `err!(tokens, "...")` is an error that points at all of `tokens`.
@@ -44,15 +43,4 @@ impl Mistakes {
     pub(crate) fn into_error(self) -> Option<Error> {
         self.0
     }
-}
-
-/// Returns the tokens with the blanks of rustfmt.
-pub(crate) fn as_written(tokens: &impl ToTokens) -> String {
-    let text = tokens.to_token_stream().to_string();
-    text.replace(" :", ":")
-        .replace("& ", "&")
-        .replace(" < ", "<")
-        .replace(" >", ">")
-        .replace(": :", "::")
-        .replace(":: ", "::")
 }

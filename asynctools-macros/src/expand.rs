@@ -1,20 +1,18 @@
 //! The expansion: the rewritten function and the function with the user's body.
 
 use proc_macro2::{Delimiter, Group, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::{Ident, ReturnType, Signature, Type, TypeParamBound, Visibility};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{FnArg, Pat, ReturnType, Signature, Type, TypeParamBound, Visibility};
 
 use crate::item::AnnotatedFunction;
 use crate::item::Passing;
-use crate::item::ReceiverKind;
-use crate::item::bare;
 use crate::item::says_impl;
 use crate::kept_attributes::BodyPlace;
 use crate::kept_attributes::in_their_places;
 use crate::kept_attributes::is_deprecated;
 use crate::kept_attributes::of_the_body;
 use crate::kept_attributes::of_the_call;
-use crate::kept_attributes::sets_level;
+use crate::kept_attributes::of_the_name;
 use crate::options::Options;
 use crate::plan::Plan;
 use crate::plan::hygienic;
@@ -46,15 +44,11 @@ use crate::type_walk::walk_type;
 /// fn __asynctools_size(&self) -> usize { body }
 /// ```
 pub(crate) fn expand(function: &AnnotatedFunction, options: &Options) -> TokenStream {
-    let plan = Plan::new(function, options);
+    let mut plan = Plan::new(function, options);
+    if plan.body_place == BodyPlace::Kept && is_deprecated(function) {
+        plan = plan.with_deprecated_name();
+    }
     plan.assemble(&plan.body_call())
-}
-
-/// No `clippy.toml` sets the limit of `too_many_arguments` below this number of parameters.
-const FEW_PARAMETERS: usize = 2;
-
-fn says_box(ty: &Type) -> bool {
-    matches!(bare(ty), Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Box"))
 }
 
 impl Plan<'_> {
@@ -65,74 +59,78 @@ impl Plan<'_> {
             BodyPlace::Inside => (Some(original), None),
             BodyPlace::Hidden | BodyPlace::Kept => (None, Some(original)),
         };
-        let attrs = of_the_call(self.function, self.body_place);
+        let kept = self.kept_name();
+        let attrs = self.documented(of_the_call(self.function, self.body_place), &self.runs_on());
         let vis = &self.function.vis;
         let signature = self.signature();
         let span = self.name_span;
-        let calls_deprecated = self.body_place == BodyPlace::Kept && is_deprecated(self.function);
-        let deprecated = calls_deprecated.then(|| {
-            let reason = "the original is deprecated because this function is";
-            quote_spanned!(span=> #[allow(deprecated, reason = #reason)])
-        });
         // rustc never reports a function as dead whose braces come from a macro, so the braces have the span of the
         // user's.
         let mut block = Group::new(Delimiter::Brace, quote!(#inside #body_call));
         block.set_span(self.function.body.span());
         let (attrs, block) = in_their_places(&attrs, &block);
+        let quiet = self.exports_impl_trait().then(|| {
+            let reason = "an argument is a value or a handle";
+            quote_spanned!(span=> #[allow(clippy::impl_trait_in_params, reason = #reason)])
+        });
         quote_spanned! {span=>
-            #deprecated
+            #quiet
             #(#attrs)*
             #[track_caller]
             #vis #signature #block
             #beside
+            #kept
         }
+    }
+
+    /// Returns whether clippy may have words for an `impl Trait` that only the macro wrote.
+    fn exports_impl_trait(&self) -> bool {
+        let says_arg = self.function.params.iter().any(|param| !matches!(param.passing, Passing::Plain));
+        says_arg && !matches!(self.function.vis, Visibility::Inherited)
     }
 
     /// Writes the function with the user's body, token for token.
     fn original(&self) -> TokenStream {
-        let AnnotatedFunction { vis, sig, body, .. } = self.function;
         let attrs = of_the_body(self.function, self.body_place);
-        let span = self.name_span;
-        let lints = self.clippy_lints_to_allow().filter(|lint| !sets_level(self.function, &format!("clippy::{lint}")));
-        let lints = lints.map(|lint| Ident::new(lint, span));
-        let hidden = (self.body_place == BodyPlace::Hidden).then(|| {
-            let reason = "the function that it is the body of is the one to be called dead";
-            quote_spanned!(span=> #[doc(hidden)] #[allow(dead_code, reason = #reason)])
-        });
-        let (attrs, body) = in_their_places(&attrs, body);
-        let vis = if self.body_place == BodyPlace::Kept { vis } else { &Visibility::Inherited };
-        let mut sig = Signature { ident: self.body_name.clone(), ..sig.clone() };
+        let hidden = (self.body_place == BodyPlace::Hidden).then(|| quote_spanned!(self.name_span=> #[doc(hidden)]));
+        let (attrs, body) = in_their_places(&attrs, &self.function.body);
+        let vis = if self.body_place == BodyPlace::Kept { self.quiet_visibility() } else { Visibility::Inherited };
+        let (mut sig, lints) = (self.quiet_signature(), self.quiet_lints());
+        sig.ident = self.body_name.clone();
         self.capture_no_borrow(&mut sig);
-        quote_spanned! {span=>
+        quote_spanned! {self.name_span=>
             #hidden
-            #[allow(#(clippy::#lints,)* reason = "the arguments of a call move to another thread")]
+            #lints
             #(#attrs)*
             #vis #sig #body
         }
     }
 
-    /// Returns the lints of clippy that do not apply to the body's signature: its arguments move to another thread, or
-    /// the lint fires for the rewritten function too. Lints that cannot fire for this function are left out, because
-    /// each costs the compiler time.
-    fn clippy_lints_to_allow(&self) -> impl Iterator<Item = &'static str> {
-        let AnnotatedFunction { sig, params, .. } = self.function;
-        let receives = self.function.receiver().map(ReceiverKind::of);
-        let borrows = self.function.borrows();
-        let takes = params.iter().any(|param| !matches!(param.passing, Passing::ByReference(_)));
-        let boxes =
-            params.iter().any(|param| says_box(&param.syntax.ty)) || matches!(receives, Some(ReceiverKind::Box));
-        let lints = [
-            ("boxed_local", boxes),
-            ("large_types_passed_by_value", takes || matches!(receives, Some(ReceiverKind::Value))),
-            ("missing_const_for_fn", true),
-            ("needless_pass_by_value", takes || matches!(receives, Some(ReceiverKind::Value | ReceiverKind::Arc))),
-            ("too_many_arguments", sig.inputs.len() > FEW_PARAMETERS),
-            ("too_many_lines", true),
-            ("trivially_copy_pass_by_ref", borrows || matches!(receives, Some(ReceiverKind::Reference))),
-            ("unnecessary_wraps", self.output_last.is_some()),
-            ("unused_self", receives.is_some()),
-        ];
-        lints.into_iter().filter(|(_, speaks)| *speaks).map(|(lint, _)| lint)
+    /// Writes the function that `sync` names, if the body is elsewhere.
+    fn kept_name(&self) -> Option<TokenStream> {
+        let sync = self.options.sync.as_ref().filter(|_| self.body_place == BodyPlace::Hidden)?;
+        let attrs = of_the_name(self.function);
+        let (attrs, _) = in_their_places(&attrs, &self.function.body);
+        let vis = self.quiet_visibility();
+        let mut sig = Signature { ident: sync.name.clone(), ..self.quiet_signature() };
+        self.capture_no_borrow(&mut sig);
+        let mut passed = Vec::new();
+        let mut names = self.names.iter();
+        for input in &mut sig.inputs {
+            match input {
+                FnArg::Receiver(receiver) => {
+                    receiver.mutability = receiver.mutability.filter(|_| receiver.reference.is_some());
+                    passed.push(receiver.self_token.to_token_stream());
+                }
+                FnArg::Typed(param) => {
+                    let name = names.next().map(ToTokens::to_token_stream);
+                    *param.pat = Pat::Verbatim(name.clone().unwrap_or_default());
+                    passed.extend(name);
+                }
+            }
+        }
+        let body = self.body_path();
+        Some(quote_spanned!(self.name_span=> #(#attrs)* #vis #sig { #body(#(#passed),*) }))
     }
 
     /// ```text

@@ -187,12 +187,14 @@ impl ReadFunction {
         });
         let (attrs, original) = match (inside, beside) {
             (Some(original), []) => original,
-            (None, [original]) => (&original.attrs, &original.sig),
+            // Beside a deprecated name that `sync` gives, the original is a third function.
+            (None, [original] | [original, _]) => (&original.attrs, &original.sig),
             _ => return Err("one original is to be inside or beside".to_owned()),
         };
         let mut renamed = Signature { ident: original.ident.clone(), ..self.sig.clone() };
-        if spelled(self.sig.output.to_token_stream()).contains("impl ") {
-            // The macro adds `use<..>`.
+        let result = |sig: &Signature| spelled(sig.output.to_token_stream());
+        // The macro adds `use<..>`, or looks up a result that is never an error.
+        if result(&self.sig).contains("impl ") || result(original).contains("Itself") {
             renamed.output = original.output.clone();
         }
         let attributes = |name| here(name, &call.attrs).max(here(name, attrs));
@@ -201,7 +203,10 @@ impl ReadFunction {
             ("the call knows its caller", here("track_caller", &call.attrs) == 1),
             ("the visibility stays", same(&call.vis, &self.vis)),
             ("the generics stay", generics(&call.sig) == generics(&self.sig)),
-            ("the docs stay", here("doc", &call.attrs) == here("doc", &self.attrs)),
+            (
+                "the docs stay, and gain a paragraph",
+                [0, 2].contains(&(here("doc", &call.attrs) - here("doc", &self.attrs))),
+            ),
             ("the conditions stay", here("cfg", &call.attrs) == here("cfg", &self.attrs)),
             ("the rest goes with the body", attributes("inline") == here("inline", &self.attrs)),
             ("the original is called otherwise", original.ident != self.sig.ident),

@@ -1,10 +1,12 @@
 //! Which attributes of the function stay on the rewritten function, and which go with the body.
 
-use proc_macro2::{Delimiter, Group, TokenStream};
-use quote::ToTokens;
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
+use syn::ext::IdentExt;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{AttrStyle, Attribute, Ident, Meta, MetaList, Token};
+use syn::token::Paren;
+use syn::{AttrStyle, Attribute, Ident, MacroDelimiter, Meta, MetaList, Token};
 
 use crate::conditional::applied;
 use crate::conditional::with_applied;
@@ -26,7 +28,9 @@ pub(crate) enum BodyPlace {
 
 /// Returns the attributes of the rewritten function.
 pub(crate) fn of_the_call(function: &AnnotatedFunction, body_place: BodyPlace) -> Vec<Attribute> {
-    let stays = function.attrs.iter().filter(|attr| is_doc(attr) || is_of_both(attr) || is_level(attr));
+    // `inline` goes with the body too, and clippy has a lint that asks for it.
+    let stays = function.attrs.iter();
+    let stays = stays.filter(|attr| is_doc(attr) || is_of_both(attr) || is_level(attr) || names(attr, &["inline"]));
     let half = if body_place == BodyPlace::Inside { Half::Both } else { Half::Call };
     stays.flat_map(|attr| halved(attr, half)).collect()
 }
@@ -38,7 +42,39 @@ pub(crate) fn of_the_body(function: &AnnotatedFunction, body_place: BodyPlace) -
         BodyPlace::Hidden => !is_doc(attr) && !names(attr, &["deprecated"]),
         BodyPlace::Kept => true,
     });
-    goes.filter(|attr| !exports(attr) && !makes_a_test(attr)).flat_map(|attr| halved(attr, Half::Body)).collect()
+    let goes = goes.filter(|attr| !exports(attr) && !makes_a_test(attr)).flat_map(|attr| halved(attr, Half::Body));
+    goes.map(|attr| with_span_name(&attr, &function.sig.ident).unwrap_or(attr)).collect()
+}
+
+/// Returns a `#[tracing::instrument]` with the name of the annotated function, unless the attribute has a name. The span
+/// would be named like the function with the body, which the macro made up.
+fn with_span_name(attr: &Attribute, function: &Ident) -> Option<Attribute> {
+    let meta = applied(attr).into_owned();
+    let path = meta.path();
+    let first = path.segments.first()?;
+    if !path.is_ident("instrument") && (first.ident != "tracing" || path.segments.last()?.ident != "instrument") {
+        return None;
+    }
+    let tokens = match &meta {
+        Meta::List(list) => list.tokens.clone(),
+        _ => TokenStream::new(),
+    };
+    let mut given = tokens.clone().into_iter().peekable();
+    let has_literal = matches!(given.peek(), Some(TokenTree::Literal(_)));
+    if has_literal || given.any(|token| matches!(token, TokenTree::Ident(word) if word == "name")) {
+        return None;
+    }
+    let name = function.unraw().to_string();
+    let span = function.span();
+    let tokens = quote_spanned!(span=> name = #name, #tokens);
+    let delimiter = MacroDelimiter::Paren(Paren(span));
+    Some(with_applied(attr, Meta::List(MetaList { path: path.clone(), delimiter, tokens })))
+}
+
+/// Returns the attributes of a function that only calls the body.
+pub(crate) fn of_the_name(function: &AnnotatedFunction) -> Vec<Attribute> {
+    let goes = of_the_body(function, BodyPlace::Kept).into_iter();
+    goes.filter(|attr| is_doc(attr) || is_of_both(attr) || names(attr, &["allow", "must_use"])).collect()
 }
 
 /// Returns the attributes that stand before the function, and its braces with the inner attributes inside.
@@ -54,12 +90,6 @@ pub(crate) fn in_their_places(attrs: &[Attribute], body: &Group) -> (Vec<Attribu
     let mut with_inner = Group::new(Delimiter::Brace, tokens);
     with_inner.set_span(body.span());
     (outer, with_inner)
-}
-
-/// Returns whether an attribute of the function sets the level of this lint.
-pub(crate) fn sets_level(function: &AnnotatedFunction, lint: &str) -> bool {
-    let levels = function.attrs.iter().filter(|attr| is_level(attr));
-    levels.filter_map(lints).flatten().any(|named| spelled(&named) == lint)
 }
 
 /// Returns whether the attribute exports a symbol to other languages.
@@ -110,13 +140,17 @@ enum Half {
 }
 
 /// Returns the attribute for one half. An `expect` on two functions would be unfulfilled on one of them: each lint
-/// stays expected on the half that it is about, and is allowed on the other.
+/// stays expected on the half that it is about, and is allowed on the other. clippy does not look at a signature of the
+/// macro's, so its lints are allowed on both.
 fn halved(attr: &Attribute, half: Half) -> Vec<Attribute> {
-    let named = lints(attr).filter(|_| half != Half::Both && names(attr, &["expect"]));
+    let named = lints(attr).filter(|_| names(attr, &["expect"]));
     let Some(named) = named else { return vec![attr.clone()] };
     let (reason, named): (Vec<_>, Vec<_>) = named.into_iter().partition(|meta| meta.path().is_ident("reason"));
-    let (here, there): (Vec<_>, Vec<_>) =
-        named.into_iter().partition(|lint| LINTS_OF_THE_ITEM.contains(&spelled(lint).as_str()) == (half == Half::Call));
+    let (here, there): (Vec<_>, Vec<_>) = named.into_iter().partition(|lint| {
+        let name = spelled(lint);
+        let of_the_item = LINTS_OF_THE_ITEM.contains(&name.as_str());
+        !name.starts_with("clippy::") && (half == Half::Both || of_the_item == (half == Half::Call))
+    });
     let level = |name: &str, lints: Vec<Meta>| {
         let Meta::List(list) = applied(attr).into_owned() else { return None };
         let path = Ident::new(name, list.path.get_ident()?.span()).into();

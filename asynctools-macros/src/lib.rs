@@ -5,6 +5,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `error` | `err!`, `bail!`, and several errors as one |
+//! | `written` | tokens as text |
 //! | `option_value` | the value of one option: how the macro reads it, what it says of a wrong one |
 //! | `options` | the options of an attribute, and which of them clash |
 //! | `type_walk` | the walk over a written type: its lifetimes, its `impl Trait`s |
@@ -13,10 +14,13 @@
 //! | `item` | the annotated item, and questions about it |
 //! | `kept_attributes` | which attributes stay on the rewritten function, and which go with the body |
 //! | `trait_objects` | the trait objects that surely cannot go to another thread |
+//! | `single_thread` | the types that surely stay on one thread |
 //! | `valid_options`, `valid_types`, `valid` | every refusal of a function |
 //! | `plan` | names, spans and paths that all of an expansion shares |
+//! | `quiet_spans` | the spans that keep clippy silent about the original's signature |
 //! | `signature` | the signature of the rewritten function |
 //! | `body_call` | the body of the rewritten function: the call of the original |
+//! | `docs` | the paragraph that the docs of a function gain |
 //! | `expand` | the two functions, put together |
 //! | `halves` | the two functions of one with a conditional parameter |
 //! | `fallback` | the tokens that stand beside an error |
@@ -25,6 +29,7 @@
 //! | `celery_expand` | the function, the type beside it, and the task |
 
 mod error;
+mod written;
 mod option_value;
 mod options;
 mod type_walk;
@@ -33,12 +38,15 @@ mod self_search;
 mod item;
 mod kept_attributes;
 mod trait_objects;
+mod single_thread;
 mod valid_options;
 mod valid_types;
 mod valid;
 mod plan;
+mod quiet_spans;
 mod signature;
 mod body_call;
+mod docs;
 mod expand;
 mod halves;
 mod fallback;
@@ -61,20 +69,20 @@ use crate::item::AnnotatedItem;
 use crate::options::AttributeMacro;
 use crate::options::Options;
 
-/// Makes the calls of a function run at once, each on a thread of its own.
+#[expect(missing_docs, reason = "`asynctools` documents it, and rustdoc would add this sentence there at the end")]
 #[proc_macro_attribute]
 pub fn parallel(options: TokenStream, item: TokenStream) -> TokenStream {
     rewritten(AttributeMacro::Parallel, options, item)
 }
 
-/// Makes the calls of a function run on the workers of a pool.
+#[expect(missing_docs, reason = "as above")]
 #[proc_macro_attribute]
 pub fn pooled(options: TokenStream, item: TokenStream) -> TokenStream {
     rewritten(AttributeMacro::Pooled, options, item)
 }
 
-/// Makes the calls of a function run on a fleet of Celery workers.
 #[cfg(feature = "celery")]
+#[expect(missing_docs, reason = "as above")]
 #[proc_macro_attribute]
 pub fn celery(options: TokenStream, item: TokenStream) -> TokenStream {
     celery_expand::answer(options.into(), item.into()).into()

@@ -43,6 +43,12 @@ pub(crate) fn hygienic(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }
 
+/// Returns the name of a function that stands beside the rewritten one. In an `impl` of a trait, the first error of
+/// rustc's is about this name. rustc never calls a function dead whose name begins with `_`.
+fn hidden_name(function: &Ident) -> Ident {
+    Ident::new(&format!("__{}_needs_an_inherent_impl", function.unraw()), hygienic(function.span()))
+}
+
 impl<'m> Plan<'m> {
     pub(crate) fn new(function: &'m AnnotatedFunction, options: &'m Options) -> Self {
         let name = &function.sig.ident;
@@ -56,8 +62,7 @@ impl<'m> Plan<'m> {
         let private_name = |what: &str| Ident::new(&format!("__asynctools_{what}"), name_span);
         let body_name = options.sync.as_ref().map(|sync| sync.name.clone());
         let body_name = body_name.unwrap_or_else(|| match body_place {
-            // In an `impl` of a trait, the first error of rustc's is about this name.
-            BodyPlace::Hidden => Ident::new(&format!("__{}_needs_an_inherent_impl", name.unraw()), name_span),
+            BodyPlace::Hidden => hidden_name(name),
             _ => private_name(&name.unraw().to_string()),
         });
         let pool_name = private_name("pool");
@@ -83,6 +88,12 @@ impl<'m> Plan<'m> {
             output_last,
             refused: false,
         }
+    }
+
+    /// Moves the body from the function that `sync` names to a third one, which both others call. A call of a deprecated
+    /// function would be reported.
+    pub(crate) fn with_deprecated_name(self) -> Self {
+        Plan { body_place: BodyPlace::Hidden, body_name: hidden_name(&self.function.sig.ident), ..self }
     }
 
     /// Returns the path of the runtime crate. A path that the user wrote keeps its span, so that rustc reports a wrong
@@ -120,7 +131,7 @@ impl<'m> Plan<'m> {
             ErrorType::Projected(result) => {
                 let span = hygienic(result.span());
                 let runtime = self.runtime(span);
-                quote_spanned!(span=> <#result as #runtime::__private::Fallible>::Error)
+                quote_spanned!(span=> <#result as #runtime::Fallible>::Error)
             }
         }
     }

@@ -5,11 +5,11 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{GenericArgument, PathArguments, Type, TypeParamBound, TypeTraitObject};
 
-use crate::error::as_written;
 use crate::item::bare;
+use crate::written::as_written;
 
 /// Types that go to another thread only if their contents do.
-const CONTAINERS: [&str; 16] = [
+pub(crate) const CONTAINERS: [&str; 16] = [
     "Arc",
     "BTreeMap",
     "BinaryHeap",

@@ -4,7 +4,6 @@ use syn::{Error, Receiver, Result, WherePredicate};
 
 use crate::conditional::applied;
 use crate::error::Mistakes;
-use crate::error::as_written;
 use crate::error::bail;
 use crate::error::err;
 use crate::item::AnnotatedFunction;
@@ -21,6 +20,7 @@ use crate::type_walk::walk_predicate;
 use crate::valid_options::check_options;
 use crate::valid_types::check_output;
 use crate::valid_types::check_param;
+use crate::written::as_written;
 
 const MOST_PARAMETERS: usize = 12;
 

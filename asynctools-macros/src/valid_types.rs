@@ -9,6 +9,7 @@ use crate::item::AnnotatedFunction;
 use crate::item::Param;
 use crate::item::Passing;
 use crate::item::bare;
+use crate::single_thread::single_thread;
 use crate::trait_objects::unsendable_object;
 use crate::type_walk::TypePart;
 use crate::type_walk::walk_type;
@@ -44,7 +45,7 @@ pub(crate) fn check_param(param: &Param) -> Result<()> {
             "a borrowed argument ends before the call does; take an owned type, such as a struct that owns its fields, a plain `&T`, which is copied, or `'static`"
         );
     }
-    check_objects(ty, "argument")
+    check_sendable(ty, "argument")
 }
 
 pub(crate) fn check_output(function: &AnnotatedFunction) -> Result<()> {
@@ -55,19 +56,29 @@ pub(crate) fn check_output(function: &AnnotatedFunction) -> Result<()> {
             "the result borrows, and the call outlives what its caller lent; return an owned value, such as `String` for `&str`"
         );
     }
-    check_objects(output, "result")
+    check_sendable(output, "result")
 }
 
-/// Refuses a trait object that cannot go to another thread, as far as tokens show that.
-fn check_objects(ty: &Type, what: &str) -> Result<()> {
-    let Some(found) = unsendable_object(ty) else { return Ok(()) };
-    let also = if found.is_error && what == "result" { ", here and where `?` passes the error on" } else { "" };
-    bail!(
-        found.object,
-        "`{}` does not promise `Send`, and the {what} goes to another thread; write `{}`{also}",
-        found.written,
-        found.sendable
-    );
+/// Refuses a type that cannot go to another thread, as far as tokens show that.
+fn check_sendable(ty: &Type, what: &str) -> Result<()> {
+    if let Some(found) = unsendable_object(ty) {
+        let also = if found.is_error && what == "result" { ", here and where `?` passes the error on" } else { "" };
+        bail!(
+            found.object,
+            "`{}` does not promise `Send`, and the {what} goes to another thread; write `{}`{also}",
+            found.written,
+            found.sendable
+        );
+    }
+    if let Some(found) = single_thread(ty) {
+        bail!(
+            found.found,
+            "`{}` stays on one thread, and the {what} goes to another; write `{}`",
+            found.written,
+            found.instead
+        );
+    }
+    Ok(())
 }
 
 /// Returns the first borrow that the type shows: a reference, a lifetime that is an argument, or a path that leaves such a

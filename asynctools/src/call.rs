@@ -63,9 +63,168 @@ impl<'p, F: 'static, A: Inputs<F>> CallBuilder<'p, F, A> {
     }
 }
 
-/// Writes the two methods that run a call with a given number of arguments. The type of each argument is a parameter of
-/// its own, which occurs in that argument alone: so rustc blames the argument, and nothing else, for a missing bound.
-/// Each number of arguments has a line of its own because rustc shows the line.
+// The 12 parameters of a function, and its receiver. The type of each argument is a parameter of its own, which occurs in
+// that argument alone: so rustc blames the argument, and nothing else, for a missing bound. rustc shows the bound, and the
+// macro around a bound that a macro wrote: so the methods for few arguments are written out.
+
+impl<F: 'static> CallBuilder<'_, F, ()> {
+    /// Runs a fallible function without arguments.
+    pub fn try_run0<R: Fallible<Error = F> + Send + 'static>(
+        self,
+        body: impl FnOnce() -> R + Send + 'static,
+    ) -> AsyncValue<R> {
+        self.start(R::fail, |()| body())
+    }
+
+    /// Runs a fallible function of one argument: an argument that failed ends the call with its error.
+    pub fn try_run1<A: Send + 'static, R: Fallible<Error = F> + Send + 'static>(
+        self,
+        a: Input<A, F>,
+        body: impl FnOnce(A) -> R + Send + 'static,
+    ) -> AsyncValue<R> {
+        self.arg(a).start(R::fail, |((), a)| body(a))
+    }
+
+    /// Runs a fallible function of 2 arguments: an argument that failed ends the call with its error.
+    pub fn try_run2<A: Send + 'static, B: Send + 'static, R: Fallible<Error = F> + Send + 'static>(
+        self,
+        a: Input<A, F>,
+        b: Input<B, F>,
+        body: impl FnOnce(A, B) -> R + Send + 'static,
+    ) -> AsyncValue<R> {
+        self.arg(a).arg(b).start(R::fail, |(((), a), b)| body(a, b))
+    }
+
+    /// Runs a fallible function of 3 arguments: an argument that failed ends the call with its error.
+    pub fn try_run3<
+        A: Send + 'static,
+        B: Send + 'static,
+        C: Send + 'static,
+        R: Fallible<Error = F> + Send + 'static,
+    >(
+        self,
+        a: Input<A, F>,
+        b: Input<B, F>,
+        c: Input<C, F>,
+        body: impl FnOnce(A, B, C) -> R + Send + 'static,
+    ) -> AsyncValue<R> {
+        self.arg(a).arg(b).arg(c).start(R::fail, |((((), a), b), c)| body(a, b, c))
+    }
+
+    /// Runs a fallible function of 4 arguments: an argument that failed ends the call with its error.
+    pub fn try_run4<
+        A: Send + 'static,
+        B: Send + 'static,
+        C: Send + 'static,
+        D: Send + 'static,
+        R: Fallible<Error = F> + Send + 'static,
+    >(
+        self,
+        a: Input<A, F>,
+        b: Input<B, F>,
+        c: Input<C, F>,
+        d: Input<D, F>,
+        body: impl FnOnce(A, B, C, D) -> R + Send + 'static,
+    ) -> AsyncValue<R> {
+        self.arg(a).arg(b).arg(c).arg(d).start(R::fail, |(((((), a), b), c), d)| body(a, b, c, d))
+    }
+
+    /// Runs a fallible function of 5 arguments: an argument that failed ends the call with its error.
+    pub fn try_run5<
+        A: Send + 'static,
+        B: Send + 'static,
+        C: Send + 'static,
+        D: Send + 'static,
+        E: Send + 'static,
+        R: Fallible<Error = F> + Send + 'static,
+    >(
+        self,
+        a: Input<A, F>,
+        b: Input<B, F>,
+        c: Input<C, F>,
+        d: Input<D, F>,
+        e: Input<E, F>,
+        body: impl FnOnce(A, B, C, D, E) -> R + Send + 'static,
+    ) -> AsyncValue<R> {
+        self.arg(a).arg(b).arg(c).arg(d).arg(e).start(R::fail, |((((((), a), b), c), d), e)| body(a, b, c, d, e))
+    }
+}
+
+impl CallBuilder<'_, Infallible, ()> {
+    /// Runs an infallible function without arguments.
+    pub fn run0<R: Send + 'static>(self, body: impl FnOnce() -> R + Send + 'static) -> AsyncValue<R> {
+        self.start(never, |()| body())
+    }
+
+    /// Runs an infallible function of one argument.
+    pub fn run1<A: Send + 'static, R: Send + 'static>(
+        self,
+        a: Input<A, Infallible>,
+        body: impl FnOnce(A) -> R + Send + 'static,
+    ) -> AsyncValue<R> {
+        self.arg(a).start(never, |((), a)| body(a))
+    }
+
+    /// Runs an infallible function of 2 arguments.
+    pub fn run2<A: Send + 'static, B: Send + 'static, R: Send + 'static>(
+        self,
+        a: Input<A, Infallible>,
+        b: Input<B, Infallible>,
+        body: impl FnOnce(A, B) -> R + Send + 'static,
+    ) -> AsyncValue<R> {
+        self.arg(a).arg(b).start(never, |(((), a), b)| body(a, b))
+    }
+
+    /// Runs an infallible function of 3 arguments.
+    pub fn run3<A: Send + 'static, B: Send + 'static, C: Send + 'static, R: Send + 'static>(
+        self,
+        a: Input<A, Infallible>,
+        b: Input<B, Infallible>,
+        c: Input<C, Infallible>,
+        body: impl FnOnce(A, B, C) -> R + Send + 'static,
+    ) -> AsyncValue<R> {
+        self.arg(a).arg(b).arg(c).start(never, |((((), a), b), c)| body(a, b, c))
+    }
+
+    /// Runs an infallible function of 4 arguments.
+    pub fn run4<A: Send + 'static, B: Send + 'static, C: Send + 'static, D: Send + 'static, R: Send + 'static>(
+        self,
+        a: Input<A, Infallible>,
+        b: Input<B, Infallible>,
+        c: Input<C, Infallible>,
+        d: Input<D, Infallible>,
+        body: impl FnOnce(A, B, C, D) -> R + Send + 'static,
+    ) -> AsyncValue<R> {
+        self.arg(a).arg(b).arg(c).arg(d).start(never, |(((((), a), b), c), d)| body(a, b, c, d))
+    }
+
+    /// Runs an infallible function of 5 arguments.
+    pub fn run5<
+        A: Send + 'static,
+        B: Send + 'static,
+        C: Send + 'static,
+        D: Send + 'static,
+        E: Send + 'static,
+        R: Send + 'static,
+    >(
+        self,
+        a: Input<A, Infallible>,
+        b: Input<B, Infallible>,
+        c: Input<C, Infallible>,
+        d: Input<D, Infallible>,
+        e: Input<E, Infallible>,
+        body: impl FnOnce(A, B, C, D, E) -> R + Send + 'static,
+    ) -> AsyncValue<R> {
+        self.arg(a).arg(b).arg(c).arg(d).arg(e).start(never, |((((((), a), b), c), d), e)| body(a, b, c, d, e))
+    }
+}
+
+/// Makes no result: an infallible call has no argument that fails.
+fn never<R>(never: Infallible) -> R {
+    match never {}
+}
+
+/// Writes the two methods that run a call with a given number of arguments.
 macro_rules! run {
     ($run:ident $try_run:ident ($($input:ident: $T:ident),*) $values:pat) => {
         impl<F: 'static> CallBuilder<'_, F, ()> {
@@ -94,19 +253,12 @@ macro_rules! run {
                 $($T: Send + 'static,)*
                 R: Send + 'static,
             {
-                self $(.arg($input))* .start(|never| match never {}, |$values| body($($input),*))
+                self $(.arg($input))* .start(never, |$values| body($($input),*))
             }
         }
     };
 }
 
-// The 12 parameters of a function, and its receiver.
-run! { run0 try_run0() () }
-run! { run1 try_run1(a: A) ((), a) }
-run! { run2 try_run2(a: A, b: B) (((), a), b) }
-run! { run3 try_run3(a: A, b: B, c: C) ((((), a), b), c) }
-run! { run4 try_run4(a: A, b: B, c: C, d: D) (((((), a), b), c), d) }
-run! { run5 try_run5(a: A, b: B, c: C, d: D, e: E) ((((((), a), b), c), d), e) }
 run! { run6 try_run6(a: A, b: B, c: C, d: D, e: E, g: G) (((((((), a), b), c), d), e), g) }
 run! { run7 try_run7(a: A, b: B, c: C, d: D, e: E, g: G, h: H) ((((((((), a), b), c), d), e), g), h) }
 run! { run8 try_run8(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I) (((((((((), a), b), c), d), e), g), h), i) }

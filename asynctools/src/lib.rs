@@ -29,23 +29,64 @@ pub mod celery;
 
 /// Runs each call of the function at once, on a thread of its own, however many calls run already.
 ///
-/// The function keeps its name, visibility, generics and docs. Its parameters take the types that [`Arg`] and [`ArgRef`]
-/// list (plain values, or handles to them), and it returns an [`AsyncValue`] of its result. A finished thread is kept for a
-/// second and used again. A call whose thread the system refuses ends as [`TaskError::Spawn`].
+/// A finished thread is kept for a second and used again. A call whose thread the system refuses ends as
+/// [`TaskError::Spawn`].
+///
+/// # The signature
+///
+/// The function keeps its name, visibility, generics and docs.
+///
+/// | as written | as called |
+/// | --- | --- |
+/// | `-> R` | returns an [`AsyncValue<R>`](AsyncValue) |
+/// | a parameter `T` | takes an `impl` [`Arg<T>`](Arg): a `T`, or a handle to one |
+/// | a parameter `&T` | takes an `impl` [`ArgRef<T>`](ArgRef): a `&T`, which is copied; an owner, which moves; or a handle |
+/// | `self`, `self: Arc<Self>`, `self: Box<Self>` | moves into the call |
+/// | `&self` | is cloned into the call |
+/// | `impl Trait`, `fn(..)`, an `F: Fn(..)` | stays as it is |
+/// | `&mut T`, a result that borrows, `async fn` | is refused, with a message that names the way out |
 ///
 /// # Options
 ///
 /// | option | meaning |
 /// | --- | --- |
 /// | `sync = name` | keeps the original function beside it, under that name |
+/// | `sync = Self::name` | the same in an `impl`, for a function without `self` that does not say `Self` |
 /// | `crate = path` | this crate under another name |
 ///
-/// # Receivers and references
+/// # Methods
 ///
-/// `self`, `self: Arc<Self>` and `self: Box<Self>` move into the call; the call clones a `&self`. A parameter `&T` is
-/// copied for the call, unless an owner is passed by value. `&mut` is refused: take the value and give it back. An
-/// associated function without `self` that uses the impl's generics, or `sync`, says `Self` somewhere (`where Self:
-/// Sized` will do).
+/// The attribute does not see the `impl` around a function. A function without `self` counts as one of an `impl` if its
+/// tokens show that: by the word `Self`, or by a `T` that the function does not declare. Where neither is written, add
+/// `where Self: Sized`, which is true of every type with a constructor:
+///
+/// ```
+/// # use asynctools::parallel;
+/// struct Cache<Key>(Vec<Key>);
+///
+/// impl<Key: Send + 'static> Cache<Key> {
+///     #[parallel]
+///     fn filled(keys: Vec<Key>) -> Cache<Key>
+///     where
+///         Self: Sized,
+///     {
+///         Cache(keys)
+///     }
+/// }
+///
+/// assert_eq!(Cache::filled(vec![1, 2]).get().0, [1, 2]);
+/// ```
+///
+/// A method of a trait cannot change its signature. Annotate an inherent method, and let the method of the trait call
+/// that one.
+///
+/// # Other attributes
+///
+/// Docs, `cfg`, `deprecated` and lint levels stay on the function that callers see, and the other attributes go with the
+/// body. In a body with `#[track_caller]`, `Location::caller()` is the line of the attribute: no caller is on the stack of
+/// a call, and the path of a [`TaskError`] has the caller's line. The span of a `#[tracing::instrument]` below is named
+/// after the function. If the function has docs, the docs gain a paragraph that says where the calls run and how the
+/// signature was written.
 ///
 /// # What it costs
 ///
@@ -92,8 +133,7 @@ pub use asynctools_macros::parallel;
 /// | `on_full = "run_here"` | the caller runs the call itself |
 /// | `on_full = "reject"` | the handle ends at once as [`TaskError::Rejected`] |
 /// | `pool = expr` | clashes with the three above |
-/// | `sync = name` | keeps the original function beside it, under that name |
-/// | `crate = path` | this crate under another name |
+/// | `sync = name`, `sync = Self::name`, `crate = path` | as with [`macro@parallel`] |
 ///
 /// `workers` and `queue` take any `usize` expression. The first call evaluates both, and panics if one is 0; the expressions
 /// see no parameters, no `self` and no generics, and cannot call the function. Several first calls at the same time may each
@@ -180,6 +220,7 @@ pub use asynctools_macros::celery;
 
 pub use crate::arguments::arg::Arg;
 pub use crate::arguments::arg::ArgRef;
+pub use crate::arguments::bounds::Fallible;
 pub use crate::builder::BuildError;
 pub use crate::builder::ParseOnFullError;
 pub use crate::builder::PoolBuilder;
@@ -219,7 +260,7 @@ pub use crate::workers::config::PoolStats;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::arguments::bounds::CloneSelf;
-    pub use crate::arguments::bounds::Fallible;
+    pub use crate::arguments::bounds::Itself;
     pub use crate::arguments::input::Input;
     pub use crate::arguments::input::Inputs;
     pub use crate::call::CallBuilder;

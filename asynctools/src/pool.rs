@@ -109,6 +109,9 @@ impl Pool {
     /// Makes a pool that runs at most `workers` calls at once. With 0 the pool is paused: calls wait until
     /// [`set_workers`](Self::set_workers) sets another number.
     ///
+    /// A pool belongs into a `static` or a variable. Each use of a `const` would be a pool of its own, whose drop at the end
+    /// of the statement blocks until the call has ended.
+    ///
     /// # Examples
     ///
     /// ```

@@ -275,6 +275,7 @@ impl Shop {
     }
 
     #[pooled(pool = POOL)]
+    #[expect(clippy::boxed_local, reason = "a receiver")]
     fn by_box(self: Box<Self>, runs: Runs, value: String) -> Result<String, High> {
         assert_eq!(self.0, Low(1));
         Ok(show(&runs, &value))

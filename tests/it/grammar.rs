@@ -2,8 +2,8 @@
 
 #![expect(
     clippy::allow_attributes,
+    clippy::boxed_local,
     clippy::identity_op,
-    clippy::many_single_char_names,
     clippy::multiple_bound_locations,
     clippy::needless_arbitrary_self_type,
     clippy::needless_borrows_for_generic_args,

@@ -1,6 +1,6 @@
 //! Expansions among names that are not what they seem. Each module shadows what an expansion would say if it were careless.
 
-#![expect(clippy::many_single_char_names, clippy::ptr_arg, reason = "the names are the traps")]
+#![expect(clippy::ptr_arg, reason = "the names are the traps")]
 
 /// A caller that has modules of these names in scope.
 mod shadowed_crates {

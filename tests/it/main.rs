@@ -52,6 +52,7 @@ mod cancel;
 mod million;
 mod graph;
 mod grammar;
+mod instrument;
 mod hygiene;
 mod strict;
 

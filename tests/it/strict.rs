@@ -159,6 +159,7 @@ impl Client {
 
     /// Looks deepest.
     #[parallel]
+    #[expect(clippy::boxed_local, reason = "a receiver")]
     fn deepest(self: Box<Self>) -> usize {
         self.depth
     }

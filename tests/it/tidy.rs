@@ -75,6 +75,7 @@ const RUNTIME: &[&str] = &[
 /// Those of the macros.
 const MACROS: &[&str] = &[
     "error",
+    "written",
     "option_value",
     "options",
     "type_walk",
@@ -83,12 +84,15 @@ const MACROS: &[&str] = &[
     "item",
     "kept_attributes",
     "trait_objects",
+    "single_thread",
     "valid_options",
     "valid_types",
     "valid",
     "plan",
+    "quiet_spans",
     "signature",
     "body_call",
+    "docs",
     "expand",
     "halves",
     "fallback",

@@ -57,7 +57,7 @@ use crate::handles::value::AsyncValue;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed where a call takes `{T}`",
     label = "neither a `{T}` nor a handle whose result is one",
-    note = "pass a `{T}`, an `AsyncValue<{T}>` (moved), or a `&AsyncValue<{T}>` or `Shared<{T}>` (cloned)"
+    note = "pass a `{T}`, an `AsyncValue<{T}>` (moved), a `&AsyncValue<{T}>` or `Shared<{T}>` (cloned), or for a `Vec` an `AsyncList`"
 )]
 pub trait Arg<T, F = Infallible> {
     #[doc(hidden)]
@@ -96,7 +96,7 @@ pub trait Arg<T, F = Infallible> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed where a call takes `&{B}`",
     label = "does not borrow as `{B}`, or cannot be cloned for the call: pass an `Arc<{B}>`",
-    note = "pass a `&{B}` that can be copied (`ToOwned`), an `Arc<{B}>` or `Box<{B}>`, or a handle to an owned one"
+    note = "pass a `&{B}` that can be copied (`ToOwned`), an `Arc<{B}>` or `Box<{B}>`, a handle to an owned one, or for a slice an `AsyncList`"
 )]
 pub trait ArgRef<B: ?Sized, F = Infallible> {
     /// The value kept by the call; the body borrows from this value.
@@ -194,26 +194,55 @@ where
     }
 }
 
-/// Implements `ArgRef` for owners that are passed by value. The call keeps them as they are.
-macro_rules! owners {
-    ($([$($generics:tt)*] $owner:ty => $borrowed:ty;)+) => {$(
-        impl<$($generics)* F> ArgRef<$borrowed, F> for $owner {
-            type Owner = $owner;
+// Owners that are passed by value, which the call keeps as they are. No macro writes the impls, because rustc shows the
+// macro where an argument does not fit.
 
-            fn into_owner(self) -> Input<$owner, F> {
-                Input::ready(self)
-            }
-        }
-    )+};
+impl<F> ArgRef<str, F> for String {
+    type Owner = String;
+
+    fn into_owner(self) -> Input<String, F> {
+        Input::ready(self)
+    }
 }
 
-owners! {
-    [] String => str;
-    [] PathBuf => Path;
-    [] OsString => OsStr;
-    [T: Send + 'static,] Vec<T> => [T];
-    [B: ?Sized + Send + 'static,] Box<B> => B;
-    [B: ?Sized + Send + Sync + 'static,] Arc<B> => B;
+impl<F> ArgRef<Path, F> for PathBuf {
+    type Owner = PathBuf;
+
+    fn into_owner(self) -> Input<PathBuf, F> {
+        Input::ready(self)
+    }
+}
+
+impl<F> ArgRef<OsStr, F> for OsString {
+    type Owner = OsString;
+
+    fn into_owner(self) -> Input<OsString, F> {
+        Input::ready(self)
+    }
+}
+
+impl<T: Send + 'static, F> ArgRef<[T], F> for Vec<T> {
+    type Owner = Vec<T>;
+
+    fn into_owner(self) -> Input<Vec<T>, F> {
+        Input::ready(self)
+    }
+}
+
+impl<B: ?Sized + Send + 'static, F> ArgRef<B, F> for Box<B> {
+    type Owner = Box<B>;
+
+    fn into_owner(self) -> Input<Box<B>, F> {
+        Input::ready(self)
+    }
+}
+
+impl<B: ?Sized + Send + Sync + 'static, F> ArgRef<B, F> for Arc<B> {
+    type Owner = Arc<B>;
+
+    fn into_owner(self) -> Input<Arc<B>, F> {
+        Input::ready(self)
+    }
 }
 
 impl<T: Send + 'static, F> Arg<Vec<T>, F> for AsyncList<T> {

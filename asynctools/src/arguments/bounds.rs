@@ -56,7 +56,25 @@ impl<T: Clone> CloneSelf for T {
     }
 }
 
-/// The return type of a function whose signature says `Result`.
+/// The return type of a function that can fail: a `Result<T, E>`, also under another name such as
+/// [`io::Result<T>`](std::io::Result).
+///
+/// A signature in the docs says `<io::Result<usize> as Fallible>::Error` for the error type behind an alias, here
+/// [`io::Error`](std::io::Error): the attributes write that, because tokens do not show the error type. A program need not
+/// name the trait, and must not implement the trait.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools::Fallible;
+/// use std::io;
+///
+/// fn not_found() -> <io::Result<usize> as Fallible>::Error {
+///     io::ErrorKind::NotFound.into()
+/// }
+///
+/// assert_eq!(not_found().kind(), io::ErrorKind::NotFound);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is named `Result` but is not a `Result<T, E>`",
     label = "this is not `core::result::Result`",
@@ -65,9 +83,9 @@ impl<T: Clone> CloneSelf for T {
 pub trait Fallible {
     /// The value of a call that did not fail.
     type Value;
-    /// The error type that the call can pass on.
+    /// The error type, with which a failed argument ends the call.
     type Error;
-    /// Makes the result of a call whose argument failed with `error`.
+    #[doc(hidden)]
     fn fail(error: Self::Error) -> Self;
 }
 
@@ -78,4 +96,14 @@ impl<T, E> Fallible for Result<T, E> {
     fn fail(error: E) -> Self {
         Err(error)
     }
+}
+
+/// A type as the compiler looks it up. Lints that read a signature do not.
+pub trait Itself {
+    /// The type.
+    type Itself;
+}
+
+impl<T> Itself for T {
+    type Itself = T;
 }

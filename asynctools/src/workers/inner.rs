@@ -434,7 +434,9 @@ impl Scheduler for Inner {
     fn outlook(&self, threads: &mut Vec<ThreadNumber>) -> Outlook {
         let state = self.lock();
         threads.extend(&state.guests);
-        let in_calls = state.workers.values().filter(|worker| worker.depth.load(Ordering::Relaxed) > 0);
+        // A worker may also be blocked in user code that runs between two calls.
+        let is_held = |worker: &&Arc<Worker>| worker.depth.load(Ordering::Relaxed) > 0 || worker.is_in_wait();
+        let in_calls = state.workers.values().filter(is_held);
         threads.extend(in_calls.filter_map(|worker| worker.number_of_thread()));
         if state.busy > 0 || (state.is_vacant() && self.queue.live() > 0 && !state.refused) || threads.is_empty() {
             Outlook::Moves

@@ -105,7 +105,9 @@ impl Inner {
             main(&inner, &own);
         });
         let mut state = self.lock();
-        state.refused = started.is_err();
+        // A start that the system allows may serve others: as long as calls stand in the queue, somebody watches over them.
+        state.refused =
+            started.is_err() || (state.refused && self.queue.live() > self.searching.0.load(Ordering::SeqCst));
         match started {
             Ok(handle) => {
                 *lock(&worker.handle) = Some(handle);

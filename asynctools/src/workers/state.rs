@@ -351,6 +351,11 @@ impl Worker {
         self.mode.load(Ordering::Acquire) == ACTIVE
     }
 
+    /// Whether the worker has given up its permit in a wait of any kind.
+    pub(crate) fn is_in_wait(&self) -> bool {
+        matches!(self.mode.load(Ordering::Acquire), BLOCKED | HELD_UP)
+    }
+
     pub(crate) fn is_blocked(&self) -> bool {
         self.mode.load(Ordering::Acquire) == BLOCKED
     }

@@ -78,6 +78,18 @@ fn on_one_of_many(n: u8, pool: u8) -> u8 {
 }
 
 static POOLS: [&Pool; 1] = [&POOL];
+const NAME: &Pool = &POOL;
+static SHARED: LazyLock<Arc<Pool>> = LazyLock::new(|| Arc::new(Pool::new(1)));
+
+#[pooled(pool = (NAME))]
+fn on_a_constant_reference(n: u8) -> u8 {
+    n
+}
+
+#[pooled(pool = self::SHARED)]
+fn on_a_shared_one(n: u8) -> u8 {
+    n
+}
 
 #[pooled(workers = 0usize + NONE)]
 fn on_no_worker(n: u8) -> u8 {
@@ -117,6 +129,13 @@ impl Client {
         n
     }
 
+    const POOL: &'static Pool = &POOL;
+
+    #[pooled(pool = Self::POOL)]
+    fn of_a_constant(self, n: u8) -> u8 {
+        n
+    }
+
     fn shared(&self) -> Arc<Pool> {
         Arc::clone(&self.pool)
     }
@@ -151,10 +170,13 @@ fn every_place() {
     assert_eq!(on_a_lazy(1).get(), 1);
     assert_eq!(on_a_reference(1).get(), 1);
     assert_eq!(on_one_of_many(1, 1).get(), 2);
+    assert_eq!(on_a_constant_reference(1).get(), 1);
+    assert_eq!(on_a_shared_one(1).get(), 1);
     let client = Client { pool: Arc::new(Pool::new(1)) };
     assert_eq!(client.by_reference(1).get(), 1);
     assert_eq!(client.of_a_temporary(1).get(), 1);
     assert_eq!(client.clone().by_value(1).get(), 1);
+    assert_eq!(client.clone().of_a_constant(1).get(), 1);
     assert_eq!(Box::new(client.clone()).boxed(1).get(), 1);
     assert_eq!(Arc::new(client).of_arc(1).get(), 1);
 }

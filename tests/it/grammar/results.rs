@@ -45,6 +45,7 @@ fn opaque_result(n: u8) -> Result<impl Display + Debug, Low> {
 }
 
 #[parallel]
+#[expect(clippy::unnecessary_wraps, reason = "the result is the case")]
 fn opaque_io_result(n: u8) -> io::Result<impl Display + Debug> {
     Ok(n)
 }

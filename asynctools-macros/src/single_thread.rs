@@ -1,0 +1,72 @@
+//! Types of the standard library that surely stay on one thread: `Rc`, and cells that an `Arc` shares.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{GenericArgument, Path, PathArguments, Type};
+
+use crate::item::bare;
+use crate::trait_objects::CONTAINERS;
+use crate::written::as_written;
+
+/// A type that cannot go to another thread, and the words about that.
+pub(crate) struct SingleThread {
+    pub(crate) found: TokenStream,
+    /// `Rc<u8>`
+    pub(crate) written: String,
+    /// `Arc<u8>`
+    pub(crate) instead: String,
+}
+
+/// Returns the first such type in the type. A name without its usual path may be another type of that name, so only paths
+/// of the standard library count.
+pub(crate) fn single_thread(ty: &Type) -> Option<SingleThread> {
+    match bare(ty) {
+        Type::Reference(reference) => single_thread(&reference.elem),
+        Type::Array(array) => single_thread(&array.elem),
+        Type::Slice(slice) => single_thread(&slice.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().find_map(single_thread),
+        Type::Path(ty) if ty.qself.is_none() => {
+            let last = ty.path.segments.last()?;
+            let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+            let mut types = arguments.args.iter().filter_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            });
+            if is(&ty.path, "Rc", "rc") {
+                let inside = as_written(types.next()?);
+                return Some(described(ty, format!("Arc<{inside}>")));
+            }
+            if is(&ty.path, "Arc", "sync")
+                && let [Some(cell), None] = [types.clone().next(), types.clone().nth(1)]
+                && let Type::Path(cell) = bare(cell)
+                && ["Cell", "RefCell"].iter().any(|name| is(&cell.path, name, "cell"))
+                && let Some(inside) = first_type(&cell.path)
+            {
+                return Some(described(ty, format!("Arc<Mutex<{}>>", as_written(inside))));
+            }
+            CONTAINERS.iter().any(|name| last.ident == name).then(|| types.find_map(single_thread))?
+        }
+        _ => None,
+    }
+}
+
+fn described(found: &impl ToTokens, instead: String) -> SingleThread {
+    SingleThread { found: found.to_token_stream(), written: as_written(found), instead }
+}
+
+/// Returns whether the path is `name`, `module::name`, or `std::module::name`.
+fn is(path: &Path, name: &str, module: &str) -> bool {
+    let mut segments = path.segments.iter().rev();
+    segments.next().is_some_and(|last| last.ident == name)
+        && segments.next().is_none_or(|found| found.ident == module)
+        && segments.next().is_none_or(|found| found.ident == "std" || found.ident == "alloc")
+        && segments.next().is_none()
+}
+
+fn first_type(path: &Path) -> Option<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &path.segments.last()?.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
+}

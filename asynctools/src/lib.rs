@@ -239,6 +239,8 @@ pub use crate::handles::shared::Shared;
 pub use crate::handles::stop::StopToken;
 pub use crate::handles::stop::stop_requested;
 pub use crate::handles::stop::stop_token;
+#[cfg(feature = "stream")]
+pub use crate::handles::stream::CallStream;
 pub use crate::handles::value::AsyncValue;
 pub use crate::handles::window::BufferUnordered;
 pub use crate::handles::window::Buffered;

@@ -43,6 +43,7 @@ mod idle;
 mod in_place;
 mod stop;
 mod serial;
+mod stream;
 mod infer;
 mod edges;
 mod lend;

@@ -39,6 +39,7 @@ const RUNTIME: &[&str] = &[
     "handles::results",
     "handles::first",
     "handles::window",
+    "handles::stream",
     "workers::config",
     "workers::queue",
     "workers::bound",

@@ -63,7 +63,10 @@ fn read() -> Mode {
         Some("1") => Mode::Pools,
         Some("all") => Mode::All,
         _ => {
-            eprintln!("asynctools: ASYNCTOOLS_SERIAL is {value:?}, and is taken for `0`: it can be `0`, `1` or `all`");
+            let value = value.display();
+            eprintln!(
+                "asynctools: ASYNCTOOLS_SERIAL is \"{value}\", and is taken for `0`: it can be `0`, `1` or `all`"
+            );
             Mode::Off
         }
     }

@@ -205,7 +205,7 @@ impl ReadFunction {
             ("the generics stay", generics(&call.sig) == generics(&self.sig)),
             (
                 "the docs stay, and gain a paragraph",
-                [0, 2].contains(&(here("doc", &call.attrs) - here("doc", &self.attrs))),
+                [0, 1].contains(&(here("doc", &call.attrs) - here("doc", &self.attrs))),
             ),
             ("the conditions stay", here("cfg", &call.attrs) == here("cfg", &self.attrs)),
             ("the rest goes with the body", attributes("inline") == here("inline", &self.attrs)),

@@ -1,6 +1,10 @@
 //! `CallBuilder`: the functions that expansions call.
 
-#![expect(clippy::too_many_arguments, reason = "a call has the parameters that its function was written with")]
+#![expect(
+    clippy::many_single_char_names,
+    clippy::too_many_arguments,
+    reason = "a call has the parameters that its function was written with"
+)]
 
 use std::convert::Infallible;
 use std::fmt;

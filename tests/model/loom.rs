@@ -339,8 +339,8 @@ impl Owner {
             };
             let lost = match self.end {
                 _ if self.cancelled => matches!(error.root(), TaskError::Cancelled),
-                End::Set | End::PassOn | End::Run => matches!(error, TaskError::Closed),
-                End::Abandon | End::LoseUpstream => matches!(error.root(), TaskError::Abandoned),
+                End::Set | End::PassOn | End::HandOver | End::HandOverFails | End::Run => matches!(error, TaskError::Closed),
+                End::Abandon | End::LoseUpstream | End::HandOverLost => matches!(error.root(), TaskError::Abandoned),
                 End::Panic | End::RunPanic => matches!(error.root(), TaskError::Panicked(_)),
                 End::CancelQueued => matches!(error.root(), TaskError::Cancelled),
                 End::Close => matches!(error.root(), TaskError::Closed),

@@ -57,8 +57,7 @@ use crate::sync::MutexGuard;
 // | from | to | by whom | under which call |
 // | --- | --- | --- | --- |
 // | - | `Waiting`, `Queued`, `Promised`, `Done` | the maker | `waiting`, `queued`, `promised`, `ready` |
-// | `Waiting` | `Queued` | who brings the last argument | `advance` |
-// | `Waiting` | `Stopped` | the same, of a lost argument | `advance` |
+// | `Waiting` | `Queued`; `Stopped` by a lost argument | who brings the last argument | `advance` |
 // | `Waiting` | `Running` | the same, if no user code runs | `advance` |
 // | `Queued`, `Stopped` | `Running` | the first worker or waiter | `run` |
 // | `Waiting`, `Queued` | `Running` | who cancels or closes | `take_unstarted` |

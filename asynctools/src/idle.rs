@@ -61,7 +61,6 @@ impl Pool {
     /// assert!(pool.wait_idle_timeout(Duration::MAX));
     /// ```
     #[track_caller]
-    #[must_use]
     pub fn wait_idle_timeout(&self, timeout: Duration) -> bool {
         self.wait_until_idle(deadline(timeout))
     }
@@ -128,7 +127,6 @@ pub fn wait_idle() {
 /// assert!(asynctools::wait_idle_timeout(Duration::MAX));
 /// ```
 #[track_caller]
-#[must_use]
 pub fn wait_idle_timeout(timeout: Duration) -> bool {
     wait_until_idle(deadline(timeout))
 }

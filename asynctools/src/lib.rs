@@ -15,6 +15,7 @@ mod arguments;
 mod pool;
 mod idle;
 mod in_place;
+mod serial;
 mod builder;
 mod function_pool;
 mod follow;
@@ -238,6 +239,8 @@ pub use crate::handles::shared::Shared;
 pub use crate::handles::stop::StopToken;
 pub use crate::handles::stop::stop_requested;
 pub use crate::handles::stop::stop_token;
+#[cfg(feature = "stream")]
+pub use crate::handles::stream::CallStream;
 pub use crate::handles::value::AsyncValue;
 pub use crate::handles::window::BufferUnordered;
 pub use crate::handles::window::Buffered;
@@ -251,6 +254,7 @@ pub use crate::per_worker::PerWorker;
 pub use crate::per_worker::PerWorkerGuard;
 pub use crate::pool::Pool;
 pub use crate::pool::parallel;
+pub use crate::serial::serial;
 pub use crate::workers::config::OnFull;
 pub use crate::workers::config::PoolStats;
 

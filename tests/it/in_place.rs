@@ -22,10 +22,7 @@ fn next_call_runs(pool: &Arc<Pool>, before: impl FnOnce() + Send + 'static) -> u
         before();
         block_in_place(|| receiver.recv()).expect("the next call sends")
     });
-    pool.spawn(move || {
-        let _ = sender.send(5);
-    })
-    .detach();
+    pool.spawn(move || sender.send(5)).detach();
     waits.get()
 }
 
@@ -80,11 +77,7 @@ fn a_closure_in_a_closure_frees_the_place_once() {
                 block_in_place(|| ());
                 // The inner one has not taken the place back.
                 let (sender, receiver) = mpsc::channel();
-                inner
-                    .spawn(move || {
-                        let _ = sender.send(5);
-                    })
-                    .detach();
+                inner.spawn(move || sender.send(5)).detach();
                 receiver.recv().expect("the other call runs")
             })
         });
@@ -105,11 +98,7 @@ fn a_wait_in_the_closure_is_a_wait_as_any() {
                     let one = inner.spawn(move || next_in_place(&nested)).get();
                     let two = inner.map(0..3, |n| n).get().len();
                     let (sender, receiver) = mpsc::channel();
-                    inner
-                        .spawn(move || {
-                            let _ = sender.send(2);
-                        })
-                        .detach();
+                    inner.spawn(move || sender.send(2)).detach();
                     one + two + receiver.recv().expect("the place is free after the waits")
                 })
             });
@@ -124,10 +113,7 @@ fn a_wait_in_the_closure_is_a_wait_as_any() {
 /// Waits inside a call for a message that another call sends.
 fn next_in_place(pool: &Pool) -> usize {
     let (sender, receiver) = mpsc::channel();
-    pool.spawn(move || {
-        let _ = sender.send(5);
-    })
-    .detach();
+    pool.spawn(move || sender.send(5)).detach();
     block_in_place(|| receiver.recv().expect("the other call runs"))
 }
 

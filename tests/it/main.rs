@@ -42,6 +42,8 @@ mod per_worker;
 mod idle;
 mod in_place;
 mod stop;
+mod serial;
+mod stream;
 mod infer;
 mod edges;
 mod lend;

@@ -7,22 +7,34 @@ use crate::helpers::watched;
 
 /// Runs `test` in a process of its own, where nothing else uses time, memory or threads.
 pub(crate) fn alone<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static) {
+    let _said = alone_with("ALONE", "", test);
+}
+
+/// Runs `test` as [`alone`] does, with the environment variable `key`, and returns what its process says on stderr. In that
+/// process this returns nothing.
+pub(crate) fn alone_with<R: Send + 'static>(
+    key: &str,
+    value: &str,
+    test: impl FnOnce() -> R + Send + 'static,
+) -> Option<String> {
     const MARK: &str = "RUN_ALONE";
     let name = test_name(&test);
     if std::env::var(MARK).is_ok_and(|chosen| chosen == name) {
         watched(test);
-        return;
+        return None;
     }
     let this = std::env::current_exe().expect("a test has a path");
-    let child = Command::new(this).args([&name, "--exact", "--nocapture"]).env(MARK, &name).output();
+    let child = Command::new(this).args([&name, "--exact", "--nocapture"]).env(MARK, &name).env(key, value).output();
     let child = child.expect("a test can start a process");
     let said = String::from_utf8_lossy(&child.stdout);
-    print!("{said}{}", String::from_utf8_lossy(&child.stderr));
+    let complained = String::from_utf8_lossy(&child.stderr).into_owned();
+    print!("{said}{complained}");
     assert!(
         child.status.success() && said.contains("1 passed"),
         "`{name}` failed in its own process: {}",
         child.status
     );
+    Some(complained)
 }
 
 #[cfg(target_os = "linux")]

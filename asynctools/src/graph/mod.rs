@@ -5,6 +5,7 @@ pub(crate) mod traits;
 pub(crate) mod registry;
 pub(crate) mod blocked;
 pub(crate) mod stop;
+pub(crate) mod serial;
 pub(crate) mod lineage;
 pub(crate) mod later;
 pub(crate) mod notify;

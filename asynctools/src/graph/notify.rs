@@ -18,7 +18,9 @@ use crate::graph::traits::Aftermath;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Ending;
 use crate::graph::traits::Job;
+use crate::graph::traits::Maker;
 use crate::graph::traits::Observer;
+use crate::graph::traits::Scheduler;
 use crate::graph::traits::Standing;
 use crate::graph::traits::Tried;
 use crate::graph::traits::Waiter;
@@ -39,14 +41,23 @@ use crate::sync::thread_local;
 struct Worklist {
     open: VecDeque<(Arc<dyn Dependant>, u32)>,
     stopped: VecDeque<Arc<dyn Job>>,
+    /// Calls that this thread runs, in serial mode, when there is nothing to pass on.
+    ready: VecDeque<Ready>,
     draining: bool,
 }
+
+type Ready = (Arc<dyn Scheduler>, Arc<dyn Job>, Maker);
 
 thread_local! {
     /// Has no destructor: a promise in a thread-local of the user may end a long chain. The list is empty then, and owns no
     /// memory between two uses.
     static WORKLIST: ManuallyDrop<RefCell<Worklist>> = const {
-        ManuallyDrop::new(RefCell::new(Worklist { open: VecDeque::new(), stopped: VecDeque::new(), draining: false }))
+        ManuallyDrop::new(RefCell::new(Worklist {
+            open: VecDeque::new(),
+            stopped: VecDeque::new(),
+            ready: VecDeque::new(),
+            draining: false,
+        }))
     };
     /// The number of waits on the stack of this thread.
     static WAITS: Cell<usize> = const { Cell::new(0) };
@@ -136,21 +147,46 @@ pub(crate) fn settle(mut aftermath: Aftermath) {
             let mut list = list.borrow_mut();
             list.draining = false;
             // An idle thread owns no memory for it.
-            drop((std::mem::take(&mut list.open), std::mem::take(&mut list.stopped)));
+            drop((std::mem::take(&mut list.open), std::mem::take(&mut list.stopped), std::mem::take(&mut list.ready)));
         });
     }
     aftermath.dropped.into_iter().for_each(discard);
 }
 
-/// Empties the list of arrivals. Runs no user code.
+/// Empties the list of arrivals. Runs no user code, but in serial mode the calls that are ready.
 fn pass_on() {
-    while let Some((dependant, index)) = WORKLIST.with(|list| list.borrow_mut().open.pop_front()) {
-        // A value that is dropped with a dependant may be a user's.
-        let stopped = catch_unwind(AssertUnwindSafe(|| dependant.arrived(index)));
-        if let Some(job) = stopped.map_err(discard).ok().flatten() {
-            end_soon(job);
+    loop {
+        while let Some((dependant, index)) = WORKLIST.with(|list| list.borrow_mut().open.pop_front()) {
+            // A value that is dropped with a dependant may be a user's.
+            let stopped = catch_unwind(AssertUnwindSafe(|| dependant.arrived(index)));
+            if let Some(job) = stopped.map_err(discard).ok().flatten() {
+                end_soon(job);
+            }
         }
+        let ready = WORKLIST.with(|list| list.borrow_mut().ready.pop_front());
+        let Some((pool, job, maker)) = ready else { return };
+        pool.run_ready(job, maker);
     }
+}
+
+/// Has this thread run a call whose last argument has come, in serial mode: now, or when the outermost end on this thread is
+/// passed on. Gives the call back where no user code runs.
+pub(crate) fn run_serially(ready: Ready) -> Option<Ready> {
+    if LOOKS_AFTER.with(Cell::get) {
+        return Some(ready);
+    }
+    let now = WORKLIST.with(|list| {
+        let mut list = list.borrow_mut();
+        if !list.draining {
+            return Some(ready);
+        }
+        list.ready.push_back(ready);
+        None
+    });
+    if let Some((pool, job, maker)) = now {
+        pool.run_ready(job, maker);
+    }
+    None
 }
 
 /// Passes all ends on before the current thread blocks: the awaited call may be in the lists of outer frames of the
@@ -158,7 +194,7 @@ fn pass_on() {
 pub(crate) fn before_blocking() {
     let is_empty = WORKLIST.with(|list| {
         let list = list.borrow();
-        list.open.is_empty() && list.stopped.is_empty()
+        list.open.is_empty() && list.stopped.is_empty() && list.ready.is_empty()
     });
     if is_empty {
         return;

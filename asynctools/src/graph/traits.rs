@@ -26,6 +26,9 @@ pub(crate) trait Scheduler: Send + Sync {
     /// Queues an accepted call.
     fn schedule(self: Arc<Self>, job: Arc<dyn Job>, maker: Maker, moment: Moment);
 
+    /// Runs an accepted call on the current thread, in serial mode. A paused pool queues the call.
+    fn run_ready(self: Arc<Self>, job: Arc<dyn Job>, maker: Maker);
+
     /// Queues a call for its end after a loss upstream: a worker runs the user's code in the end. Returns `false` if
     /// the pool takes no more calls.
     fn schedule_end(self: Arc<Self>, job: Arc<dyn Job>, at: Standing) -> bool;

@@ -42,7 +42,7 @@ use crate::handles::value::AsyncValue;
 /// ```
 #[must_use = "the calls run, but their results are lost"]
 pub struct AsCompleted<T> {
-    calls: Completions<(), T>,
+    pub(crate) calls: Completions<(), T>,
 }
 
 static AS_COMPLETED: Function = Function::method("as_completed");

@@ -5,11 +5,17 @@ use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
 use std::sync::Arc;
 use std::sync::Weak;
+#[cfg(feature = "stream")]
+use std::task::Context;
+#[cfg(feature = "stream")]
+use std::task::Poll;
 
 use crate::call_site::CallSite;
 use crate::graph::agenda::Agenda;
 use crate::graph::current::current;
+use crate::graph::later::Later;
 use crate::graph::notify;
+use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Helper;
@@ -20,6 +26,8 @@ use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
 use crate::graph::wait::block;
 use crate::graph::wait::raise;
+#[cfg(feature = "stream")]
+use crate::graph::wait::watch;
 use crate::graph::waiters::address;
 use crate::handles::value::AsyncValue;
 use crate::handles::value::cancel_all;
@@ -119,6 +127,25 @@ impl<K, T> Completions<K, T> {
                 Err(error) => raise(&error, self.ticks.site),
             }
         }
+        self.take_ended()
+    }
+
+    /// Returns a call that has ended, or has the task of `context` woken when one ends.
+    #[cfg(feature = "stream")]
+    pub(crate) fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Entry<K, T>>> {
+        if self.len() > 0 && !self.ticks.is_done() && !watch(&*self.ticks, context.waker()) {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.take_ended())
+    }
+
+    /// Forgets the task of [`poll_next`](Self::poll_next).
+    #[cfg(feature = "stream")]
+    pub(crate) fn forget_task(&self) {
+        self.ticks.delist(&|waiter| matches!(waiter, Waiter::Task(_)));
+    }
+
+    fn take_ended(&mut self) -> Option<Entry<K, T>> {
         let slot = lock(&self.ticks.state).slots.pop_front()?;
         self.free.push(slot);
         self.slots[slot as usize].take()
@@ -218,8 +245,16 @@ impl Dependant for Ticks {
             state.pending[slot as usize] = None;
             std::mem::take(&mut state.waiters)
         };
-        notify::tell_all(waiters);
-        None
+        let (tasks, others): (Vec<_>, Vec<_>) =
+            waiters.into_iter().partition(|waiter| matches!(waiter, Waiter::Task(_)));
+        notify::tell_all(others);
+        if tasks.is_empty() {
+            return None;
+        }
+        // A waker is the user's code, which may wait: a job of its own.
+        let waker = |task| if let Waiter::Task(waker) = task { Some(waker) } else { None };
+        let wakers = tasks.into_iter().filter_map(waker).collect();
+        Some(Later::new(Aftermath { wakers, ..Aftermath::default() }))
     }
 }
 

@@ -11,3 +11,5 @@ pub(crate) mod as_completed;
 pub(crate) mod results;
 pub(crate) mod first;
 pub(crate) mod window;
+#[cfg(feature = "stream")]
+pub(crate) mod stream;

@@ -208,8 +208,8 @@ impl<I: Iterator<Item: Pending>> Source<I> {
     }
 }
 
-type KeyOf<I> = <<I as Iterator>::Item as Pending>::Key;
-type ValueOf<I> = <<I as Iterator>::Item as Pending>::Value;
+pub(crate) type KeyOf<I> = <<I as Iterator>::Item as Pending>::Key;
+pub(crate) type ValueOf<I> = <<I as Iterator>::Item as Pending>::Value;
 type Parts<I> = (KeyOf<I>, AsyncValue<ValueOf<I>>);
 
 /// Returns the results of calls in the order of the calls, made by [`Calls::buffered`].
@@ -218,7 +218,7 @@ type Parts<I> = (KeyOf<I>, AsyncValue<ValueOf<I>>);
 #[must_use = "no call is made before the first `next`"]
 pub struct Buffered<I: Iterator<Item: Pending>> {
     source: Source<I>,
-    window: VecDeque<Parts<I>>,
+    pub(crate) window: VecDeque<Parts<I>>,
 }
 
 /// Returns the results of calls in the order in which they end, made by [`Calls::buffer_unordered`].
@@ -227,17 +227,20 @@ pub struct Buffered<I: Iterator<Item: Pending>> {
 #[must_use = "no call is made before the first `next`"]
 pub struct BufferUnordered<I: Iterator<Item: Pending>> {
     source: Source<I>,
-    window: Completions<KeyOf<I>, ValueOf<I>>,
+    pub(crate) window: Completions<KeyOf<I>, ValueOf<I>>,
 }
 
 /// Returns the outcomes of the calls of a window, made by [`Buffered::outcomes`] and [`BufferUnordered::outcomes`].
 #[must_use = "no call is made before the first `next`"]
 #[derive(Debug)]
-pub struct Outcomes<W>(W);
+pub struct Outcomes<W>(pub(crate) W);
 
 #[doc(hidden)]
 pub trait Window {
     type Call: Pending;
+
+    /// Makes calls until the window is full.
+    fn fill(&mut self);
 
     /// Fills the window, and takes the next call to return.
     #[expect(clippy::type_complexity, reason = "a key and a handle")]
@@ -252,10 +255,14 @@ pub trait Window {
 impl<I: Iterator<Item: Pending>> Window for Buffered<I> {
     type Call = I::Item;
 
-    fn next_call(&mut self) -> Option<Parts<I>> {
+    fn fill(&mut self) {
         while let Some(call) = self.source.next(self.window.len()) {
             self.window.push_back(call);
         }
+    }
+
+    fn next_call(&mut self) -> Option<Parts<I>> {
+        self.fill();
         self.window.pop_front()
     }
 
@@ -271,10 +278,14 @@ impl<I: Iterator<Item: Pending>> Window for Buffered<I> {
 impl<I: Iterator<Item: Pending>> Window for BufferUnordered<I> {
     type Call = I::Item;
 
-    fn next_call(&mut self) -> Option<Parts<I>> {
+    fn fill(&mut self) {
         while let Some((key, call)) = self.source.next(self.window.len()) {
             self.window.push(key, call);
         }
+    }
+
+    fn next_call(&mut self) -> Option<Parts<I>> {
+        self.fill();
         let entry = self.window.next(None)?;
         Some((entry.key, entry.value))
     }

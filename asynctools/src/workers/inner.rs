@@ -15,6 +15,7 @@ use crate::graph::lose::lose;
 use crate::graph::lose::lose_counted;
 use crate::graph::notify;
 use crate::graph::registry;
+use crate::graph::serial;
 use crate::graph::stop;
 use crate::graph::traits::Ending;
 use crate::graph::traits::Helper;
@@ -199,6 +200,9 @@ impl Inner {
 
     /// Takes in a call with all arguments, at the call.
     pub(crate) fn submit(self: &Arc<Self>, job: Arc<dyn Job>) {
+        if serial::is_on(self.config.dedicated_threads) && self.try_serially(&job, self.maker()) {
+            return;
+        }
         if !self.has(CLOSED | BOUND) {
             return self.enqueue(job, Maker::Other);
         }
@@ -208,6 +212,27 @@ impl Inner {
             Ok(Room::Here) => self.run_by_caller(&job),
             Err(error) => end_unrun(&job, error),
         }
+    }
+
+    /// Runs a call on the current thread, unless the pool is paused, or refuses the call.
+    fn try_serially(&self, job: &Arc<dyn Job>, maker: Maker) -> bool {
+        {
+            let mut state = self.lock();
+            if state.target == 0 || (state.closed && (maker == Maker::Other || state.gone)) {
+                return false;
+            }
+            state.take_guest(this_thread());
+        }
+        self.run_by_caller(job);
+        true
+    }
+
+    /// Takes in a call that got its last argument after the call was made.
+    fn take_in_late(self: &Arc<Self>, job: Arc<dyn Job>, maker: Maker) {
+        if let Some(bound) = &mut self.lock().bound {
+            bound.enter();
+        }
+        self.enqueue(job, maker);
     }
 
     /// Runs a call on the current thread, which was counted as a guest.
@@ -359,10 +384,18 @@ impl Scheduler for Inner {
         if moment == Moment::AtCall {
             return self.submit(job);
         }
-        if let Some(bound) = &mut self.lock().bound {
-            bound.enter();
+        if !serial::is_on(self.config.dedicated_threads) {
+            return self.take_in_late(job, maker);
         }
-        self.enqueue(job, maker);
+        if let Some((_, job, maker)) = notify::run_serially((self.clone(), job, maker)) {
+            self.take_in_late(job, maker);
+        }
+    }
+
+    fn run_ready(self: Arc<Self>, job: Arc<dyn Job>, maker: Maker) {
+        if !self.try_serially(&job, maker) {
+            self.take_in_late(job, maker);
+        }
     }
 
     fn schedule_end(self: Arc<Self>, job: Arc<dyn Job>, at: Standing) -> bool {

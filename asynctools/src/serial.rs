@@ -1,0 +1,37 @@
+//! `serial`: calls on the thread that makes them, for a debugger.
+
+use crate::graph::serial;
+
+/// Runs `f`, and meanwhile runs each call of a pool that this thread makes on this thread, at the call. For debuggers and profilers,
+/// which then see one thread and one stack, and to find out whether a fault comes from threads.
+///
+/// The environment variable `ASYNCTOOLS_SERIAL=1` does the same for all threads of the process, without a change of the program.
+///
+/// - A call with arguments that are still to come runs on the thread that brings the last one, in the order in which calls get
+///   ready; this thread does not recurse over such calls.
+/// - Results, losses, paths and counts are the same. A call has ended when its handle is there, so `cancel` comes too late, and
+///   [`first`](crate::AsyncList::first) runs all calls of the list before.
+/// - A paused pool queues its calls, and a closed pool refuses them; the limit of a queue is not looked at.
+/// - A call of [`#[parallel]`](macro@crate::parallel) still gets a thread, because the program may rely on such calls running
+///   beside each other; `ASYNCTOOLS_SERIAL=all` runs these calls serially too.
+/// - A function that calls itself uses the stack of this thread, as a plain function does.
+///
+/// # Panics
+///
+/// If `f` panics; the thread leaves the mode before.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools::Pool;
+/// use std::thread;
+///
+/// let pool = Pool::new(4);
+/// let here = thread::current().id();
+/// let threads = asynctools::serial(|| pool.map(0..3, |_| thread::current().id()).get());
+/// assert_eq!(threads, [here; 3]);
+/// ```
+pub fn serial<R>(f: impl FnOnce() -> R) -> R {
+    let _serial = serial::enter();
+    f()
+}

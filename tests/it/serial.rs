@@ -1,0 +1,213 @@
+//! Serial mode: which thread runs a call, and what stays as it is.
+
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::thread;
+use std::thread::ThreadId;
+
+use asynctools::AsyncList;
+use asynctools::AsyncValue;
+use asynctools::Calls as _;
+use asynctools::OnFull;
+use asynctools::Pool;
+use asynctools::TaskError;
+use asynctools::parallel;
+use asynctools::pooled;
+use asynctools::serial;
+
+use crate::helpers::fib;
+use crate::helpers::lock;
+use crate::helpers::watched;
+use crate::process::alone_with;
+
+fn here() -> ThreadId {
+    thread::current().id()
+}
+
+#[pooled]
+fn runner() -> ThreadId {
+    here()
+}
+
+#[pooled(workers = 2)]
+fn add(a: u32, b: u32) -> u32 {
+    a + b
+}
+
+#[test]
+fn a_call_runs_on_the_thread_that_makes_it() {
+    watched(|| {
+        let pool = Pool::new(2);
+        serial(|| {
+            let call = pool.spawn(here);
+            assert!(call.is_finished(), "at the call");
+            assert_eq!((call.get(), runner().get()), (here(), here()));
+            assert_eq!(pool.map(0..3, |_| here()).get(), [here(); 3]);
+            assert_ne!(parallel(here).get(), here(), "`#[parallel]` keeps its threads");
+        });
+        assert_ne!(pool.spawn(here).get(), here());
+        assert_ne!(thread::spawn(|| runner().get()).join().expect("it gets"), here());
+    });
+}
+
+#[test]
+fn a_panic_of_the_closure_ends_the_mode() {
+    watched(|| {
+        let pool = Pool::new(1);
+        assert!(catch_unwind(AssertUnwindSafe(|| serial(|| panic!("in serial mode")))).is_err());
+        assert_ne!(pool.spawn(here).get(), here());
+        serial(|| {
+            serial(|| ());
+            assert_eq!(pool.spawn(here).get(), here(), "the inner one has not ended the outer one");
+        });
+    });
+}
+
+#[test]
+fn a_call_with_late_arguments_runs_on_the_thread_that_brings_the_last_one() {
+    watched(|| {
+        let pool = Pool::new(2);
+        let order = Arc::new(Mutex::new(Vec::new()));
+        serial(|| {
+            let (promise, value) = AsyncValue::<u32>::promise();
+            let shared = value.shared();
+            let note = |name: &'static str| {
+                let order = order.clone();
+                move |n: &u32| {
+                    lock(&order).push((name, here()));
+                    n + 1
+                }
+            };
+            let (a, b) = (pool.spawn(|| 1), shared.map(note("b")));
+            let (c, d) = (
+                b.map({
+                    let note = note("c");
+                    move |n| note(&n)
+                }),
+                shared.map(note("d")),
+            );
+            let sum = add(add(a, c), d);
+            assert!(!sum.is_finished());
+            promise.set(5);
+            assert!(sum.is_finished());
+            assert_eq!(sum.get(), 1 + 7 + 6);
+        });
+        assert_eq!(*lock(&order), [("b", here()), ("d", here()), ("c", here())], "in the order of readiness");
+    });
+}
+
+#[test]
+fn a_chain_of_any_length_needs_no_stack() {
+    watched(|| {
+        serial(|| {
+            let (promise, first) = AsyncValue::<u32>::promise();
+            let last = (0..100_000).fold(first, |value, _| value.map(|n| n + 1));
+            promise.set(0);
+            assert_eq!(last.get(), 100_000);
+        });
+    });
+}
+
+#[test]
+fn waits_and_recursion_and_windows_work() {
+    watched(|| {
+        let pool = Arc::new(Pool::new(1));
+        serial(|| {
+            assert_eq!(fib(&pool, 12), 144);
+            let inner = pool.clone();
+            let waits = pool.spawn(move || {
+                let (promise, value) = AsyncValue::<u32>::promise();
+                let follows = inner.spawn(|| 1).zip(value).map(|(a, b)| a + b);
+                promise.set(2);
+                follows.get()
+            });
+            assert_eq!(waits.get(), 3);
+            let squares = (0..10).map(|n| pool.spawn(move || n * n));
+            assert_eq!(squares.buffered(3).sum::<u32>(), 285);
+            let squares = (0..10).map(|n| (n, pool.spawn(move || n * n)));
+            assert!(squares.buffer_unordered(3).all(|(n, square)| square == n * n));
+        });
+    });
+}
+
+#[test]
+fn a_wait_for_what_a_call_before_has_made_ready_ends() {
+    watched(|| {
+        let pool = Pool::new(1);
+        serial(|| {
+            let (promise, value) = AsyncValue::<u32>::promise();
+            let shared = value.shared();
+            let (sender, receiver) = std::sync::mpsc::channel::<AsyncValue<u32>>();
+            // Runs first, in the middle of passing the value on, and waits for the second one.
+            let first = shared.map(move |n| n + receiver.recv().expect("it is there").get());
+            sender.send(shared.map(|n| n * 10)).expect("it waits");
+            drop(pool);
+            promise.set(1);
+            assert_eq!(first.get(), 11);
+        });
+    });
+}
+
+#[test]
+fn endings_and_counts_stay_as_they_are() {
+    watched(|| {
+        let pool = Pool::builder().workers(1).queue(1).on_full(OnFull::Reject).build().expect("it fits");
+        serial(|| {
+            // The limit of the queue does not apply.
+            let list: AsyncList<_> = (0..5).map(|n| pool.spawn(move || 6 / (n - 2))).collect();
+            assert_eq!(list.cancel(), 0, "too late");
+            let outcomes = list.outcomes();
+            assert!(matches!(outcomes[2], Err(TaskError::Panicked(_))));
+            assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 4);
+            let lost = pool.spawn(|| -> u32 { panic!("no luck") }).map(|n| n).outcome().expect_err("it is lost");
+            assert!(lost.to_string().contains("map") && lost.to_string().ends_with("panicked: no luck"), "{lost}");
+            let stats = pool.stats();
+            assert_eq!((stats.finished, stats.panicked, stats.queued, stats.running), (6, 2, 0, 0));
+            pool.set_workers(0);
+            let paused = pool.spawn(here);
+            assert!(!paused.is_finished());
+            pool.set_workers(1);
+            assert_ne!(paused.get(), here());
+            pool.close();
+            assert!(matches!(pool.spawn(here).outcome(), Err(TaskError::Closed)));
+        });
+    });
+}
+
+#[test]
+fn the_variable_makes_the_process_serial() {
+    let _said = alone_with("ASYNCTOOLS_SERIAL", "1", || {
+        let pool = Pool::new(2);
+        assert_eq!((pool.spawn(here).get(), runner().get()), (here(), here()));
+        let elsewhere = parallel(move || (here(), pool.spawn(here).get())).get();
+        assert_eq!(elsewhere.0, elsewhere.1);
+        assert_ne!(elsewhere.0, here());
+        asynctools::wait_idle();
+    });
+}
+
+#[test]
+fn the_variable_covers_threads_of_parallel_too() {
+    let _said = alone_with("ASYNCTOOLS_SERIAL", "all", || {
+        assert_eq!((parallel(here).get(), runner().get()), (here(), here()));
+    });
+}
+
+#[test]
+fn another_value_of_the_variable_is_said_once_and_means_off() {
+    let said = alone_with("ASYNCTOOLS_SERIAL", "yes", || {
+        assert_ne!(runner().get(), here());
+        assert_ne!(runner().get(), here());
+        assert_eq!(serial(|| runner().get()), here());
+        assert_ne!(runner().get(), here());
+    });
+    if let Some(said) = said {
+        let lines: Vec<_> = said.lines().filter(|line| line.contains("ASYNCTOOLS_SERIAL")).collect();
+        assert_eq!(lines.len(), 1, "{said}");
+        assert!(["`0`", "`1`", "`all`", "\"yes\""].iter().all(|value| lines[0].contains(value)), "{said}");
+    }
+    let said = alone_with("ASYNCTOOLS_SERIAL", "0", || assert_ne!(runner().get(), here()));
+    assert!(said.is_none_or(|said| !said.contains("ASYNCTOOLS_SERIAL")));
+}

@@ -71,7 +71,12 @@ pub fn stop_requested() -> bool {
 /// }
 ///
 /// # #[cfg(unix)] {
-/// let call = parallel(|| finish(Command::new("sleep").arg("60").spawn()?, &stop_token()));
+/// # let (begins, begun) = std::sync::mpsc::channel();
+/// let call = parallel(move || {
+/// #   begins.send(()).unwrap();
+///     finish(Command::new("sleep").arg("60").spawn()?, &stop_token())
+/// });
+/// # begun.recv().unwrap();
 /// call.request_stop();
 /// assert!(!call.get()?.success());
 /// # }
@@ -90,13 +95,16 @@ pub fn stop_token() -> StopToken {
 /// use asynctools::{parallel, stop_requested, stop_token};
 /// use std::thread;
 ///
-/// let call = parallel(|| {
+/// # let (begins, begun) = std::sync::mpsc::channel();
+/// let call = parallel(move || {
+/// #   begins.send(()).unwrap();
 ///     let token = stop_token();
 ///     // The request is for this call, and the call hands it on.
 ///     let helper = thread::spawn(move || while !token.is_requested() { thread::yield_now() });
 ///     helper.join().unwrap();
 ///     stop_requested()
 /// });
+/// # begun.recv().unwrap();
 /// call.request_stop();
 /// assert!(call.get());
 /// ```
@@ -133,7 +141,12 @@ impl<T> AsyncValue<T> {
     /// let (pressed, ctrl_c) = mpsc::channel();
     /// // ctrlc::set_handler(move || pressed.send(()).unwrap())?;
     /// # pressed.send(()).unwrap();
-    /// let work = parallel(|| (0..).take_while(|_| !stop_requested()).count());
+    /// # let (begins, begun) = mpsc::channel();
+    /// let work = parallel(move || {
+    /// #   begins.send(()).unwrap();
+    ///     (0..).take_while(|_| !stop_requested()).count()
+    /// });
+    /// # begun.recv()?;
     /// ctrl_c.recv()?;
     /// work.request_stop();
     /// println!("{} rounds done", work.get());

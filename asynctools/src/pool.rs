@@ -311,8 +311,12 @@ impl Pool {
     /// use std::thread;
     ///
     /// let pool = Pool::new(1);
-    /// let looks = pool.spawn(|| while !stop_requested() { thread::yield_now() });
-    /// while pool.stats().running == 0 { thread::yield_now() }
+    /// # let (begins, begun) = std::sync::mpsc::channel();
+    /// let looks = pool.spawn(move || {
+    /// #   begins.send(()).unwrap();
+    ///     while !stop_requested() { thread::yield_now() }
+    /// });
+    /// # begun.recv().unwrap();
     /// let queued = pool.spawn(|| 5);
     /// pool.request_stop();
     /// looks.get();

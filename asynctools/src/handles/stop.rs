@@ -29,13 +29,16 @@ use crate::handles::value::stop_all;
 /// ```
 /// use asynctools::{parallel, stop_requested};
 ///
-/// let count = parallel(|| {
+/// # let (begins, begun) = std::sync::mpsc::channel();
+/// let count = parallel(move || {
+/// #   begins.send(()).unwrap();
 ///     let mut count = 0_u64;
 ///     while !stop_requested() {
 ///         count += 1;
 ///     }
 ///     count
 /// });
+/// # begun.recv().unwrap();
 /// count.request_stop();
 /// let _counted: u64 = count.get();
 /// ```

@@ -127,6 +127,7 @@ pub fn wait_idle() {
 /// assert!(asynctools::wait_idle_timeout(Duration::MAX));
 /// ```
 #[track_caller]
+#[expect(clippy::must_use_candidate, reason = "a caller may only want to wait for a while")]
 pub fn wait_idle_timeout(timeout: Duration) -> bool {
     wait_until_idle(deadline(timeout))
 }

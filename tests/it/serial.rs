@@ -161,8 +161,8 @@ fn endings_and_counts_stay_as_they_are() {
             let outcomes = list.outcomes();
             assert!(matches!(outcomes[2], Err(TaskError::Panicked(_))));
             assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 4);
-            let lost = pool.spawn(|| -> u32 { panic!("no luck") }).map(|n| n).outcome().expect_err("it is lost");
-            assert!(lost.to_string().contains("map") && lost.to_string().ends_with("panicked: no luck"), "{lost}");
+            let failed = pool.spawn(|| -> u32 { panic!("no luck") }).map(|n| n).outcome().expect_err("it is lost");
+            assert!(failed.to_string().contains("map") && lost.to_string().ends_with("panicked: no luck"), "{lost}");
             let stats = pool.stats();
             assert_eq!((stats.finished, stats.panicked, stats.queued, stats.running), (6, 2, 0, 0));
             pool.set_workers(0);

@@ -162,7 +162,10 @@ fn endings_and_counts_stay_as_they_are() {
             assert!(matches!(outcomes[2], Err(TaskError::Panicked(_))));
             assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 4);
             let failed = pool.spawn(|| -> u32 { panic!("no luck") }).map(|n| n).outcome().expect_err("it is lost");
-            assert!(failed.to_string().contains("map") && failed.to_string().ends_with("panicked: no luck"), "{failed}");
+            assert!(
+                failed.to_string().contains("map") && failed.to_string().ends_with("panicked: no luck"),
+                "{failed}"
+            );
             let stats = pool.stats();
             assert_eq!((stats.finished, stats.panicked, stats.queued, stats.running), (6, 2, 0, 0));
             pool.set_workers(0);

@@ -345,7 +345,6 @@ impl Inner {
 
     pub(crate) fn sweep(&self) {
         drop(self.queue.sweep());
-        self.look_for_idlers();
     }
 
     /// The end of a call for which the system refused a thread.
@@ -419,6 +418,7 @@ impl Scheduler for Inner {
                 self.queue.bury();
                 self.count_out(error);
                 self.sweep();
+                self.look_for_idlers();
             }
             Unrun::Waiting if matches!(error, TaskError::Cancelled) => {
                 self.cancelled.fetch_add(1, Ordering::Relaxed);

@@ -27,11 +27,7 @@ pub(crate) fn single_thread(ty: &Type) -> Option<SingleThread> {
         Type::Tuple(tuple) => tuple.elems.iter().find_map(single_thread),
         Type::Path(ty) if ty.qself.is_none() => {
             let last = ty.path.segments.last()?;
-            let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
-            let mut types = arguments.args.iter().filter_map(|argument| match argument {
-                GenericArgument::Type(ty) => Some(ty),
-                _ => None,
-            });
+            let mut types = type_arguments(&ty.path);
             if is(&ty.path, "Rc", "rc") {
                 let inside = as_written(types.next()?);
                 return Some(described(ty, format!("Arc<{inside}>")));
@@ -40,7 +36,7 @@ pub(crate) fn single_thread(ty: &Type) -> Option<SingleThread> {
                 && let [Some(cell), None] = [types.clone().next(), types.clone().nth(1)]
                 && let Type::Path(cell) = bare(cell)
                 && ["Cell", "RefCell"].iter().any(|name| is(&cell.path, name, "cell"))
-                && let Some(inside) = first_type(&cell.path)
+                && let Some(inside) = type_arguments(&cell.path).next()
             {
                 return Some(described(ty, format!("Arc<Mutex<{}>>", as_written(inside))));
             }
@@ -63,9 +59,13 @@ fn is(path: &Path, name: &str, module: &str) -> bool {
         && segments.next().is_none()
 }
 
-fn first_type(path: &Path) -> Option<&Type> {
-    let PathArguments::AngleBracketed(arguments) = &path.segments.last()?.arguments else { return None };
-    arguments.args.iter().find_map(|argument| match argument {
+/// Returns the types among the arguments of the last segment.
+fn type_arguments(path: &Path) -> impl Iterator<Item = &Type> + Clone {
+    let arguments = path.segments.last().and_then(|last| match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => Some(&arguments.args),
+        _ => None,
+    });
+    arguments.into_iter().flatten().filter_map(|argument| match argument {
         GenericArgument::Type(ty) => Some(ty),
         _ => None,
     })

@@ -11,9 +11,9 @@ use crate::arguments::bounds::Fallible;
 use crate::arguments::incoming::Stop;
 use crate::arguments::input::Input;
 use crate::arguments::input::Inputs;
+use crate::arguments::input::stopped_end;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
-use crate::error::Panic;
 use crate::error::TaskError;
 use crate::graph::node::Node;
 use crate::graph::traits::Awaited;
@@ -120,14 +120,8 @@ where
     }
 
     fn stop(self, own: CallSite, dropped: &mut Dropped) -> Result<R, TaskError> {
-        let others = self.inputs.stopped().saturating_sub(1);
         dropped.push(Box::new(self.start));
-        match self.inputs.stop(dropped) {
-            Some(Stop::Failed(error)) => Ok((self.fail)(error)),
-            Some(Stop::Lost(error, site)) => Err(error.through(site, own, others)),
-            Some(Stop::Panicked(payload)) => Err(TaskError::Panicked(Panic::new(own, payload))),
-            None => unreachable!("asked only when an argument has stopped it"),
-        }
+        stopped_end(self.inputs, own, self.fail, dropped)
     }
 
     fn needs(&self, needs: &mut Vec<Arc<dyn Awaited>>) {

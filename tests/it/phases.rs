@@ -197,15 +197,20 @@ fn wakers_panic(by: By) {
     assert_eq!(woken.count(), 2, "{by:?}");
 }
 
+/// Returns the end of a call that `make` makes with an argument that waits, in its `Drop`, for the call; `end` brings the end about.
+fn end_seen_by_argument(make: impl FnOnce(AtDrop) -> AsyncValue<()>, end: impl FnOnce()) -> TaskError {
+    let (later, seen, wait) = wait_later();
+    *lock(&later) = Some(follow(make(AtDrop::new(wait))));
+    end();
+    seen.recv().expect("it was dropped")
+}
+
 /// What a call does not run with is dropped after the end of the call is there: a `Drop` may wait for it.
 #[test]
 fn a_lost_follower_has_ended_when_its_argument_is_dropped() {
     alone(|| {
         let (promise, value) = AsyncValue::<()>::promise();
-        let (later, seen, wait) = wait_later();
-        *lock(&later) = Some(follow(follow_with(value, AtDrop::new(wait))));
-        drop(promise);
-        let error = seen.recv().expect("it was dropped");
+        let error = end_seen_by_argument(|argument| follow_with(value, argument), || drop(promise));
         assert!(matches!(error.root(), TaskError::Abandoned), "{error}");
     });
 }
@@ -214,11 +219,8 @@ fn a_lost_follower_has_ended_when_its_argument_is_dropped() {
 fn a_lost_follower_has_ended_when_a_list_is_dropped() {
     alone(|| {
         let (promise, value) = AsyncValue::<()>::promise();
-        let (later, seen, wait) = wait_later();
-        let list: AsyncList<AtDrop> = [AsyncValue::ready(AtDrop::new(wait))].into_iter().collect();
-        *lock(&later) = Some(follow(follow_all(list, value)));
-        drop(promise);
-        let error = seen.recv().expect("it was dropped");
+        let list = |argument| [AsyncValue::ready(argument)].into_iter().collect::<AsyncList<AtDrop>>();
+        let error = end_seen_by_argument(|argument| follow_all(list(argument), value), || drop(promise));
         assert!(matches!(error.root(), TaskError::Abandoned), "{error}");
     });
 }
@@ -228,10 +230,7 @@ fn a_follower_whose_clone_panics_has_ended_when_its_argument_is_dropped() {
     alone(|| {
         let (promise, value) = AsyncValue::<Fragile>::promise();
         let shared = value.shared();
-        let (later, seen, wait) = wait_later();
-        *lock(&later) = Some(follow(follow_fragile(AtDrop::new(wait), &shared)));
-        promise.set(Fragile);
-        let error = seen.recv().expect("it was dropped");
+        let error = end_seen_by_argument(|argument| follow_fragile(argument, &shared), || promise.set(Fragile));
         assert!(matches!(error.root(), TaskError::Panicked(_)), "{error}");
     });
 }

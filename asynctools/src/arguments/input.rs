@@ -7,6 +7,9 @@ use crate::arguments::incoming::Incoming;
 use crate::arguments::incoming::Source;
 use crate::arguments::incoming::Stop;
 use crate::arguments::source::Whole;
+use crate::call_site::CallSite;
+use crate::error::Panic;
+use crate::error::TaskError;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Dropped;
@@ -142,17 +145,18 @@ impl<F: 'static, A: Inputs<F>, T: Send + 'static> Inputs<F> for (A, Input<T, F>)
     }
 
     fn end(self, dropped: &mut Dropped) -> Result<Self::Values, Stop<F>> {
-        let (values, input) = (self.0.end(dropped), self.1);
-        match values {
-            Ok(values) => match input.end(dropped) {
-                Ok(value) => Ok((values, value)),
-                Err(stop) => {
-                    dropped.push(Box::new(values));
-                    Err(stop)
-                }
-            },
+        let (inputs, input) = self;
+        let values = match inputs.end(dropped) {
+            Ok(values) => values,
             Err(stop) => {
                 dropped.push(Box::new(input));
+                return Err(stop);
+            }
+        };
+        match input.end(dropped) {
+            Ok(value) => Ok((values, value)),
+            Err(stop) => {
+                dropped.push(Box::new(values));
                 Err(stop)
             }
         }
@@ -165,5 +169,21 @@ impl<F: 'static, A: Inputs<F>, T: Send + 'static> Inputs<F> for (A, Input<T, F>)
         }
         dropped.push(Box::new(self.1));
         stop
+    }
+}
+
+/// Returns the end of a call at `own` that an argument has stopped, and leaves the other arguments in `dropped`.
+pub(crate) fn stopped_end<A: Inputs<F>, F, R>(
+    inputs: A,
+    own: CallSite,
+    fail: fn(F) -> R,
+    dropped: &mut Dropped,
+) -> Result<R, TaskError> {
+    let others = inputs.stopped().saturating_sub(1);
+    match inputs.stop(dropped) {
+        Some(Stop::Failed(error)) => Ok(fail(error)),
+        Some(Stop::Lost(error, site)) => Err(error.through(site, own, others)),
+        Some(Stop::Panicked(payload)) => Err(TaskError::Panicked(Panic::new(own, payload))),
+        None => unreachable!("asked only when an argument has stopped the call"),
     }
 }

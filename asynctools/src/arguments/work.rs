@@ -7,8 +7,8 @@ use std::sync::Weak;
 use crate::arguments::incoming::Stop;
 use crate::arguments::incoming::enlist;
 use crate::arguments::input::Inputs;
+use crate::arguments::input::stopped_end;
 use crate::call_site::CallSite;
-use crate::error::Panic;
 use crate::error::TaskError;
 use crate::graph::node::Node;
 use crate::graph::traits::Dependant;
@@ -83,14 +83,8 @@ where
     }
 
     fn stop(self, own: CallSite, dropped: &mut Dropped) -> Result<R, TaskError> {
-        let others = self.inputs.stopped().saturating_sub(1);
         dropped.push(Box::new(self.body));
-        match self.inputs.stop(dropped) {
-            Some(Stop::Failed(error)) => Ok((self.fail)(error)),
-            Some(Stop::Lost(error, site)) => Err(error.through(site, own, others)),
-            Some(Stop::Panicked(payload)) => Err(TaskError::Panicked(Panic::new(own, payload))),
-            None => unreachable!("asked only when an argument has stopped the call"),
-        }
+        stopped_end(self.inputs, own, self.fail, dropped)
     }
 
     fn needs(&self, needs: &mut Needs) {

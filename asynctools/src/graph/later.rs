@@ -37,6 +37,11 @@ static LATER: Function = Function::method("later");
 
 impl Later {
     #[track_caller]
+    pub(crate) fn wakes(wakers: Vec<Waker>) -> Arc<Self> {
+        Self::new(Aftermath { wakers, ..Aftermath::default() })
+    }
+
+    #[track_caller]
     pub(crate) fn new(aftermath: Aftermath) -> Arc<Self> {
         Arc::new(Self {
             site: CallSite::here(&LATER),

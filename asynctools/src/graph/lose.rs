@@ -19,12 +19,14 @@ use crate::graph::traits::Unstarted;
 /// Ends each unstarted call of `jobs` with the result of `error`, and returns their number. The pools count these calls
 /// out.
 pub(crate) fn lose_all(jobs: Vec<Arc<dyn Job>>, error: impl Fn(&dyn Job) -> TaskError) -> usize {
-    let counted = |job: &Arc<dyn Job>, unstarted: &Unstarted, error: &TaskError| {
-        if let Some(pool) = registry::find(job.pool()) {
-            pool.unscheduled(unstarted.unrun, error);
-        }
-    };
-    lose_counted(jobs, error, counted, |_| {})
+    lose_counted(jobs, error, count_out, |_| {})
+}
+
+/// Has the pool of `job` count the call out.
+fn count_out(job: &Arc<dyn Job>, unstarted: &Unstarted, error: &TaskError) {
+    if let Some(pool) = registry::find(job.pool()) {
+        pool.unscheduled(unstarted.unrun, error);
+    }
 }
 
 /// As [`lose_all`], where `count` counts each call out, and `counted` hears how many had started or ended before.
@@ -62,9 +64,7 @@ pub(crate) fn lose_counted(
 /// call never runs.
 pub(crate) fn lose(job: &Arc<dyn Job>, error: TaskError) -> bool {
     let Some(unstarted) = job.clone().take_unstarted() else { return job.tell_unwanted() };
-    if let Some(pool) = registry::find(job.pool()) {
-        pool.unscheduled(unstarted.unrun, &error);
-    }
+    count_out(job, &unstarted, &error);
     end_unstarted(&**job, error, unstarted);
     true
 }

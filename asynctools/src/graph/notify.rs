@@ -214,7 +214,7 @@ fn wake(wakers: Vec<Waker>) {
         return;
     }
     if is_in_wait() {
-        return hand_over(Later::new(Aftermath { wakers, ..Aftermath::default() }));
+        return hand_over(Later::wakes(wakers));
     }
     wake_here(wakers);
 }

@@ -15,7 +15,6 @@ use crate::graph::agenda::Agenda;
 use crate::graph::current::current;
 use crate::graph::later::Later;
 use crate::graph::notify;
-use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Helper;
@@ -254,7 +253,7 @@ impl Dependant for Ticks {
         // A waker is the user's code, which may wait: a job of its own.
         let waker = |task| if let Waiter::Task(waker) = task { Some(waker) } else { None };
         let wakers = tasks.into_iter().filter_map(waker).collect();
-        Some(Later::new(Aftermath { wakers, ..Aftermath::default() }))
+        Some(Later::wakes(wakers))
     }
 }
 

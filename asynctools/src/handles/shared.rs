@@ -407,7 +407,7 @@ impl Dependant for Task {
     fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
         // The waker is the user's code, which may wait: a job of its own.
         let waker = lock(&self.waker).take()?;
-        Some(Later::new(Aftermath { wakers: vec![waker], ..Aftermath::default() }))
+        Some(Later::wakes(vec![waker]))
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::error::TaskError;
 use crate::graph::notify;
 use crate::graph::registry;
-use crate::graph::traits::Aftermath;
 use crate::graph::traits::Job;
 use crate::graph::traits::Unstarted;
 
@@ -49,14 +48,12 @@ pub(crate) fn lose_counted(
     let taken: Vec<_> = taken.collect();
     let lost = taken.len();
     counted(others.len());
-    let mut aftermath = Aftermath::default();
-    notify::hold(|| {
+    notify::in_phases(|aftermath| {
         for (job, error, remains) in taken {
-            job.end_lost(error, &mut aftermath);
+            job.end_lost(error, aftermath);
             aftermath.dropped.push(remains);
         }
     });
-    notify::settle(aftermath);
     lost + others.iter().filter(|job| job.tell_unwanted()).count()
 }
 
@@ -78,8 +75,8 @@ pub(crate) fn end_unrun(job: &Arc<dyn Job>, error: TaskError) {
 
 /// Ends a call after the work was taken out, and the pool has counted the call out.
 fn end_unstarted(job: &dyn Job, error: TaskError, unstarted: Unstarted) {
-    let mut aftermath = Aftermath::default();
-    notify::hold(|| job.end_lost(error, &mut aftermath));
-    aftermath.dropped.push(unstarted.remains);
-    notify::settle(aftermath);
+    notify::in_phases(|aftermath| {
+        job.end_lost(error, aftermath);
+        aftermath.dropped.push(unstarted.remains);
+    });
 }

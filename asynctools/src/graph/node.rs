@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
 use crate::call_site::CallSite;
@@ -14,6 +15,7 @@ use crate::graph::lineage::MadeBy;
 use crate::graph::lose::end_unrun;
 use crate::graph::notify;
 use crate::graph::slot::Slot;
+use crate::graph::stop;
 use crate::graph::stop::Run;
 use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
@@ -57,8 +59,7 @@ use crate::sync::MutexGuard;
 // | from | to | by whom | under which call |
 // | --- | --- | --- | --- |
 // | - | `Waiting`, `Queued`, `Promised`, `Done` | the maker | `waiting`, `queued`, `promised`, `ready` |
-// | `Waiting` | `Queued`; `Stopped` by a lost argument | who brings the last argument | `advance` |
-// | `Waiting` | `Running` | the same, if no user code runs | `advance` |
+// | `Waiting` | `Queued`; `Stopped` by a lost argument; `Running` if no user code runs | who brings the last | `advance` |
 // | `Queued`, `Stopped` | `Running` | the first worker or waiter | `run` |
 // | `Waiting`, `Queued` | `Running` | who cancels or closes | `take_unstarted` |
 // | `Running` | `Promised` | who hands the call over | `hand_over` |
@@ -96,6 +97,8 @@ pub(crate) struct Node<W: Work> {
     done: AtomicBool,
     /// Somebody has a handle. Under the lock the flag would make a call 8 bytes larger; it is written and read by those who have it.
     wanted: AtomicBool,
+    /// How many requests to stop there were when the call went to its queue. The number takes the place of padding.
+    requests: AtomicU32,
     pool: PoolId,
     site: CallSite,
     core: Mutex<Core<W>>,
@@ -105,7 +108,8 @@ impl<W: Work> Node<W> {
     fn new(state: State<W>, pool: PoolId, site: CallSite) -> Arc<Self> {
         let done = matches!(state, State::Done(_));
         let core = Mutex::new(Core { state, waiters: Waiters::None });
-        Arc::new(Self { done: AtomicBool::new(done), wanted: AtomicBool::new(true), pool, site, core })
+        let requests = AtomicU32::new(stop::requests());
+        Arc::new(Self { done: AtomicBool::new(done), wanted: AtomicBool::new(true), requests, pool, site, core })
     }
 
     /// A call with all its arguments, for the queue of `pool`.
@@ -184,6 +188,7 @@ impl<W: Work> Node<W> {
                 return None;
             }
         };
+        self.requests.store(stop::requests(), Ordering::Relaxed);
         core.state = State::Queued(work, made_by);
         let helpers = core.waiters.take_helpers();
         drop(core);
@@ -201,16 +206,13 @@ impl<W: Work> Node<W> {
         if matches!(core.waiters, Waiters::None) && self.wanted.load(Ordering::Relaxed) {
             return self.store(core, outcome);
         }
-        let mut aftermath = Aftermath::default();
-        notify::hold(|| self.end(core, outcome, &mut aftermath));
-        notify::settle(aftermath);
+        notify::in_phases(|aftermath| self.end(core, outcome, aftermath));
     }
 
     fn store(&self, mut core: MutexGuard<'_, Core<W>>, outcome: Result<W::Output, TaskError>) {
         let running = std::mem::replace(&mut core.state, State::Done(outcome));
         self.done.store(true, Ordering::Release);
-        drop(core);
-        drop(running);
+        drop((core, running));
     }
 
     /// Stores the end and tells those who wait; what is a user's in that is left in `aftermath`.
@@ -344,7 +346,6 @@ impl<W: Work> Job for Node<W> {
     }
 
     fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
-        let before = observer.requests_before();
         let mut core = self.lock();
         if !matches!(core.state, State::Queued(..) | State::Stopped(..)) {
             return false;
@@ -356,7 +357,8 @@ impl<W: Work> Job for Node<W> {
         let mut dropped = Dropped::new();
         let (outcome, ending) = match taken {
             State::Queued(work, made_by) => {
-                let running = lineage::enter(self.pool, made_by, Run::new(address(&self), self.pool, before));
+                let run = Run::new(address(&self), self.pool, self.requests.load(Ordering::Relaxed));
+                let running = lineage::enter(self.pool, made_by, run);
                 let result = catch_unwind(AssertUnwindSafe(|| work.run(&mut dropped)));
                 drop(running);
                 let ending = if result.is_ok() { Ending::Returned } else { Ending::Panicked };
@@ -451,10 +453,8 @@ impl<W: Work> Slot<W::Output> for Node<W> {
         self.wanted.store(false, Ordering::Relaxed);
         // The task that polled this handle is not to be woken, nor kept, for a result that it will not see.
         let tasks = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Task(_))));
-        let ended = matches!(core.state, State::Done(_));
-        let result = ended.then(|| std::mem::replace(&mut core.state, State::Taken));
-        drop(core);
-        drop((tasks, result));
+        let result = matches!(core.state, State::Done(_)).then(|| std::mem::replace(&mut core.state, State::Taken));
+        drop((core, tasks, result));
     }
 
     fn has_failed(&self) -> bool {

@@ -13,7 +13,6 @@ use crate::graph::blocked::this_thread;
 use crate::graph::later::Later;
 use crate::graph::later::wake_here;
 use crate::graph::registry;
-use crate::graph::stop;
 use crate::graph::traits::Aftermath;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Ending;
@@ -109,8 +108,13 @@ pub(crate) fn tell(waiter: Waiter, aftermath: &mut Aftermath) {
 
 /// Tells all of `waiters` of an end.
 pub(crate) fn tell_all(waiters: impl IntoIterator<Item = Waiter>) {
+    in_phases(|aftermath| waiters.into_iter().for_each(|waiter| tell(waiter, aftermath)));
+}
+
+/// Runs `store`, which stores ends, and then does the rest of these ends.
+pub(crate) fn in_phases(store: impl FnOnce(&mut Aftermath)) {
     let mut aftermath = Aftermath::default();
-    hold(|| waiters.into_iter().for_each(|waiter| tell(waiter, &mut aftermath)));
+    hold(|| store(&mut aftermath));
     settle(aftermath);
 }
 
@@ -223,10 +227,6 @@ fn wake(wakers: Vec<Waker>) {
 struct Unobserved;
 
 impl Observer for Unobserved {
-    fn requests_before(&self) -> u64 {
-        stop::requests()
-    }
-
     fn began(&self, _stood: Standing) {}
 
     fn ended(&self, _ending: Ending, _stood: Standing) {}

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
 use crate::graph::traits::PoolId;
@@ -14,12 +14,12 @@ use crate::graph::traits::PoolId;
 // Implementation
 //
 // Most calls are never asked to stop, so a call has no flag. A request puts the address of the call into a table, for as long as the
-// call runs, and raises a number; a call that looks has read the number before and reads the table only if the number has changed.
-// A request to all calls of a pool leaves the new number in the table: a call that read a smaller number, before it left the queue,
-// was there. Like `blocked`, the table is the standard library's under a model checker too: nothing waits under this lock.
+// call runs, and raises a number; a call keeps the number of the moment when it went to its queue, in bytes that padding would take,
+// and a look reads the table only if the number has changed since. A request to all calls of a pool leaves the new number in the
+// table: it is for the calls with a smaller number. Like `blocked`, the table is the standard library's under a model checker too: nothing waits under this lock.
 
 /// How many requests there were so far.
-static REQUESTS: AtomicU64 = AtomicU64::new(0);
+static REQUESTS: AtomicU32 = AtomicU32::new(0);
 static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
 
 #[derive(Default)]
@@ -27,7 +27,7 @@ struct Table {
     /// The calls that were asked or have given out a token, by address.
     calls: HashMap<usize, Entry>,
     /// The number of the last request to all calls of a pool.
-    pools: HashMap<PoolId, u64>,
+    pools: HashMap<PoolId, u32>,
 }
 
 #[derive(Default)]
@@ -53,14 +53,19 @@ impl Table {
         }
     }
 
-    fn is_asked(&self, call: usize, pool: PoolId, since: u64) -> bool {
+    fn is_asked(&self, call: usize, pool: PoolId, queued: u32) -> bool {
         let is_flagged = self.calls.get(&call).is_some_and(|entry| entry.asked);
-        is_flagged || self.pools.get(&pool).is_some_and(|request| *request > since)
+        is_flagged || self.pools.get(&pool).is_some_and(|request| is_before(queued, *request))
     }
 }
 
+/// Whether `request` came after a call with the number `queued`. Numbers begin again at 0, after more requests than a call outlives.
+fn is_before(queued: u32, request: u32) -> bool {
+    request.wrapping_sub(queued).cast_signed() > 0
+}
+
 /// Returns the number of requests so far.
-pub(crate) fn requests() -> u64 {
+pub(crate) fn requests() -> u32 {
     REQUESTS.load(Ordering::Acquire)
 }
 
@@ -95,7 +100,7 @@ impl Drop for Asked {
 /// Asks all calls of `pool` to stop that have left the queue.
 pub(crate) fn ask_pool(pool: PoolId) {
     with_table(|table| {
-        let request = REQUESTS.fetch_add(1, Ordering::Release) + 1;
+        let request = REQUESTS.fetch_add(1, Ordering::Release).wrapping_add(1);
         table.pools.insert(pool, request);
         for entry in table.calls.values().filter(|entry| entry.pool == Some(pool)) {
             entry.flag.store(true, Ordering::Release);
@@ -105,7 +110,7 @@ pub(crate) fn ask_pool(pool: PoolId) {
 
 /// A pool that was asked is gone.
 pub(crate) fn forget_pool(pool: PoolId) {
-    if requests() > 0 {
+    if requests() != 0 {
         with_table(|table| table.pools.remove(&pool));
     }
 }
@@ -114,14 +119,15 @@ pub(crate) fn forget_pool(pool: PoolId) {
 pub(crate) struct Run {
     call: usize,
     pool: PoolId,
-    /// The number of requests at a time when the call had not left the queue, or at the last look.
-    seen: u64,
+    /// The number of requests when the call went to its queue, and at the last look.
+    queued: u32,
+    seen: u32,
     token: Option<Flag>,
 }
 
 impl Run {
-    pub(crate) fn new(call: usize, pool: PoolId, seen: u64) -> Self {
-        Self { call, pool, seen, token: None }
+    pub(crate) fn new(call: usize, pool: PoolId, queued: u32) -> Self {
+        Self { call, pool, queued, seen: queued, token: None }
     }
 
     /// Whether somebody has asked the call to stop.
@@ -130,7 +136,7 @@ impl Run {
         if now == self.seen {
             return false;
         }
-        let asked = with_table(|table| table.is_asked(self.call, self.pool, self.seen));
+        let asked = with_table(|table| table.is_asked(self.call, self.pool, self.queued));
         if !asked {
             self.seen = now;
         }
@@ -143,7 +149,7 @@ impl Run {
             return flag.clone();
         }
         let flag = with_table(|table| {
-            let asked = table.is_asked(self.call, self.pool, self.seen);
+            let asked = table.is_asked(self.call, self.pool, self.queued);
             let entry = table.calls.entry(self.call).or_default();
             entry.pool = Some(self.pool);
             entry.flag.fetch_or(asked, Ordering::Release);
@@ -168,5 +174,5 @@ impl Drop for Run {
 
 /// Whether somebody has asked for the value of the promise at the address `call` to stop coming.
 pub(crate) fn is_promise_asked(call: usize) -> bool {
-    requests() > 0 && with_table(|table| table.is_asked(call, PoolId::NONE, u64::MAX))
+    requests() != 0 && with_table(|table| table.is_asked(call, PoolId::NONE, requests()))
 }

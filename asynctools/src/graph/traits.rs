@@ -210,9 +210,6 @@ pub(crate) type Dropped = Vec<Box<dyn Send>>;
 
 /// Counts the run of a call. Hears of begin and end before another thread can see the end of the call.
 pub(crate) trait Observer {
-    /// Returns how many requests to stop there were at a time when the call had not left its queue.
-    fn requests_before(&self) -> u64;
-
     fn began(&self, stood: Standing);
     fn ended(&self, ending: Ending, stood: Standing);
 }

@@ -104,15 +104,9 @@ pub(crate) struct RunCount<'a> {
     pub(crate) inner: &'a Inner,
     pub(crate) worker: &'a Worker,
     pub(crate) turn: Turn,
-    /// How many requests to stop there were before the worker took the call.
-    pub(crate) requests: u64,
 }
 
 impl Observer for RunCount<'_> {
-    fn requests_before(&self) -> u64 {
-        self.requests
-    }
-
     fn began(&self, stood: Standing) {
         bump(&self.worker.depth, 1);
         if self.turn != Turn::Next && is_in_queue(stood) {
@@ -142,10 +136,6 @@ fn is_in_queue(stood: Standing) -> bool {
 struct CallerRun<'a>(&'a Inner);
 
 impl Observer for CallerRun<'_> {
-    fn requests_before(&self) -> u64 {
-        stop::requests()
-    }
-
     // The caller was counted together with the decision that it runs the call: a pool that closes in between waits for it.
     fn began(&self, _stood: Standing) {}
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::graph::stop;
 use crate::graph::traits::Helper;
 use crate::graph::traits::Job;
 use crate::panics::lock;
@@ -113,15 +112,14 @@ impl Inner {
             if self.has(WANTED) && self.turn_to_wanted(worker, &mut search) {
                 return true;
             }
-            let mut requests = 0;
-            let Some(job) = self.next_call(&mut search, tide, &mut requests) else { return self.park(worker, search) };
-            self.run_next(worker, job, requests);
+            let Some(job) = self.next_call(&mut search, tide) else { return self.park(worker, search) };
+            self.run_next(worker, job);
         }
     }
 
-    fn run_next(&self, worker: &Worker, job: Arc<dyn Job>, requests: u64) {
+    fn run_next(&self, worker: &Worker, job: Arc<dyn Job>) {
         bump(&worker.progress, 1);
-        if !job.run(&RunCount { inner: self, worker, turn: Turn::Next, requests }) {
+        if !job.run(&RunCount { inner: self, worker, turn: Turn::Next }) {
             self.queue.unearth();
         }
         bump(&worker.progress, 1);
@@ -129,11 +127,9 @@ impl Inner {
 
     /// Runs a call of the queue.
     fn run_one(&self, worker: &Worker) {
-        loop {
-            let requests = stop::requests();
-            let Some(job) = self.queue.pop() else { return };
+        while let Some(job) = self.queue.pop() {
             bump(&worker.progress, 1);
-            if job.run(&RunCount { inner: self, worker, turn: Turn::Next, requests }) {
+            if job.run(&RunCount { inner: self, worker, turn: Turn::Next }) {
                 bump(&worker.progress, 1);
                 return;
             }
@@ -155,7 +151,7 @@ impl Inner {
 
     /// Runs a call of this pool before its turn, unless another thread has taken the call.
     pub(crate) fn run_early(&self, worker: &Worker, job: Arc<dyn Job>, turn: Turn) -> bool {
-        let ran = job.run(&RunCount { inner: self, worker, turn, requests: stop::requests() });
+        let ran = job.run(&RunCount { inner: self, worker, turn });
         if ran {
             self.sweep();
         }
@@ -196,18 +192,11 @@ impl Inner {
     }
 
     /// Returns the next call in the queue, and looks for a while; `None` when this thread should stand aside.
-    /// Leaves the number of requests to stop before the look in `requests`.
-    fn next_call<'a>(
-        self: &'a Arc<Self>,
-        search: &mut Option<Search<'a>>,
-        tide: &mut Tide,
-        requests: &mut u64,
-    ) -> Option<Arc<dyn Job>> {
+    fn next_call<'a>(self: &'a Arc<Self>, search: &mut Option<Search<'a>>, tide: &mut Tide) -> Option<Arc<dyn Job>> {
         for turn in 0..SPINS {
             if self.has(OVER) || self.queue.has_front() {
                 break;
             }
-            *requests = stop::requests();
             if let Some(job) = self.queue.pop_back() {
                 if self.has(OVER) {
                     // Taken before the pool was paused, or submitted after: it may not start.
@@ -236,7 +225,6 @@ impl Inner {
             if state.is_over() {
                 return None;
             }
-            *requests = stop::requests();
             self.queue.pop()?
         };
         if let Some(search) = search.take() {

@@ -426,13 +426,14 @@ const SHARED_BY_THREADS: &[&str] = &[
     "crossbeam_channel::",
 ];
 
-/// Where such a thing is named all the same: in a `static` of the process, which outlives a model; and the result of a caught
-/// panic is a type only.
+/// Where such a thing is named all the same: in a `static` of the process, which outlives a model; a number of such a
+/// static, for which nobody waits; and the result of a caught panic, which is a type only.
 const NAMED_ALL_THE_SAME: &[(&str, &str)] = &[
     ("call_site", "std::sync::OnceLock"),
     ("graph::registry", "std::sync::OnceLock"),
     ("graph::registry", "std::sync::RwLock"),
     ("graph::registry", "std::sync::atomic::AtomicU64"),
+    ("graph::node", "std::sync::atomic::AtomicU32"),
     ("graph::blocked", "std::sync::Mutex"),
     ("graph::blocked", "std::sync::atomic::Atomic"),
     ("graph::serial", "std::sync::OnceLock"),

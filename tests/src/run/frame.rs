@@ -78,7 +78,7 @@ impl<'a> Frame<'a> {
         };
         let meter = &run.meters[pool];
         meter.entered.fetch_add(1, Ordering::SeqCst);
-        if !thread::current().name().is_some_and(|name| name.starts_with(&format!("p{pool}-"))) {
+        if own_pool() != Some(pool) {
             Tally::add(&tally.guests);
             enter(None);
             return Self { run, home, counted: None, outermost: false };
@@ -127,24 +127,39 @@ pub(crate) fn first_outer() -> usize {
     FRAMES.with_borrow(|frames| frames.iter().map(|entry| entry.outer).min().unwrap_or(usize::MAX))
 }
 
-/// Counts the body that this thread runs, if there is one, as waiting while `wait` runs.
+/// What waits on this thread, besides calls from outside.
+enum Waits {
+    /// A body that is counted; whether it never waited before.
+    Body(usize, bool),
+    /// Code of the program after the body of a call, on a worker of the pool.
+    Hook(usize),
+    Nothing,
+}
+
+/// Counts the body that this thread runs, or the worker that this thread is, as waiting while `wait` runs.
 pub(crate) fn aside<R>(run: &Run, wait: impl FnOnce() -> R) -> R {
     let key = std::ptr::from_ref(run).addr();
-    let counted = FRAMES.with_borrow_mut(|frames| {
-        let entry = frames.last_mut().filter(|entry| entry.run == key && !entry.waits)?;
-        let pool = entry.pool?;
-        entry.waits = true;
-        Some((pool, std::mem::take(&mut entry.fresh)))
+    let waits = FRAMES.with_borrow_mut(|frames| match frames.last_mut() {
+        Some(Entry { run, waits: waits @ false, pool: Some(pool), fresh, .. }) if *run == key => {
+            *waits = true;
+            Waits::Body(*pool, std::mem::take(fresh))
+        }
+        Some(_) => Waits::Nothing,
+        None => own_pool().map_or(Waits::Nothing, Waits::Hook),
     });
-    let Some((pool, fresh)) = counted else { return wait() };
+    let pool = match waits {
+        Waits::Body(pool, _) | Waits::Hook(pool) => pool,
+        Waits::Nothing => return wait(),
+    };
     let meter = &run.meters[pool];
-    if fresh {
+    if let Waits::Body(_, true) = waits {
         meter.fresh.fetch_sub(1, Ordering::SeqCst);
     }
+    let running = isize::from(matches!(waits, Waits::Body(..)));
     meter.away.fetch_add(1, Ordering::SeqCst);
-    meter.running.fetch_sub(1, Ordering::SeqCst);
+    meter.running.fetch_sub(running, Ordering::SeqCst);
     let result = wait();
-    meter.running.fetch_add(1, Ordering::SeqCst);
+    meter.running.fetch_add(running, Ordering::SeqCst);
     meter.credit.fetch_add(1, Ordering::SeqCst);
     meter.away.fetch_sub(1, Ordering::SeqCst);
     FRAMES.with_borrow_mut(|frames| {
@@ -153,6 +168,13 @@ pub(crate) fn aside<R>(run: &Run, wait: impl FnOnce() -> R) -> R {
         }
     });
     result
+}
+
+/// The pool of the program whose worker this thread is.
+fn own_pool() -> Option<usize> {
+    let thread = thread::current();
+    let (pool, _) = thread.name()?.strip_prefix('p')?.split_once('-')?;
+    pool.parse().ok()
 }
 
 impl Drop for Frame<'_> {

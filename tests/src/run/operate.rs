@@ -21,9 +21,15 @@ impl Run {
         match act {
             PoolAct::Resize(pool, workers) => {
                 Tally::add(if workers == 0 { &self.tally.pauses } else { &self.tally.resizes });
-                // Under the lock, so that no thread pauses a pool that another thread is about to drop.
-                if let Some(pool) = &*lock(&self.pools[pool]) {
-                    pool.set_workers(workers);
+                let slot = lock(&self.pools[pool]);
+                if workers == 0 {
+                    // Under the lock, so that no thread pauses a pool that another thread is about to drop.
+                    slot.iter().for_each(|pool| pool.set_workers(0));
+                } else {
+                    let owner = slot.clone();
+                    // A refused thread ends calls here, and so runs code of the program, which may want the lock.
+                    drop(slot);
+                    owner.iter().for_each(|pool| pool.set_workers(workers));
                 }
                 if workers == 0 && self.oracle.facts()[pool].stays_paused() {
                     self.probe(pool);

@@ -3,6 +3,7 @@
 use std::mem::size_of;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use allocation_counter::AllocationInfo;
 use allocation_counter::measure;
@@ -136,4 +137,27 @@ fn a_handle_of_a_call_that_has_ended_costs_no_more_than_its_value() {
 fn a_value_that_is_there_allocates_once() {
     let info = cost(0..CALLS as u64, AsyncValue::ready);
     assert_each("a ready value", info, 1, false);
+}
+
+/// A wait inside a call lists what it needs with the calls that it waits for, and takes itself off the list.
+#[test]
+fn a_set_leaves_nothing_in_a_call_that_goes_on() {
+    let pool = Pool::new(1);
+    let (promise, value) = AsyncValue::<u64>::promise();
+    let rounds = |mut value: AsyncValue<u64>, count: usize| {
+        for _ in 0..count {
+            let mut set = AsyncList::from([value]).as_completed();
+            assert!(set.next_timeout(Duration::from_nanos(1)).is_err());
+            value = set.into_list().into_iter().next().expect("it was not returned");
+        }
+        value
+    };
+    let grown = pool.spawn(move || {
+        let mut value = Some(rounds(value.map(|n| n), 10));
+        let info = measure(|| value = value.take().map(|value| rounds(value, 1_000)));
+        info.bytes_current
+    });
+    let grown = grown.get();
+    promise.set(1);
+    assert!(grown < 10_000, "{grown} bytes after 1,000 sets");
 }

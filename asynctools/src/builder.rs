@@ -9,6 +9,7 @@ use crate::pool::Pool;
 use crate::pool::default_workers;
 use crate::workers::config::Config;
 use crate::workers::config::OnFull;
+use crate::workers::config::ThreadHook;
 
 /// Builds a [`Pool`], made by [`Pool::builder`].
 ///
@@ -178,6 +179,51 @@ impl PoolBuilder {
     /// ```
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.config.idle_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets what each thread of the pool does before its first call, spares included: sets a priority, or joins a
+    /// profiler. Default: nothing. The panic hook shows a panic of `f`, and the thread goes on.
+    ///
+    /// `f` does not wait for calls of the pool: the thread occupies the place of a worker meanwhile.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    /// use std::cell::Cell;
+    ///
+    /// thread_local!(static READY: Cell<bool> = const { Cell::new(false) });
+    ///
+    /// let pool = Pool::builder().workers(2).on_thread_start(|| READY.set(true)).build()?;
+    /// assert!(pool.spawn(|| READY.get()).get());
+    /// # Ok::<(), asynctools::BuildError>(())
+    /// ```
+    pub fn on_thread_start(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
+        self.config.on_thread_start = ThreadHook::new(f);
+        self
+    }
+
+    /// Sets what each thread of the pool does after its last call. Default: nothing. [`close`](Pool::close) waits for
+    /// `f` too. The panic hook shows a panic of `f`, and nothing else changes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// static GONE: AtomicUsize = AtomicUsize::new(0);
+    ///
+    /// let count = || drop(GONE.fetch_add(1, Ordering::Relaxed));
+    /// let pool = Pool::builder().workers(1).on_thread_stop(count).build()?;
+    /// assert_eq!(pool.spawn(|| 5).get(), 5);
+    /// pool.close();
+    /// assert_eq!(GONE.load(Ordering::Relaxed), 1);
+    /// # Ok::<(), asynctools::BuildError>(())
+    /// ```
+    pub fn on_thread_stop(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
+        self.config.on_thread_stop = ThreadHook::new(f);
         self
     }
 

@@ -48,7 +48,8 @@ use crate::workers::inner::Inner;
 /// ```
 pub struct Pool {
     workers: usize,
-    /// `None`: the default, which a `const fn` cannot make.
+    name: &'static str,
+    /// `None`: the default with the name above, which a `const fn` cannot make.
     config: Option<Config>,
     /// Made at the first use, so that `new` can be a `const fn`.
     inner: OnceLock<Arc<Inner>>,
@@ -122,11 +123,37 @@ impl Pool {
     /// ```
     #[must_use]
     pub const fn new(workers: usize) -> Self {
-        Self { workers, config: None, inner: OnceLock::new() }
+        Self::named("pool", workers)
+    }
+
+    /// Makes a pool as [`new`](Self::new) does, whose threads are named `name-1`, `name-2` and so on.
+    ///
+    /// # Panics
+    ///
+    /// If the name contains a zero byte, as the name of a thread cannot. In a `static` that is a compile error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::Pool;
+    ///
+    /// static DISK: Pool = Pool::named("disk", 2);
+    ///
+    /// let name = DISK.spawn(|| std::thread::current().name().map(String::from));
+    /// assert_eq!(name.get().as_deref(), Some("disk-1"));
+    /// ```
+    #[must_use]
+    pub const fn named(name: &'static str, workers: usize) -> Self {
+        let mut rest = name.as_bytes();
+        while let [first, others @ ..] = rest {
+            assert!(*first != 0, "the name of a thread cannot contain a zero byte");
+            rest = others;
+        }
+        Self { workers, name, config: None, inner: OnceLock::new() }
     }
 
     pub(crate) const fn with(workers: usize, config: Config) -> Self {
-        Self { workers, config: Some(config), inner: OnceLock::new() }
+        Self { workers, name: "", config: Some(config), inner: OnceLock::new() }
     }
 
     /// Returns the pool of the whole process, where `#[pooled]` runs. The pool has `min(32, cores + 4)` workers, and a
@@ -150,7 +177,7 @@ impl Pool {
     pub(crate) fn inner(&self) -> &Arc<Inner> {
         self.inner.get_or_init(|| {
             registry::set_default(|| PoolRef::from(Self::global()).0.clone());
-            let config = self.config.clone().unwrap_or_else(|| Config::named("pool"));
+            let config = self.config.clone().unwrap_or_else(|| Config::named(self.name));
             Inner::new(config, self.workers, blocking::main)
         })
     }

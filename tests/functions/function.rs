@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::attributes::around;
+use crate::attributes::attribute;
 use crate::dice::Dice;
 use crate::dice::Draft;
-use crate::dice::Generic;
+use crate::host::Home;
+use crate::host::Host;
 use crate::inputs::Argument;
 use crate::inputs::Fate;
 use crate::inputs::Input;
@@ -15,46 +18,6 @@ use crate::outputs::Place;
 pub(crate) struct Module {
     pub(crate) text: String,
     pub(crate) forms: BTreeMap<&'static str, usize>,
-}
-
-/// The receiver, as it is written, and what holds the value that it is called on.
-#[derive(Clone, Copy)]
-struct Receiver {
-    written: &'static str,
-    holder: &'static str,
-    clones: bool,
-}
-
-const RECEIVERS: [Receiver; 13] = [
-    Receiver { written: "self", holder: "", clones: false },
-    Receiver { written: "mut self", holder: "", clones: false },
-    Receiver { written: "self: Self", holder: "", clones: false },
-    Receiver { written: "&self", holder: "", clones: true },
-    Receiver { written: "&self", holder: "", clones: true },
-    Receiver { written: "&'a self", holder: "", clones: true },
-    Receiver { written: "self: &Self", holder: "", clones: true },
-    Receiver { written: "self: std::sync::Arc<Self>", holder: "std::sync::Arc::new", clones: false },
-    Receiver { written: "self: Arc<Self>", holder: "std::sync::Arc::new", clones: false },
-    Receiver { written: "self: ::std::sync::Arc<Self>", holder: "Arc::new", clones: false },
-    Receiver { written: "self: Box<Self>", holder: "Box::new", clones: false },
-    Receiver { written: "mut self: Box<Self>", holder: "Box::new", clones: false },
-    Receiver { written: "self: std::boxed::Box<Self>", holder: "Box::new", clones: false },
-];
-
-/// Where the functions stand.
-#[derive(Clone, Copy, PartialEq)]
-enum Home {
-    Module,
-    /// In the function that calls them.
-    Local,
-    Impl,
-}
-
-/// The type of a method, with generics of its own.
-struct Host {
-    generics: Vec<Generic>,
-    receiver: Option<Receiver>,
-    has_pool: bool,
 }
 
 struct Function {
@@ -345,54 +308,6 @@ fn inputs(draft: &mut Draft, seen: &mut Vec<String>) -> Vec<Input> {
     inputs
 }
 
-/// Attributes beside ours, in front of it and after it.
-fn around(draft: &mut Draft, body: &mut Vec<String>) -> [Vec<&'static str>; 2] {
-    const ALL: [&str; 16] = [
-        "/// Has a line of docs.",
-        "#[doc = \"More docs.\"]",
-        "/** A block of docs. */",
-        "#[doc(alias = \"other\")]",
-        "#[inline]",
-        "#[cold]",
-        "#[must_use]",
-        "#[must_use = \"because\"]",
-        "#[deprecated]",
-        "#[deprecated(since = \"1.0.0\", note = \"it is old\")]",
-        "#[cfg(all())]",
-        "#[cfg_attr(all(), inline(never))]",
-        "#[allow(unused_variables, unused_assignments)]",
-        "#[expect(unused_variables, reason = \"there is one\")]",
-        "#[track_caller]",
-        "#[rustfmt::skip]",
-    ];
-    let mut around = [Vec::new(), Vec::new()];
-    let mut kinds: Vec<&str> = Vec::new();
-    for _ in 0..draft.dice.below(4) {
-        let attr = draft.dice.pick(&ALL);
-        let word: String = attr.chars().filter(|c| !"#[".contains(*c)).take(4).collect();
-        let kind = ["inli", "must", "depr", "cfg_", "expe", "allo"].iter().find(|kind| **kind == word);
-        // Two of a kind are a warning.
-        let clash = |kind: &str| kinds.contains(&kind) || (kind == "cfg_" && kinds.contains(&"inli"));
-        if around.concat().contains(&attr) || kind.is_some_and(|kind| clash(kind)) {
-            continue;
-        }
-        if word == "inli" && kinds.contains(&"cfg_") || word == "expe" && kinds.contains(&"allo") {
-            continue;
-        }
-        kinds.extend(kind);
-        draft.note(attr);
-        around[draft.dice.below(2)].push(attr);
-    }
-    if kinds.contains(&"expe") {
-        // What is allowed is not what is expected.
-        for attrs in &mut around {
-            attrs.retain(|attr| !attr.contains("allow") && !attr.contains("skip"));
-        }
-        body.push("let not_used = 1;".to_owned());
-    }
-    around
-}
-
 /// Things that a body may have.
 fn decorate(draft: &mut Draft, body: &mut Vec<String>, macro_made: bool) {
     const ALL: [(&str, &str); 11] = [
@@ -423,187 +338,5 @@ fn decorate(draft: &mut Draft, body: &mut Vec<String>, macro_made: bool) {
         let (form, text) = draft.dice.pick(all);
         draft.note(form);
         body.push(format!("{{ {text} }}"));
-    }
-}
-
-/// Our attribute, and whether it keeps the original.
-fn attribute(draft: &mut Draft, host: &Host) -> (String, bool) {
-    let parallel = draft.dice.once_in(3);
-    let mut options = Vec::new();
-    if !parallel {
-        place(draft, host, &mut options);
-    }
-    let sync = draft.dice.once_in(5);
-    if sync {
-        options.push("sync = call_now".to_owned());
-    }
-    if draft.dice.once_in(6) {
-        draft.note("crate = ..");
-        let path = draft.dice.pick(&["::asynctools", "crate::kit::tools", "kit::tools", "asynctools"]);
-        options.push(format!("crate = {path}"));
-    }
-    for last in (1..options.len()).rev() {
-        options.swap(last, draft.dice.below(last + 1));
-    }
-    let name = if parallel { "parallel" } else { "pooled" };
-    let name = match draft.dice.below(5) {
-        0 => {
-            draft.uses.insert(if parallel { "asynctools::parallel" } else { "asynctools::pooled" });
-            name.to_owned()
-        }
-        1 => format!("::asynctools::{name}"),
-        _ => format!("asynctools::{name}"),
-    };
-    let comma = if !options.is_empty() && draft.dice.once_in(3) { "," } else { "" };
-    let written = match (options.is_empty(), draft.dice.once_in(4)) {
-        (true, false) => name,
-        _ => format!("{name}({}{comma})", options.join(", ")),
-    };
-    if draft.dice.once_in(8) {
-        draft.note("by cfg_attr");
-        return (format!("#[cfg_attr(all(), {written})]"), sync);
-    }
-    (format!("#[{written}]"), sync)
-}
-
-/// Where a pooled function runs.
-fn place(draft: &mut Draft, host: &Host, options: &mut Vec<String>) {
-    const NUMBERS: [&str; 15] = [
-        "1",
-        "2",
-        "5_usize",
-        "0x2",
-        "kit::WORKERS",
-        "kit::workers()",
-        "{ 1 + 1 }",
-        "{ 1 } + kit::WORKERS",
-        "if kit::WORKERS < 2 { 1 } else { kit::WORKERS }",
-        "kit::WORKERS * 2 - 1",
-        "usize::from(2_u8)",
-        "[1, 2].len()",
-        "match 1 { 1 => 2, _ => 3 }",
-        "{ let n = |n: usize| n + 1; n(1) }",
-        "kit::WORKERS as u8 as usize",
-    ];
-    if host.has_pool {
-        draft.note("pool = self.pool");
-        options.push("pool = self.pool".to_owned());
-        return;
-    }
-    let number = |draft: &mut Draft| draft.dice.pick(&NUMBERS);
-    match draft.dice.below(5) {
-        0 => draft.note("#[pooled]"),
-        1 => {
-            draft.note("pool = ..");
-            let pools = ["kit::POOL", "kit::LAZY", "*kit::POOLS[0]", "kit::pool()", "asynctools::Pool::global()"];
-            options.push(format!("pool = {}", draft.dice.pick(&pools)));
-        }
-        kind => {
-            draft.note("workers = ..");
-            options.push(format!("workers = {}", number(draft)));
-            if kind > 2 {
-                draft.note("queue = ..");
-                options.push(format!("queue = {}", number(draft)));
-            }
-            if kind > 3 {
-                draft.note("on_full = ..");
-                // One that rejects might.
-                options.push(format!("on_full = {}", draft.dice.pick(&["\"block\"", "\"run_here\"", "r\"block\""])));
-            }
-        }
-    }
-}
-
-impl Host {
-    fn new(draft: &mut Draft, home: Home) -> Self {
-        let mut host = Self { generics: Vec::new(), receiver: None, has_pool: false };
-        if home != Home::Impl {
-            return host;
-        }
-        if !draft.dice.once_in(5) {
-            let receiver = draft.dice.pick(&RECEIVERS);
-            if receiver.written == "self: Arc<Self>" || receiver.holder == "Arc::new" {
-                draft.uses.insert("std::sync::Arc");
-            }
-            host.receiver = Some(receiver);
-            host.has_pool = draft.dice.once_in(4);
-        }
-        let bounds = ["std::fmt::Debug", "Default", "Clone", "Send", "Sync", "'static"].map(str::to_owned);
-        if draft.dice.once_in(3) {
-            let given = draft.dice.pick(&["u8", "String", "Option<(u8, bool)>"]).to_owned();
-            let name = "H".to_owned();
-            host.generics.push(Generic { declared: name.clone(), name, bounds: bounds.to_vec(), given });
-        }
-        if draft.dice.once_in(4) {
-            let (name, declared) = ("W".to_owned(), "const W: usize".to_owned());
-            host.generics.push(Generic { declared, name, bounds: Vec::new(), given: "3".to_owned() });
-        }
-        host
-    }
-
-    /// `Host::<u8, 3>`, in which a method can be called.
-    fn given(&self) -> String {
-        let given: Vec<_> = self.generics.iter().map(|generic| generic.given.as_str()).collect();
-        if given.is_empty() { "Host".to_owned() } else { format!("Host::<{}>", given.join(", ")) }
-    }
-
-    /// What the body sees of itself.
-    fn look(&self, draft: &mut Draft, body: &mut Vec<String>) {
-        if let Some(receiver) = self.receiver {
-            if receiver.written.starts_with("mut") {
-                body.push("self.depth += 1;".to_owned());
-            }
-            body.push("trace.see(&self.depth); trace.see(&self.held);".to_owned());
-        }
-        for generic in &self.generics {
-            match (generic.bounds.is_empty(), draft.dice.once_in(2)) {
-                (true, _) => body.push(format!("trace.see(&{});", generic.name)),
-                (false, true) => body.push(format!("trace.see(&{}::default());", generic.name)),
-                (false, false) => {}
-            }
-        }
-    }
-
-    /// The type, and its `impl` with the functions in it.
-    fn written(&self, functions: &str) -> String {
-        let (definition, functions) = match functions.split_once("@MACRO") {
-            Some((before, rest)) => {
-                let (definition, after) = rest.split_once("@END").expect("it ends");
-                (definition.to_owned(), format!("{before}{after}"))
-            }
-            None => (String::new(), functions.to_owned()),
-        };
-        let names: Vec<_> = self.generics.iter().map(|generic| generic.name.as_str()).collect();
-        let with = |text: String| if names.is_empty() { String::new() } else { format!("<{text}>") };
-        let declared = self.generics.iter().map(|generic| generic.declared.clone()).collect::<Vec<_>>();
-        let bounded = self.generics.iter().map(|generic| {
-            let bounds = generic.bounds.join(" + ");
-            if bounds.is_empty() { generic.declared.clone() } else { format!("{}: {bounds}", generic.declared) }
-        });
-        let bounded = with(bounded.collect::<Vec<_>>().join(", "));
-        let (declared, used) = (with(declared.join(", ")), with(names.join(", ")));
-        let held = |of_constant: fn(&str) -> String, of_type: fn(&str) -> String| {
-            let each = self.generics.iter().map(|Generic { name, bounds, .. }| {
-                let of = if bounds.is_empty() { of_constant } else { of_type };
-                format!("{}, ", of(name))
-            });
-            each.collect::<Vec<_>>().concat()
-        };
-        let types = held(|name| format!("[u8; {name}]"), str::to_owned);
-        let values = held(|name| format!("[7; {name}]"), |name| format!("{name}::default()"));
-        let (pool, made) = if self.has_pool {
-            ("pool: std::sync::Arc<asynctools::Pool>,", "pool: std::sync::Arc::new(asynctools::Pool::new(1)),")
-        } else {
-            ("", "")
-        };
-        let derive = if self.receiver.is_some_and(|receiver| receiver.clones) { "#[derive(Clone)]\n" } else { "" };
-        format!(
-            "{definition}{derive}#[allow(dead_code, reason = \"not every method looks at it\")]\n\
-             struct Host{declared} {{ depth: u64, held: ({types}), {pool} }}\n\
-             impl{bounded} Host{used} {{\n\
-             #[allow(dead_code, reason = \"not every check makes one\")]\n\
-             fn fresh(depth: u64) -> Self {{ Self {{ depth, held: ({values}), {made} }} }}\n\
-             {functions}\n}}\n"
-        )
     }
 }

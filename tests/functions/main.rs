@@ -7,6 +7,8 @@ mod dice;
 mod types;
 mod outputs;
 mod inputs;
+mod host;
+mod attributes;
 mod function;
 
 use std::collections::BTreeMap;

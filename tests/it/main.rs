@@ -31,6 +31,7 @@ mod lending;
 mod max_blocked;
 mod endings;
 mod stack;
+mod threads;
 
 mod fates;
 mod dataflow;

@@ -8,9 +8,13 @@ use asynctools::OnFull;
 use asynctools::Pool;
 use asynctools::TaskError;
 use asynctools::pooled;
+#[cfg(target_os = "linux")]
+use tests::watch::leave_room;
 
 use crate::helpers::DropCounter;
 use crate::helpers::watched;
+#[cfg(target_os = "linux")]
+use crate::process::alone;
 
 /// A pool whose threads need more stack than any system has.
 fn hopeless() -> Pool {
@@ -259,4 +263,24 @@ mod one_thread {
             });
         });
     }
+}
+
+/// Threads are refused while calls wait: the pool's own threads come back, and no call is lost.
+#[cfg(target_os = "linux")]
+#[test]
+fn refused_threads_lose_no_call() {
+    const STACK: usize = 64 << 20;
+    alone(|| {
+        // For about twenty threads with twice that stack, and the arenas of the allocator.
+        if !leave_room(56 * STACK) {
+            println!("skipped: there is no `prlimit`");
+            return;
+        }
+        let pool = || Arc::new(Pool::builder().workers(5).stack_size(STACK).build().expect("a pool"));
+        let (outer, inner) = (pool(), pool());
+        let calls = outer.map(0..500, move |n| inner.spawn(move || (std::thread::yield_now(), n).1).get());
+        let ends = calls.outcomes();
+        let lost = ends.iter().filter(|end| end.is_err()).count();
+        assert_eq!(lost, 0, "of 500 calls");
+    });
 }

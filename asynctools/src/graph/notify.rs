@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::iter;
 use std::mem::ManuallyDrop;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -257,7 +258,8 @@ fn end_soon(job: Arc<dyn Job>) {
 fn hand_over(job: Arc<dyn Job>) {
     let Some(Standing::Thread(_, tried)) = job.stopped() else { return };
     let own = registry::find(job.pool()).filter(|_| tried == Tried::Nothing);
-    let default = registry::default_pool().filter(|_| tried != Tried::Both);
+    // Only where the call's own pool has refused it, since the first who asks makes the default pool.
+    let default = iter::once(()).filter(|()| tried != Tried::Both).filter_map(|()| registry::default_pool());
     let pools = own.map(|own| (own, Standing::Queue)).into_iter();
     let mut pools = pools.chain(default.map(|default| (default, Standing::DefaultQueue)));
     if pools.any(|(pool, place)| pool.schedule_end(job.clone(), place)) {

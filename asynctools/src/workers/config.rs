@@ -1,7 +1,15 @@
 //! The configuration of a pool, and its statistics.
 
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::panic::RefUnwindSafe;
+use std::panic::UnwindSafe;
+use std::panic::catch_unwind;
+use std::sync::Arc;
 use std::sync::LazyLock;
 use std::time::Duration;
+
+use crate::panics::discard;
 
 /// Says how a pool treats a call when the queue is full.
 ///
@@ -74,6 +82,35 @@ pub(crate) struct Config {
     pub(crate) max_blocked: Option<usize>,
     /// Each call has its own thread from the start, so no other thread may run the call.
     pub(crate) dedicated_threads: bool,
+    pub(crate) on_thread_start: ThreadHook,
+    pub(crate) on_thread_stop: ThreadHook,
+}
+
+/// What the program has each thread of a pool do, if anything.
+#[derive(Clone, Default)]
+pub(crate) struct ThreadHook(Option<Arc<dyn Fn() + Send + Sync>>);
+
+/// A hook that panicked is called again, on the next thread, whatever the panic left behind.
+impl UnwindSafe for ThreadHook {}
+impl RefUnwindSafe for ThreadHook {}
+
+impl ThreadHook {
+    pub(crate) fn new(f: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(f)))
+    }
+
+    /// Calls the hook on this thread. The panic hook shows a panic, and the panic ends here.
+    pub(crate) fn call(&self) {
+        if let Some(f) = &self.0 {
+            let _ = catch_unwind(AssertUnwindSafe(|| f())).map_err(discard);
+        }
+    }
+}
+
+impl fmt::Debug for ThreadHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Some(..)" } else { "None" })
+    }
 }
 
 /// The stack of a thread, as the standard library sets the size.
@@ -97,6 +134,8 @@ impl Config {
             bound: None,
             max_blocked: None,
             dedicated_threads: false,
+            on_thread_start: ThreadHook::default(),
+            on_thread_stop: ThreadHook::default(),
         }
     }
 }

@@ -25,6 +25,7 @@ mod systems;
 mod calls;
 mod threads;
 mod graphs;
+mod windows;
 mod memory;
 mod report;
 mod picture;
@@ -32,7 +33,7 @@ mod picture;
 /// A work, and in how many rounds it is measured: more where it is short.
 type Plan = (fn(Scale) -> Work, usize);
 
-const WORKS: [Plan; 12] = [
+const WORKS: [Plan; 13] = [
     (calls::batch, 21),
     (calls::producers, 21),
     (calls::row, 41),
@@ -45,9 +46,12 @@ const WORKS: [Plan; 12] = [
     (graphs::chain, 21),
     (graphs::random, 21),
     (graphs::nested, 11),
+    (windows::windows, 5),
 ];
 
 const WAITING: &str = "waiting `fn() -> u64`";
+
+const WINDOWS: &str = "windows: memory";
 
 #[derive(Default)]
 struct Options {
@@ -115,6 +119,10 @@ fn again() -> ExitCode {
 fn run(options: &Options) -> ExitCode {
     let divisor = if options.short { 50 } else { 1 };
     let mut rows = Vec::new();
+    // First of all, while the process has kept no memory of other works.
+    if options.wants(WINDOWS) {
+        rows.extend(windows::memory(Scale { rounds: 1, divisor }));
+    }
     let mut all = Vec::new();
     for (work, rounds) in WORKS {
         let rounds = options.rounds.unwrap_or(if options.short { 2 } else { rounds });

@@ -35,6 +35,7 @@ const PAGES: &[&str] = &[
     "CELERY.md",
     "asynctools/benches/README.md",
     "docs/from_python.md",
+    "docs/recipes.md",
 ];
 
 /// Fails with all of `mistakes` at once, since many are mended in one go.

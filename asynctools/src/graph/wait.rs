@@ -53,6 +53,17 @@ pub(crate) fn block_on_pool(on: BlockedOn, is_over: &dyn Fn() -> bool, deadline:
 /// How often a waiter looks before it parks. Waking a thread costs microseconds, and many a call ends in less: a lone call
 /// and `get` is several times cheaper for it, and a longer spin only burns what the worker could use.
 const SPINS: u32 = turns(64);
+/// How often a thread of no pool lets other threads run before it parks. With more threads than cores, the thread that
+/// ends the call may be waiting for this core; after a yield it ends many calls at once, and has no thread to wake.
+const YIELDS: u32 = turns(8);
+
+/// Lets other threads run, a few times, and returns whether the call has ended meanwhile.
+fn give_way(call: &dyn Awaited) -> bool {
+    (0..YIELDS).any(|_| {
+        thread::yield_now();
+        call.is_done()
+    })
+}
 
 /// Waits on a thread of no pool.
 pub(crate) fn park(call: &Arc<dyn Awaited>, deadline: Option<Instant>) -> bool {
@@ -61,6 +72,10 @@ pub(crate) fn park(call: &Arc<dyn Awaited>, deadline: Option<Instant>) -> bool {
             return true;
         }
         hint::spin_loop();
+    }
+    // A yield may take as long as others have work, so a wait with a deadline does none.
+    if deadline.is_none() && give_way(&**call) {
+        return true;
     }
     let thread = thread::current();
     let id = thread.id();

@@ -85,8 +85,7 @@ impl Plan<'_> {
 
     /// Returns whether clippy may have words for an `impl Trait` that only the macro wrote.
     fn exports_impl_trait(&self) -> bool {
-        let says_arg = self.function.params.iter().any(|param| !matches!(param.passing, Passing::Plain));
-        says_arg && !matches!(self.function.vis, Visibility::Inherited)
+        self.function.takes_handles() && !matches!(self.function.vis, Visibility::Inherited)
     }
 
     /// Writes the function with the user's body, token for token.

@@ -5,7 +5,6 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{FnArg, Pat, ReturnType, Signature, Type, TypeParamBound, Visibility};
 
 use crate::item::AnnotatedFunction;
-use crate::item::Passing;
 use crate::item::says_impl;
 use crate::kept_attributes::BodyPlace;
 use crate::kept_attributes::in_their_places;

@@ -23,6 +23,7 @@ impl<T> AsyncList<T> {
     /// assert_eq!(list.first(), Some("fast"));
     /// # drop(never_set);
     /// ```
+    #[doc(alias = "race")]
     #[must_use]
     pub fn first(self) -> Option<T> {
         let mut calls = self.into_completions();

@@ -24,6 +24,7 @@ impl<T, E> AsyncList<Result<T, E>> {
     /// assert_eq!(numbers, [1, 3]);
     /// assert_eq!(errors.len(), 1);
     /// ```
+    #[doc(alias = "partition")]
     #[must_use]
     pub fn join(self) -> (Vec<T>, Vec<CallError<E>>) {
         let (mut results, mut errors) = (Vec::with_capacity(self.len()), Vec::new());

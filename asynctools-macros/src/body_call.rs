@@ -38,8 +38,11 @@ impl Plan<'_> {
     ///
     /// clippy has a lint against a result without `return`, and no lint against a `return` of the macro's.
     pub(crate) fn body_call(&self) -> TokenStream {
-        let span = self.name_span;
-        let (runtime, error) = (self.runtime(span), self.error_type());
+        // Where the result has no error type after all, each place of the call would say so, and rustc prints once what
+        // is told twice of one place.
+        let projects = matches!(self.error_type, ErrorType::Projected(_));
+        let span = if projects { self.output_span } else { self.name_span };
+        let runtime = self.runtime(span);
         let (function, pool) = (self.identity(), self.pool());
         let borrowed_pool = self.borrowed_pool();
         let receiver = self.function.receiver().map(|receiver| self.receiver(receiver));
@@ -47,6 +50,11 @@ impl Plan<'_> {
         let params = params.map(|(index, (param, name))| self.param(param, name, index));
         let arguments: Vec<CallArgument> = receiver.into_iter().chain(params).collect();
         let run = self.run(&arguments);
+        let error = match self.can_fail() {
+            true if projects => quote_spanned!(span=> _),
+            true => self.error_type(),
+            false => quote_spanned!(span=> ::core::convert::Infallible),
+        };
         quote_spanned! {span=>
             #borrowed_pool
             return #runtime::__private::CallBuilder::<#error, ()>::new(#function, #pool) #run;
@@ -169,6 +177,11 @@ impl Plan<'_> {
         }
     }
 
+    /// Returns whether an argument can end the call with an error: a handle can.
+    fn can_fail(&self) -> bool {
+        !matches!(self.error_type, ErrorType::Never) && self.function.takes_handles()
+    }
+
     fn run(&self, arguments: &[CallArgument]) -> TokenStream {
         let output = self.function.output();
         let span = self.output_span;
@@ -176,10 +189,8 @@ impl Plan<'_> {
         let locals = arguments.iter().map(|argument| &argument.local);
         let passed = arguments.iter().map(|argument| &argument.passed);
         let body = self.body_path();
-        let method = match self.error_type {
-            ErrorType::Never => format_ident!("run{}", arguments.len(), span = span),
-            ErrorType::Named(_) | ErrorType::Projected(_) => format_ident!("try_run{}", arguments.len(), span = span),
-        };
+        let method = if self.can_fail() { "try_run" } else { "run" };
+        let method = format_ident!("{method}{}", arguments.len(), span = span);
         // `!` is no stable type, so the handle holds an `Infallible`.
         let result = match output {
             Some(Type::Never(_)) => quote_spanned!(span=> -> ::core::convert::Infallible),

@@ -5,7 +5,6 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{FnArg, Pat, ReturnType, Signature, Type, TypeParamBound, Visibility};
 
 use crate::item::AnnotatedFunction;
-use crate::item::Passing;
 use crate::item::says_impl;
 use crate::kept_attributes::BodyPlace;
 use crate::kept_attributes::in_their_places;
@@ -85,8 +84,7 @@ impl Plan<'_> {
 
     /// Returns whether clippy may have words for an `impl Trait` that only the macro wrote.
     fn exports_impl_trait(&self) -> bool {
-        let says_arg = self.function.params.iter().any(|param| !matches!(param.passing, Passing::Plain));
-        says_arg && !matches!(self.function.vis, Visibility::Inherited)
+        self.function.takes_handles() && !matches!(self.function.vis, Visibility::Inherited)
     }
 
     /// Writes the function with the user's body, token for token.

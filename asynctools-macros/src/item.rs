@@ -186,6 +186,11 @@ impl AnnotatedFunction {
         self.params.iter().any(|param| matches!(param.passing, Passing::ByReference(_)))
     }
 
+    /// Returns whether a parameter takes handles too.
+    pub(crate) fn takes_handles(&self) -> bool {
+        self.params.iter().any(|param| !matches!(param.passing, Passing::Plain))
+    }
+
     pub(crate) fn is_main(&self) -> bool {
         self.sig.ident == "main" && self.receiver().is_none()
     }

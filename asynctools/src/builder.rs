@@ -130,7 +130,9 @@ impl PoolBuilder {
     /// use asynctools::Pool;
     ///
     /// let pool = Pool::builder().workers(1).stack_size(16 * 1024 * 1024).build()?;
-    /// assert_eq!(pool.spawn(|| [1_u8; 4 * 1024 * 1024].iter().filter(|byte| **byte == 1).count()).get(), 4 * 1024 * 1024);
+    /// const SIZE: usize = 4 * 1024 * 1024;
+    /// let ones = pool.spawn(|| [1_u8; SIZE].iter().filter(|byte| **byte == 1).count());
+    /// assert_eq!(ones.get(), SIZE);
     /// # Ok::<(), asynctools::BuildError>(())
     /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
@@ -292,7 +294,8 @@ impl FromStr for OnFull {
 ///
 /// assert_eq!("run_here".parse(), Ok(OnFull::RunHere));
 /// let error = "drop".parse::<OnFull>().unwrap_err();
-/// assert_eq!(error.to_string(), "unknown name `drop`; a full queue can `block`, `run_here` or `reject`");
+/// let words = "unknown name `drop`; a full queue can `block`, `run_here` or `reject`";
+/// assert_eq!(error.to_string(), words);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseOnFullError(String);

@@ -13,6 +13,7 @@ use std::marker::PhantomData;
 use crate::arguments::arg::Arg;
 use crate::arguments::arg::ArgRef;
 use crate::arguments::bounds::Fallible;
+use crate::arguments::bounds::GoesToAnotherThread;
 use crate::arguments::input::Input;
 use crate::arguments::input::Inputs;
 use crate::arguments::work::flow;
@@ -72,16 +73,8 @@ impl<'p, F: 'static, A: Inputs<F>> CallBuilder<'p, F, A> {
 // macro around a bound that a macro wrote: so the methods for few arguments are written out.
 
 impl<F: 'static> CallBuilder<'_, F, ()> {
-    /// Runs a fallible function without arguments.
-    pub fn try_run0<R: Fallible<Error = F> + Send + 'static>(
-        self,
-        body: impl FnOnce() -> R + Send + 'static,
-    ) -> AsyncValue<R> {
-        self.start(R::fail, |()| body())
-    }
-
     /// Runs a fallible function of one argument: an argument that failed ends the call with its error.
-    pub fn try_run1<A: Send + 'static, R: Fallible<Error = F> + Send + 'static>(
+    pub fn try_run1<A: GoesToAnotherThread, R: Fallible<Error = F> + GoesToAnotherThread>(
         self,
         a: Input<A, F>,
         body: impl FnOnce(A) -> R + Send + 'static,
@@ -90,7 +83,7 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
     }
 
     /// Runs a fallible function of 2 arguments: an argument that failed ends the call with its error.
-    pub fn try_run2<A: Send + 'static, B: Send + 'static, R: Fallible<Error = F> + Send + 'static>(
+    pub fn try_run2<A: GoesToAnotherThread, B: GoesToAnotherThread, R: Fallible<Error = F> + GoesToAnotherThread>(
         self,
         a: Input<A, F>,
         b: Input<B, F>,
@@ -101,10 +94,10 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
 
     /// Runs a fallible function of 3 arguments: an argument that failed ends the call with its error.
     pub fn try_run3<
-        A: Send + 'static,
-        B: Send + 'static,
-        C: Send + 'static,
-        R: Fallible<Error = F> + Send + 'static,
+        A: GoesToAnotherThread,
+        B: GoesToAnotherThread,
+        C: GoesToAnotherThread,
+        R: Fallible<Error = F> + GoesToAnotherThread,
     >(
         self,
         a: Input<A, F>,
@@ -117,11 +110,11 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
 
     /// Runs a fallible function of 4 arguments: an argument that failed ends the call with its error.
     pub fn try_run4<
-        A: Send + 'static,
-        B: Send + 'static,
-        C: Send + 'static,
-        D: Send + 'static,
-        R: Fallible<Error = F> + Send + 'static,
+        A: GoesToAnotherThread,
+        B: GoesToAnotherThread,
+        C: GoesToAnotherThread,
+        D: GoesToAnotherThread,
+        R: Fallible<Error = F> + GoesToAnotherThread,
     >(
         self,
         a: Input<A, F>,
@@ -135,12 +128,12 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
 
     /// Runs a fallible function of 5 arguments: an argument that failed ends the call with its error.
     pub fn try_run5<
-        A: Send + 'static,
-        B: Send + 'static,
-        C: Send + 'static,
-        D: Send + 'static,
-        E: Send + 'static,
-        R: Fallible<Error = F> + Send + 'static,
+        A: GoesToAnotherThread,
+        B: GoesToAnotherThread,
+        C: GoesToAnotherThread,
+        D: GoesToAnotherThread,
+        E: GoesToAnotherThread,
+        R: Fallible<Error = F> + GoesToAnotherThread,
     >(
         self,
         a: Input<A, F>,
@@ -156,12 +149,12 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
 
 impl CallBuilder<'_, Infallible, ()> {
     /// Runs an infallible function without arguments.
-    pub fn run0<R: Send + 'static>(self, body: impl FnOnce() -> R + Send + 'static) -> AsyncValue<R> {
+    pub fn run0<R: GoesToAnotherThread>(self, body: impl FnOnce() -> R + Send + 'static) -> AsyncValue<R> {
         self.start(never, |()| body())
     }
 
     /// Runs an infallible function of one argument.
-    pub fn run1<A: Send + 'static, R: Send + 'static>(
+    pub fn run1<A: GoesToAnotherThread, R: GoesToAnotherThread>(
         self,
         a: Input<A, Infallible>,
         body: impl FnOnce(A) -> R + Send + 'static,
@@ -170,7 +163,7 @@ impl CallBuilder<'_, Infallible, ()> {
     }
 
     /// Runs an infallible function of 2 arguments.
-    pub fn run2<A: Send + 'static, B: Send + 'static, R: Send + 'static>(
+    pub fn run2<A: GoesToAnotherThread, B: GoesToAnotherThread, R: GoesToAnotherThread>(
         self,
         a: Input<A, Infallible>,
         b: Input<B, Infallible>,
@@ -180,7 +173,7 @@ impl CallBuilder<'_, Infallible, ()> {
     }
 
     /// Runs an infallible function of 3 arguments.
-    pub fn run3<A: Send + 'static, B: Send + 'static, C: Send + 'static, R: Send + 'static>(
+    pub fn run3<A: GoesToAnotherThread, B: GoesToAnotherThread, C: GoesToAnotherThread, R: GoesToAnotherThread>(
         self,
         a: Input<A, Infallible>,
         b: Input<B, Infallible>,
@@ -191,7 +184,13 @@ impl CallBuilder<'_, Infallible, ()> {
     }
 
     /// Runs an infallible function of 4 arguments.
-    pub fn run4<A: Send + 'static, B: Send + 'static, C: Send + 'static, D: Send + 'static, R: Send + 'static>(
+    pub fn run4<
+        A: GoesToAnotherThread,
+        B: GoesToAnotherThread,
+        C: GoesToAnotherThread,
+        D: GoesToAnotherThread,
+        R: GoesToAnotherThread,
+    >(
         self,
         a: Input<A, Infallible>,
         b: Input<B, Infallible>,
@@ -204,12 +203,12 @@ impl CallBuilder<'_, Infallible, ()> {
 
     /// Runs an infallible function of 5 arguments.
     pub fn run5<
-        A: Send + 'static,
-        B: Send + 'static,
-        C: Send + 'static,
-        D: Send + 'static,
-        E: Send + 'static,
-        R: Send + 'static,
+        A: GoesToAnotherThread,
+        B: GoesToAnotherThread,
+        C: GoesToAnotherThread,
+        D: GoesToAnotherThread,
+        E: GoesToAnotherThread,
+        R: GoesToAnotherThread,
     >(
         self,
         a: Input<A, Infallible>,
@@ -239,8 +238,8 @@ macro_rules! run {
                 body: impl FnOnce($($T),*) -> R + Send + 'static,
             ) -> AsyncValue<R>
             where
-                $($T: Send + 'static,)*
-                R: Fallible<Error = F> + Send + 'static,
+                $($T: GoesToAnotherThread,)*
+                R: Fallible<Error = F> + GoesToAnotherThread,
             {
                 self $(.arg($input))* .start(R::fail, |$values| body($($input),*))
             }
@@ -254,8 +253,8 @@ macro_rules! run {
                 body: impl FnOnce($($T),*) -> R + Send + 'static,
             ) -> AsyncValue<R>
             where
-                $($T: Send + 'static,)*
-                R: Send + 'static,
+                $($T: GoesToAnotherThread,)*
+                R: GoesToAnotherThread,
             {
                 self $(.arg($input))* .start(never, |$values| body($($input),*))
             }
@@ -278,7 +277,7 @@ pub fn arg<T, F, A: Arg<T, F>>(argument: A) -> Input<T, F> {
 }
 
 /// Takes an argument for a parameter `&B`.
-pub fn arg_ref<B: ?Sized + Send + 'static, F, A: ArgRef<B, F>>(argument: A) -> Input<A::Owner, F> {
+pub fn arg_ref<B: ?Sized + GoesToAnotherThread, F, A: ArgRef<B, F>>(argument: A) -> Input<A::Owner, F> {
     argument.into_owner()
 }
 

@@ -326,7 +326,8 @@ impl Upstream {
 /// use asynctools::{Pool, TaskError};
 ///
 /// let pool = Pool::new(1);
-/// let Err(TaskError::Panicked(panic)) = pool.spawn(|| -> u8 { std::panic::panic_any(7_u32) }).outcome() else {
+/// let call = pool.spawn(|| -> u8 { std::panic::panic_any(7_u32) });
+/// let Err(TaskError::Panicked(panic)) = call.outcome() else {
 ///     unreachable!()
 /// };
 /// assert_eq!(panic.take_payload().unwrap().downcast_ref(), Some(&7_u32));
@@ -355,7 +356,8 @@ impl Panic {
     /// ```
     /// use asynctools::{TaskError, parallel};
     ///
-    /// let Err(TaskError::Panicked(panic)) = parallel(|| -> u8 { panic!("no luck") }).outcome() else { unreachable!() };
+    /// let call = parallel(|| -> u8 { panic!("no luck") });
+    /// let Err(TaskError::Panicked(panic)) = call.outcome() else { unreachable!() };
     /// assert_eq!(panic.message(), "no luck");
     /// ```
     #[must_use]
@@ -370,7 +372,8 @@ impl Panic {
     /// ```
     /// use asynctools::{TaskError, parallel};
     ///
-    /// let Err(TaskError::Panicked(panic)) = parallel(|| -> u8 { panic!("no luck") }).outcome() else { unreachable!() };
+    /// let call = parallel(|| -> u8 { panic!("no luck") });
+    /// let Err(TaskError::Panicked(panic)) = call.outcome() else { unreachable!() };
     /// assert!(panic.take_payload().unwrap().is::<&str>());
     /// assert!(panic.take_payload().is_none());
     /// ```

@@ -144,6 +144,7 @@ impl<T: Send + 'static> AsyncValue<T> {
     /// let cleanup = pool.spawn(|| panic!("no luck")).chain(|| "cleaned up");
     /// assert_eq!(cleanup.get(), "cleaned up");
     /// ```
+    #[doc(alias = "finally")]
     #[track_caller]
     pub fn chain<U, F>(self, f: F) -> AsyncValue<U>
     where

@@ -46,6 +46,7 @@ use crate::workers::inner::Inner;
 /// assert_eq!(closure.get(), 2);
 /// assert!(read(std::path::Path::new("/no/such/file")).get().is_err());
 /// ```
+#[doc(alias = "ThreadPool")]
 pub struct Pool {
     workers: usize,
     name: &'static str,
@@ -196,6 +197,7 @@ impl Pool {
     /// let (a, b) = (pool.spawn(|| 1), pool.spawn(|| 2));
     /// assert_eq!(a.get() + b.get(), 3);
     /// ```
+    #[doc(alias = "spawn_blocking")]
     #[track_caller]
     pub fn spawn<T, F>(&self, f: F) -> AsyncValue<T>
     where

@@ -293,3 +293,35 @@ fn code_on_the_front_page_fits_a_narrow_window() {
     }
     assert_none(&mistakes, "code in the README is at most 80 wide:");
 }
+
+#[test]
+fn code_in_the_docs_fits_a_page() {
+    let mut mistakes = Vec::new();
+    for path in sources().into_iter().filter(|path| path.starts_with("asynctools/")) {
+        let mut is_code = false;
+        for (at, line) in read(&path).lines().enumerate() {
+            let line = line.trim_start();
+            let Some(docs) = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")) else {
+                is_code = false;
+                continue;
+            };
+            is_code ^= docs.trim_start().starts_with("```");
+            let width = docs.strip_prefix(' ').unwrap_or(docs).chars().count();
+            if is_code && width > 96 {
+                mistakes.push(format!("{path}:{}: {width} wide", at + 1));
+            }
+        }
+    }
+    assert_none(&mistakes, "code in the docs is at most 96 wide, as a page of 1,280 points is:");
+}
+
+#[test]
+fn words_of_other_crates_lead_to_an_item() {
+    let sources: String = sources().iter().map(|path| read(path)).collect();
+    let aliases: String = sources.lines().filter(|line| line.trim_start().starts_with("#[doc(alias")).collect();
+    let words =
+        ["JoinHandle", "Task", "Future", "spawn_blocking", "ThreadPool", "join", "recv", "block_on", "race", "finally"];
+    for word in words.into_iter().chain(["partition"]) {
+        assert!(aliases.contains(&format!("\"{word}\"")), "no item has the alias `{word}`");
+    }
+}

@@ -8,7 +8,10 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::arguments::bounds::Call;
 use crate::arguments::bounds::CloneOut;
+use crate::arguments::bounds::Clones;
+use crate::arguments::bounds::Copies;
 use crate::arguments::bounds::FailsFrom;
 use crate::arguments::cloned::Cloned;
 use crate::arguments::input::Input;
@@ -77,6 +80,9 @@ pub trait Arg<T, F = Infallible> {
 /// | [`AsyncList<T>`](crate::AsyncList) for `&[T]` | all its results |
 /// | any of these with a `Result` inside | its `Ok`, as for [`Arg`] |
 ///
+/// Below, `Call: Copies<B>` says that `B` is [`ToOwned`] and its copy `Send + 'static`. The compiler has words of this
+/// crate's where that bound is not met.
+///
 /// # Examples
 ///
 /// ```
@@ -95,8 +101,8 @@ pub trait Arg<T, F = Infallible> {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed where a call takes `&{B}`",
-    label = "does not borrow as `{B}`, or cannot be cloned for the call: pass an `Arc<{B}>`",
-    note = "pass a `&{B}` that can be copied (`ToOwned`), an `Arc<{B}>` or `Box<{B}>`, a handle to an owned one, or for a slice an `AsyncList`"
+    label = "neither borrows as a `{B}` nor is a handle to one",
+    note = "pass a `&{B}`, which is cloned; an `Arc<{B}>` or `Box<{B}>`, which is not; a handle to an owned one (a `&handle` clones its result); or for a slice an `AsyncList`"
 )]
 pub trait ArgRef<B: ?Sized, F = Infallible> {
     /// The value kept by the call; the body borrows from this value.
@@ -179,18 +185,18 @@ where
     }
 }
 
-// The copy is a `B::Owned` and not an `O::Owned`: a `&&str` out of a `Vec<&str>` would stay a borrow. `O: ToOwned`
-// keeps `&AsyncValue<T>` out of this impl.
+// The copy is of a `B` and not of an `O`: a `&&str` out of a `Vec<&str>` would stay a borrow. `Clones<O>` keeps
+// `&AsyncValue<T>` out of this impl.
 impl<B, O, F> ArgRef<B, F> for &O
 where
-    B: ?Sized + ToOwned,
-    B::Owned: Send + 'static,
-    O: ?Sized + Borrow<B> + ToOwned,
+    B: ?Sized,
+    Call: Copies<B> + Clones<O>,
+    O: ?Sized + Borrow<B>,
 {
-    type Owner = B::Owned;
+    type Owner = <Call as Copies<B>>::Copy;
 
-    fn into_owner(self) -> Input<B::Owned, F> {
-        Input::ready(self.borrow().to_owned())
+    fn into_owner(self) -> Input<Self::Owner, F> {
+        Input::ready(<Call as Copies<B>>::copy(self.borrow()))
     }
 }
 

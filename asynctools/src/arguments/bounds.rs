@@ -1,5 +1,7 @@
 //! Bounds on arguments and results, with words of their own for rustc where a type does not meet a bound.
 
+use std::borrow::Borrow;
+
 /// `F: From<E>`, with words of its own.
 #[diagnostic::on_unimplemented(
     message = "an argument that may fail with `{E}` cannot feed a call that fails with `{Self}`",
@@ -36,6 +38,54 @@ impl<T: Clone> CloneOut for T {
         self.clone()
     }
 }
+
+/// A call, which keeps a copy of a borrowed argument. Bounds on the copy are bounds on this type and not on the argument:
+/// otherwise rustc would say the words of `ArgRef` where they are not met.
+#[derive(Debug)]
+pub enum Call {}
+
+/// `B: ToOwned`, for a copy that goes to another thread.
+#[diagnostic::on_unimplemented(
+    message = "`&{B}` is cloned into the call, and `{B}` is not `Clone`",
+    label = "`{B}` is not `Clone`, or its clone is not `Send`",
+    note = "derive `Clone`, or pass an `Arc<{B}>`, which is not cloned"
+)]
+pub trait Copies<B: ?Sized> {
+    /// The copy.
+    type Copy: Borrow<B> + Send + 'static;
+    #[doc(hidden)]
+    fn copy(argument: &B) -> Self::Copy;
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: ?Sized + ToOwned<Owned: Send + 'static>> Copies<B> for Call {
+    type Copy = B::Owned;
+
+    fn copy(argument: &B) -> B::Owned {
+        argument.to_owned()
+    }
+}
+
+/// `B: ToOwned`, with the same words.
+#[diagnostic::on_unimplemented(
+    message = "`&{B}` is cloned into the call, and `{B}` is not `Clone`",
+    label = "`{B}` is not `Clone`",
+    note = "derive `Clone`, or pass an `Arc<{B}>`, which is not cloned"
+)]
+pub trait Clones<B: ?Sized> {}
+
+#[diagnostic::do_not_recommend]
+impl<B: ?Sized + ToOwned> Clones<B> for Call {}
+
+/// An argument or a result.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot go to another thread",
+    label = "`{Self}` is not `Send`",
+    note = "the arguments of a call go to another thread, and so does its result: use `Arc` for `Rc`, `Mutex` for `RefCell`, and write `T: Send + 'static` at a generic"
+)]
+pub trait GoesToAnotherThread: Send + 'static {}
+
+impl<T: ?Sized + Send + 'static> GoesToAnotherThread for T {}
 
 /// The receiver of a method that takes `&self`.
 #[diagnostic::on_unimplemented(

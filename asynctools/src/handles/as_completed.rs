@@ -175,7 +175,8 @@ impl<T, E> AsCompleted<Result<T, E>> {
     /// }
     ///
     /// let texts = ["1", "two"];
-    /// for (index, number) in texts.into_iter().map(parse).collect::<AsyncList<_>>().as_completed().results() {
+    /// let numbers: AsyncList<_> = texts.into_iter().map(parse).collect();
+    /// for (index, number) in numbers.as_completed().results() {
     ///     match number {
     ///         Ok(number) => assert_eq!(number, 1),
     ///         Err(CallError::Failed(_)) => assert_eq!(texts[index], "two"),

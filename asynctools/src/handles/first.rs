@@ -23,6 +23,7 @@ impl<T> AsyncList<T> {
     /// assert_eq!(list.first(), Some("fast"));
     /// # drop(never_set);
     /// ```
+    #[doc(alias = "race")]
     #[must_use]
     pub fn first(self) -> Option<T> {
         let mut calls = self.into_completions();
@@ -119,7 +120,8 @@ impl<T, E> AsyncList<Result<T, E>> {
     /// use asynctools::{AsyncList, AsyncValue, CallError};
     ///
     /// let (never_set, slow) = AsyncValue::promise();
-    /// let list = AsyncList::from([slow, AsyncValue::ready(Err("down")), AsyncValue::ready(Ok("page"))]);
+    /// let (down, page) = (AsyncValue::ready(Err("down")), AsyncValue::ready(Ok("page")));
+    /// let list = AsyncList::from([slow, down, page]);
     /// assert!(matches!(list.all_ok(), Err(CallError::Failed("down"))));
     /// # drop(never_set);
     /// ```

@@ -287,7 +287,8 @@ impl<T> AsyncList<T> {
     /// use std::time::Duration;
     ///
     /// let (promise, value) = AsyncValue::<u8>::promise();
-    /// let list = AsyncList::from([AsyncValue::ready(1), value]).outcomes_timeout(Duration::ZERO).unwrap_err();
+    /// let list = AsyncList::from([AsyncValue::ready(1), value]);
+    /// let list = list.outcomes_timeout(Duration::ZERO).unwrap_err();
     /// drop(promise);
     /// let outcomes = list.outcomes_timeout(Duration::ZERO).unwrap();
     /// assert!(outcomes[0].is_ok() && outcomes[1].is_err());

@@ -19,10 +19,12 @@ impl<T, E> AsyncList<Result<T, E>> {
     ///     text.parse()
     /// }
     ///
-    /// let (numbers, errors) = ["1", "two", "3"].into_iter().map(parse).collect::<AsyncList<_>>().join();
+    /// let calls: AsyncList<_> = ["1", "two", "3"].into_iter().map(parse).collect();
+    /// let (numbers, errors) = calls.join();
     /// assert_eq!(numbers, [1, 3]);
     /// assert_eq!(errors.len(), 1);
     /// ```
+    #[doc(alias = "partition")]
     #[must_use]
     pub fn join(self) -> (Vec<T>, Vec<CallError<E>>) {
         let (mut results, mut errors) = (Vec::with_capacity(self.len()), Vec::new());
@@ -48,7 +50,8 @@ impl<T, E> AsyncList<Result<T, E>> {
     /// use std::time::Duration;
     ///
     /// let (promise, value) = AsyncValue::promise();
-    /// let list = AsyncList::from([AsyncValue::ready(Ok(1)), value]).join_timeout(Duration::ZERO).unwrap_err();
+    /// let list = AsyncList::from([AsyncValue::ready(Ok(1)), value]);
+    /// let list = list.join_timeout(Duration::ZERO).unwrap_err();
     /// promise.set(Err("down"));
     /// let (values, errors) = list.join_timeout(Duration::ZERO).unwrap();
     /// assert_eq!((values, errors.len()), (vec![1], 1));

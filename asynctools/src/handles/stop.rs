@@ -172,7 +172,11 @@ impl<T> AsyncList<T> {
     /// ```
     /// use asynctools::{AsyncList, parallel, stop_requested};
     ///
-    /// let calls: AsyncList<bool> = (0..3).map(|_| parallel(|| { while !stop_requested() {} true })).collect();
+    /// let wait_for_stop = || {
+    ///     while !stop_requested() {}
+    ///     true
+    /// };
+    /// let calls: AsyncList<bool> = (0..3).map(|_| parallel(wait_for_stop)).collect();
     /// calls.request_stop();
     /// let _ended = calls.outcomes();
     /// ```

@@ -212,7 +212,8 @@ impl<W: PollWindow> Outcomes<W> {
     /// let (promise, value) = AsyncValue::<u8>::promise();
     /// drop(promise);
     /// let mut stream = [value].into_iter().buffered(2).outcomes().into_stream();
-    /// let Poll::Ready(Some(outcome)) = Pin::new(&mut stream).poll_next(&mut context) else { panic!() };
+    /// let next = Pin::new(&mut stream).poll_next(&mut context);
+    /// let Poll::Ready(Some(outcome)) = next else { panic!() };
     /// assert!(outcome.is_err());
     /// ```
     pub fn into_stream(self) -> CallStream<Self> {
@@ -234,7 +235,8 @@ impl<T> AsCompleted<T> {
     /// let mut context = Context::from_waker(Waker::noop());
     ///
     /// let mut stream = AsyncList::from([AsyncValue::ready("a")]).as_completed().into_stream();
-    /// let Poll::Ready(Some((index, outcome))) = Pin::new(&mut stream).poll_next(&mut context) else { panic!() };
+    /// let next = Pin::new(&mut stream).poll_next(&mut context);
+    /// let Poll::Ready(Some((index, outcome))) = next else { panic!() };
     /// assert_eq!((index, outcome.unwrap()), (0, "a"));
     /// ```
     pub fn into_stream(self) -> CallStream<Self> {

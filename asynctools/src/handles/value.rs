@@ -48,6 +48,7 @@ use crate::sync::Instant;
 /// let sum: AsyncValue<u32> = add(1, 2);
 /// assert_eq!(sum.get(), 3);
 /// ```
+#[doc(alias("JoinHandle", "Task", "Future"))]
 #[must_use = "the call runs, but its result is lost; `.get()` it, or `.detach()` to say that nobody needs it"]
 pub struct AsyncValue<T> {
     /// `None` after the result was taken: a type with a `Drop` cannot be taken apart.
@@ -98,6 +99,7 @@ impl<T> AsyncValue<T> {
     ///
     /// assert_eq!(parallel(|| 2 + 3).get(), 5);
     /// ```
+    #[doc(alias("join", "recv", "block_on"))]
     #[expect(clippy::must_use_candidate, reason = "a caller may want no more than the end of the call")]
     #[track_caller]
     pub fn get(mut self) -> T {

@@ -63,7 +63,8 @@ pub trait Calls: Iterator + Sized {
     ///
     /// let pool = Pool::new(2);
     /// let texts = ["a", "bc", "def"].into_iter();
-    /// let lengths: Vec<usize> = texts.map(|text| pool.spawn(move || text.len())).buffered(2).collect();
+    /// let calls = texts.map(|text| pool.spawn(move || text.len()));
+    /// let lengths: Vec<usize> = calls.buffered(2).collect();
     /// assert_eq!(lengths, [1, 2, 3]);
     /// ```
     #[track_caller]

@@ -111,3 +111,27 @@ fn a_handle_of_an_opaque_result_outlives_the_arguments() {
     };
     assert_eq!(handle.get().to_string(), "ABC");
 }
+
+/// Results of a program's own `Result`. Only a handle can fail before a call, and none of these functions takes one.
+mod own_result {
+    use asynctools::parallel;
+
+    #[derive(Debug, PartialEq)]
+    struct Result<T>(T);
+
+    #[parallel]
+    fn no_argument() -> Result<u8> {
+        Result(7)
+    }
+
+    #[parallel]
+    fn plain_argument(number: impl Into<u8> + Send + 'static) -> Result<u8> {
+        Result(number.into())
+    }
+
+    #[test]
+    fn a_type_may_be_named_result() {
+        assert_eq!(no_argument().get(), Result(7));
+        assert_eq!(plain_argument(8_u8).get(), Result(8));
+    }
+}

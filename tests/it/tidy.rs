@@ -70,6 +70,7 @@ const RUNTIME: &[&str] = &[
     "hand_over",
     "handed_over",
     "celery::process",
+    "celery::ids",
     "celery::expansion",
 ];
 

@@ -46,6 +46,11 @@ def typed():
     }
 
 
+@app.task(name="py.headers", bind=True)
+def headers(self):
+    return [self.request.get("tenant"), self.request.id]
+
+
 @app.task(name="py.raises")
 def raises(why):
     raise KeyError(why, 7)

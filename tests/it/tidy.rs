@@ -117,6 +117,7 @@ const CELERY: &[&str] = &[
     "message::arguments",
     "codec",
     "broker::connection",
+    "broker::tls",
     "broker::address",
     "broker::keys",
     "broker::scripts",

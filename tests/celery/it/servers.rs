@@ -184,8 +184,15 @@ impl Redis {
 
     /// Runs lines of Python, which know `app` and `port`, and returns what they print.
     pub(crate) fn run_python(&self, code: &str) -> String {
+        self.run_python_at(&self.url(), code)
+    }
+
+    /// Runs lines of Python with another address of this server.
+    pub(crate) fn run_python_at(&self, url: &str, code: &str) -> String {
         let before = format!("from tasks import app\nport = {}\n", self.port);
-        let output = self.python().args(["-c", &format!("{before}{code}")]).output().expect("Python starts");
+        let mut python = self.python();
+        let output = python.env("CELERY_BROKER_URL", url).args(["-c", &format!("{before}{code}")]).output();
+        let output = output.expect("Python starts");
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{code}\n{error}");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()

@@ -120,6 +120,7 @@ const CELERY: &[&str] = &[
     "broker::tls",
     "broker::address",
     "broker::keys",
+    "broker::ask",
     "broker::scripts",
     "store",
     "registry",

@@ -5,4 +5,5 @@ pub(crate) mod connection;
 pub(crate) mod tls;
 pub(crate) mod address;
 pub(crate) mod keys;
+pub(crate) mod ask;
 pub(crate) mod scripts;

@@ -43,7 +43,7 @@ pub(crate) const TESTS: &[Test] = tests! {
     Redis: rust_to_rust, errors_of_rust, bad_arguments_are_named, an_unknown_task_is_told, priorities_go_in_order,
         a_countdown_and_an_expiry_are_kept, retries_end_with_the_value, no_result_where_none_is_wanted,
         a_timeout_ends_the_handle, a_call_that_is_too_long_is_given_up, results_are_deleted_when_delivered,
-        a_cancelled_call_is_revoked, a_broker_that_is_not_there_ends_the_handle, arguments_without_json_are_told, a_backend_of_its_own;
+        a_cancelled_call_is_revoked, a_revocation_outlives_the_workers, a_broker_that_is_not_there_ends_the_handle, arguments_without_json_are_told, a_backend_of_its_own;
 };
 
 pub(crate) const PY: TaskOptions = TaskOptions { queue: "py", ..TaskOptions::DEFAULT };
@@ -241,13 +241,28 @@ fn a_cancelled_call_is_revoked() {
     let (ticket, call) = cancellable(&redis, &app, Count::NAME, Count::OPTIONS);
     app.flush();
     let _worker = redis.worker(1, &["queue=fleet"]);
-    redis.wait_for_worker();
+    redis.wait_for_answers(1);
     assert!(!ticket.cancel(), "it was sent");
     assert_eq!(kind(call), RemoteErrorKind::Revoked, "it ends, though no worker serves its queue");
     let _second = redis.worker(1, &[]);
     let (_, next) = cancellable(&redis, &app, Count::NAME, Count::OPTIONS);
     next.wait();
     assert_eq!(redis.number(&["LLEN", "rs"]), 0);
+}
+
+fn a_revocation_outlives_the_workers() {
+    let redis = Redis::start();
+    let app = redis.app();
+    let (ticket, call) = cancellable(&redis, &app, Count::NAME, Count::OPTIONS);
+    let (_, next) = cancellable(&redis, &app, Count::NAME, Count::OPTIONS);
+    app.flush();
+    assert!(!ticket.cancel(), "it was sent");
+    redis.wait_for(&["ZCARD", "celery-revoked"], 1);
+    let _worker = redis.worker(1, &[]);
+    assert_eq!(kind(call), RemoteErrorKind::Revoked, "nobody worked when it was revoked");
+    assert_eq!(next.get().into_value::<i64>(), Ok(1), "only this one ran");
+    let seconds = redis.number(&["TTL", "celery-revoked"]);
+    assert!((1..=3 * 3600).contains(&seconds), "{seconds}");
 }
 
 fn a_broker_that_is_not_there_ends_the_handle() {

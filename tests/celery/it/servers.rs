@@ -2,6 +2,8 @@
 
 use std::env;
 use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
 use std::net::TcpListener;
 use std::path::Path;
 use std::path::PathBuf;
@@ -10,6 +12,7 @@ use std::process::Command;
 use std::process::Stdio;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
@@ -166,6 +169,18 @@ impl Redis {
         Process::start(command.arg(self.url()).arg(threads.to_string()).args(options))
     }
 
+    /// Starts a worker, and ends it when it has written this many lines to its standard error.
+    pub(crate) fn first_words(&self, options: &[&str], lines: usize) -> Vec<String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+        command.arg(self.url()).arg("1").args(options).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut worker = command.spawn().expect("it is built");
+        let (tell, told) = channel();
+        let written = BufReader::new(worker.stderr.take().expect("it is piped"));
+        thread::spawn(move || written.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        let _worker = Process(worker);
+        (0..lines).map_while(|_| told.recv_timeout(patience()).ok()).collect()
+    }
+
     /// Starts a Python worker for a queue.
     pub(crate) fn python_worker(&self, options: &[&str], environment: &[(&str, &str)]) -> Process {
         let mut command = self.python();
@@ -189,13 +204,27 @@ impl Redis {
 
     /// Runs lines of Python with another address of this server.
     pub(crate) fn run_python_at(&self, url: &str, code: &str) -> String {
+        self.run_python_with(&[("CELERY_BROKER_URL", url)], code)
+    }
+
+    /// Runs lines of Python in this environment.
+    pub(crate) fn run_python_with(&self, environment: &[(&str, &str)], code: &str) -> String {
         let before = format!("from tasks import app\nport = {}\n", self.port);
         let mut python = self.python();
-        let output = python.env("CELERY_BROKER_URL", url).args(["-c", &format!("{before}{code}")]).output();
+        let output = python.envs(environment.iter().copied()).args(["-c", &format!("{before}{code}")]).output();
         let output = output.expect("Python starts");
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{code}\n{error}");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Waits until this many workers answer questions of remote control.
+    pub(crate) fn wait_for_answers(&self, workers: usize) {
+        let (app, end) = (self.app(), Instant::now() + patience());
+        while app.check("rs").expect("the server answers").workers.len() != workers {
+            assert!(Instant::now() < end, "not {workers} workers answer");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Waits until a worker of Rust waits for messages.

@@ -19,6 +19,9 @@ app.conf.broker_transport_options = {
     "unacked_restore_interval": 1,
     "unacked_restore_throttle": 1,
 }
+if "PREFIX" in os.environ:
+    app.conf.broker_transport_options["global_keyprefix"] = os.environ["PREFIX"]
+    app.conf.result_backend_transport_options = {"global_keyprefix": os.environ["BACKEND_PREFIX"]}
 app.conf.task_acks_late = True
 app.conf.worker_prefetch_multiplier = 1
 

@@ -68,7 +68,11 @@ pub(crate) fn others(broker: &Address, keys: &Keys, name: &str, timeout: Duratio
     let refuse = |error: BrokerError| WorkerError::new(error.to_string());
     let id = Ids::new().text(0);
     let answers = broker.open().and_then(|mut connection| ask(&mut connection, keys, broker.database, &id, "conf"));
-    let answers = answers.map_err(refuse)?;
+    let answers = match answers {
+        // A user without the rights to ask.
+        Err(BrokerError::Refused(_)) => return Ok(()),
+        answers => answers.map_err(refuse)?,
+    };
     if answers.contains_key(name) {
         eprintln!("asynctools-celery: warning: another worker is named `{name}`; give each a name of its own");
     }

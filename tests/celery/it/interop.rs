@@ -1,6 +1,7 @@
 //! A client and a worker, both in Rust.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
@@ -36,6 +37,7 @@ use serde_json::json;
 
 use crate::runner::Test;
 use crate::runner::tests;
+use crate::servers::Process;
 use crate::servers::Redis;
 use crate::servers::patience;
 
@@ -43,7 +45,7 @@ pub(crate) const TESTS: &[Test] = tests! {
     Redis: rust_to_rust, errors_of_rust, bad_arguments_are_named, an_unknown_task_is_told, priorities_go_in_order,
         a_countdown_and_an_expiry_are_kept, retries_end_with_the_value, no_result_where_none_is_wanted,
         a_timeout_ends_the_handle, a_call_that_is_too_long_is_given_up, results_are_deleted_when_delivered,
-        a_cancelled_call_is_revoked, a_revocation_outlives_the_workers, a_broker_that_is_not_there_ends_the_handle, arguments_without_json_are_told, a_backend_of_its_own;
+        a_cancelled_call_is_revoked, a_revocation_outlives_the_workers, a_broker_that_is_not_there_ends_the_handle, arguments_without_json_are_told, a_backend_of_its_own, a_user_with_few_rights;
 };
 
 pub(crate) const PY: TaskOptions = TaskOptions { queue: "py", ..TaskOptions::DEFAULT };
@@ -299,4 +301,22 @@ fn a_backend_of_its_own() {
     }
     let Reply::Text(info) = redis.call(&["INFO", "keyspace"]) else { unreachable!() };
     assert!(info.contains("db3:keys=1"), "{info}");
+}
+
+fn a_user_with_few_rights() {
+    let redis = Redis::start();
+    let page = include_str!("../../../CELERY.md");
+    let rights =
+        page.split('`').find_map(|code| code.strip_prefix("ACL SETUSER worker ")).expect("the page has an example");
+    let without_others: Vec<_> = rights.split_whitespace().filter(|right| !right.contains(['_', '.'])).collect();
+    for rights in [rights.split_whitespace().collect(), without_others] {
+        redis.call(&[&["ACL", "SETUSER", "worker"], &rights[..]].concat());
+        redis.call(&["ACL", "SETUSER", "worker", "~rs*"]);
+        let url = format!("redis://worker:secret@127.0.0.1:{}/0", redis.port);
+        let mut worker = Command::new(env!("CARGO_BIN_EXE_worker"));
+        let _worker = Process::start(worker.args([&url, "2", "queue=rs"]));
+        let app = App::builder().broker(&url).build().unwrap();
+        assert_eq!(call::<Add, i64>(&app, (1, 1)), Ok(2));
+        redis.call(&["ACL", "DELUSER", "worker"]);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+use std::time::Instant;
 
 use asynctools::AsyncList;
 use asynctools::AsyncValue;
@@ -111,9 +112,10 @@ fn errors_come_back(redis: &Redis) {
 }
 
 fn options_of_a_call() {
-    let late = half::with().countdown(Duration::from_millis(300)).priority(7).header("tenant", "a").call(half(8));
-    assert!(!late.is_finished());
+    let start = Instant::now();
+    let late = half::with().countdown(Duration::from_millis(300)).priority(7).call(half(8));
     assert_eq!(late.get(), Ok(2));
+    assert!(start.elapsed() >= Duration::from_millis(300));
     let nobody = half::with().queue("nobody").result_timeout(Duration::from_millis(50)).call(8);
     let Err(FleetError::Remote(error)) = nobody.get() else { panic!("nobody serves the queue") };
     assert_eq!(error.kind, RemoteErrorKind::Timeout);

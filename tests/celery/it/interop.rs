@@ -95,9 +95,15 @@ fn rust_to_rust() {
     let redis = Redis::start();
     let _worker = redis.worker(2, &[]);
     redis.wait_for_worker();
-    let (app, start) = (redis.app(), Instant::now());
-    assert_eq!(call::<Add, i64>(&app, (2, 3)), Ok(5));
-    assert!(start.elapsed() < Duration::from_secs(4), "the result is heard, not found by a sweep");
+    let app = redis.app();
+    let is_heard = || {
+        // Each with a client that begins to listen.
+        let (app, start) = (redis.app(), Instant::now());
+        assert_eq!(call::<Add, i64>(&app, (2, 3)), Ok(5));
+        start.elapsed() < Duration::from_secs(4)
+    };
+    // A machine may stand still for once.
+    assert!((0..3).any(|_| is_heard()), "the result is heard, not found by a sweep");
     let unicode =
         json!({"text": "žluťoučký \u{1F40E} \"quoted\" \\", "list": [null, true, 1.5, -7], "map": {"b": 1, "a": 2}});
     assert_eq!(call::<Echo, Value>(&app, (unicode.clone(),)), Ok(unicode));
@@ -177,13 +183,17 @@ fn a_countdown_and_an_expiry_are_kept() {
     let _worker = redis.worker(1, &[]);
     assert_eq!(expired.get().unwrap_err().kind, RemoteErrorKind::Expired);
 
-    let start = Instant::now();
-    let later = CallOptions::of(Add::OPTIONS).countdown(Duration::from_millis(700));
-    let later = send::<i64>(&app, Call::new(Add::NAME, Add::OPTIONS, (1, 2)).with(later));
+    let later = |countdown| {
+        let options = CallOptions::of(Add::OPTIONS).countdown(countdown);
+        send::<i64>(&app, Call::new(Add::NAME, Add::OPTIONS, (1, 2)).with(options))
+    };
+    let held = later(Duration::from_secs(3600));
+    redis.wait_for(&["HLEN", "unacked"], 1);
     assert_eq!(call::<Add, i64>(&app, (1, 1)), Ok(2), "a message that is held occupies no thread");
-    assert!(!later.is_finished());
-    assert_eq!(later.get(), Ok(3));
-    assert!(start.elapsed() >= Duration::from_millis(700));
+    let start = Instant::now();
+    assert_eq!(later(Duration::from_millis(300)).get(), Ok(3));
+    assert!(start.elapsed() >= Duration::from_millis(300));
+    assert!(!held.is_finished());
 }
 
 fn retries_end_with_the_value() {
@@ -220,7 +230,7 @@ fn a_call_that_is_too_long_is_given_up() {
     let redis = Redis::start();
     let _worker = redis.worker(1, &[]);
     let app = redis.app();
-    let error = call::<Long, i64>(&app, (redis.port, "long", 3000)).unwrap_err();
+    let error = call::<Long, i64>(&app, (redis.port, "long", 60_000)).unwrap_err();
     assert_eq!(error.kind, RemoteErrorKind::SoftTimeLimit);
     assert_eq!(call::<Add, i64>(&app, (1, 1)), Ok(2), "another thread takes its place");
     assert_eq!(call::<Long, i64>(&app, (redis.port, "long", 0)), Ok(2));

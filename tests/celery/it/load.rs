@@ -123,9 +123,14 @@ fn load_of_nothing() {
     }
     let redis = Redis::start();
     let worker = redis.worker(8, &[]);
-    redis.wait_for_worker();
-    // The last of its threads begin.
-    thread::sleep(Duration::from_secs(1));
+    // The last of its threads has begun: one waits at each list of its two queues, and one hears of remote control.
+    let end = Instant::now() + patience();
+    let waits = |redis: &Redis| redis.call(&["CLIENT", "LIST"]).to_string().matches("cmd=blmove").count();
+    while waits(&redis) < 8 {
+        assert!(Instant::now() < end, "not all of its threads wait");
+        thread::sleep(Duration::from_millis(5));
+    }
+    redis.wait_for_answers(1);
     let commands = || {
         let Reply::Text(info) = redis.call(&["INFO", "stats"]) else { unreachable!() };
         let line = info.lines().find_map(|line| line.strip_prefix("total_commands_processed:")).expect("the count");

@@ -97,6 +97,12 @@ impl Drop for Process {
     }
 }
 
+/// Returns a port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
 /// A Redis of a test's own.
 pub(crate) struct Redis {
     server: Option<Process>,
@@ -112,28 +118,38 @@ impl Redis {
 
     pub(crate) fn with(options: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("it is bound").port();
-        drop(listener);
         let name = format!("celery-tests-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = env::temp_dir().join(name);
         fs::create_dir_all(&folder).expect("a folder for its files");
         let options = options.iter().map(|&option| option.to_owned()).collect();
-        let mut redis = Self { server: None, port, folder, options };
-        redis.restart();
+        let mut redis = Self { server: None, port: free_port(), folder, options };
+        // Another program may have taken the port meanwhile.
+        while !redis.begin() {
+            redis.port = free_port();
+        }
         redis
     }
 
     /// Starts the server, again after [`stop`](Self::stop).
     pub(crate) fn restart(&mut self) {
+        assert!(self.begin(), "redis-server does not start");
+    }
+
+    /// Starts the server. Returns whether it is the one that answers at its port.
+    fn begin(&mut self) -> bool {
         let mut command = Command::new(redis_server().expect("the runner has looked for it"));
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"]).arg(&self.folder);
-        self.server = Some(Process::start(command.args(&self.options)));
-        let end = Instant::now() + patience();
-        while !matches!(self.try_call(&["PING"]), Some(Reply::Text(_))) {
+        let mut server = Process::start(command.args(&self.options));
+        let (own, end) = (format!("process_id:{}\r", server.id()), Instant::now() + patience());
+        while !self.try_call(&["INFO", "server"]).is_some_and(|info| info.to_string().contains(&own)) {
+            if !server.runs() {
+                return false;
+            }
             assert!(Instant::now() < end, "redis-server does not answer");
             thread::sleep(Duration::from_millis(10));
         }
+        self.server = Some(server);
+        true
     }
 
     pub(crate) fn stop(&mut self) {

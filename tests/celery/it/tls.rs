@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -19,6 +18,7 @@ use crate::runner::Test;
 use crate::runner::tests;
 use crate::servers::Process;
 use crate::servers::Redis;
+use crate::servers::free_port;
 
 pub(crate) const TESTS: &[Test] = tests! {
     Openssl: tls_with_certificates;
@@ -60,9 +60,7 @@ fn make(folder: &Path, name: &str, more: &[&str]) {
 
 fn tls_with_certificates() {
     let certificates = Certificates::make();
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = listener.local_addr().expect("it is bound").port().to_string();
-    drop(listener);
+    let port = free_port().to_string();
     let (crt, key) = (certificates.file("server.crt"), certificates.file("server.key"));
     let authority = certificates.file("authority.crt");
     let by_tls = ["--tls-port", &port, "--tls-cert-file", &crt, "--tls-key-file", &key];

@@ -76,5 +76,12 @@ def count(port, key, millis):
     return n
 
 
+@app.task(name="rs.CountSlowFirst")
+def count_slow_first(port, key, millis):
+    n = redis.Redis(port=port).incr(key)
+    time.sleep(millis / 1000 if n == 1 else 0)
+    return n
+
+
 # The Rust worker has it too: who of the two runs it is open.
 app.task(name="rs.Count")(count.run)

@@ -97,9 +97,17 @@ task! {
     Abort(port: u16, key: String) -> value, {}, if count(port, &key, 0) > 0 { std::process::abort() }
 }
 task! {
-    /// Runs longer than it may.
-    Long(port: u16, key: String, millis: u64) -> value, { soft_time_limit: Some(Duration::from_millis(300)) },
+    /// Runs longer than it may, for the first time.
+    Long(port: u16, key: String, millis: u64) -> value, { soft_time_limit: Some(Duration::from_secs(2)) },
     count(port, &key, millis)
+}
+task! {
+    /// Counts, and takes long for the first time.
+    CountSlowFirst(port: u16, key: String, millis: u64) -> value, {}, {
+        let n = count(port, &key, 0);
+        thread::sleep(Duration::from_millis(if n == 1 { millis } else { 0 }));
+        n
+    }
 }
 task! {
     /// Has nothing to say.
@@ -125,6 +133,7 @@ pub fn all(worker: Worker) -> Worker {
         .task::<Boom>()
         .task::<Count>()
         .task::<CountOnce>()
+        .task::<CountSlowFirst>()
         .task::<Third>()
         .task::<Abort>()
         .task::<Long>()

@@ -32,6 +32,16 @@ pub(crate) fn queues(registry: &Registry, queues: Vec<String>) -> Result<Vec<Str
     }
 }
 
+/// Refuses a program in which the panic of a call ends the worker, unless that is allowed.
+pub(crate) fn panics(abort: bool, allowed: bool) -> Result<(), WorkerError> {
+    if !abort || allowed {
+        return Ok(());
+    }
+    let why = "a panic of a task would end the worker: the program is built with `panic = \"abort\"`; remove that, or say \
+               `.allow_abort(true)`";
+    Err(WorkerError::new(why))
+}
+
 /// Refuses a server without the needed commands; warns of a server configured to lose messages.
 pub(crate) fn server(broker: &Address) -> Result<(), WorkerError> {
     let refuse = |error: BrokerError| WorkerError::new(error.to_string());
@@ -91,4 +101,15 @@ pub(crate) fn others(broker: &Address, keys: &Keys, name: &str, timeout: Duratio
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::panics;
+
+    #[test]
+    fn a_worker_that_dies_of_panics_must_be_allowed() {
+        assert!(panics(false, false).is_ok() && panics(true, true).is_ok());
+        assert!(panics(true, false).unwrap_err().to_string().contains("`.allow_abort(true)`"));
+    }
 }

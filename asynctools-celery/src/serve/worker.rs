@@ -41,6 +41,7 @@ pub struct Worker {
     result_extended: bool,
     keyprefix: String,
     backend_keyprefix: String,
+    allow_abort: bool,
 }
 
 impl fmt::Debug for Worker {
@@ -68,6 +69,7 @@ impl Worker {
             result_extended: false,
             keyprefix: String::new(),
             backend_keyprefix: String::new(),
+            allow_abort: false,
         }
     }
 
@@ -155,6 +157,12 @@ impl Worker {
         Self { result_extended: extended, ..self }
     }
 
+    /// Sets whether the worker runs in a program that is built with `panic = "abort"`: the panic of a call ends the worker there,
+    /// and other workers get its messages, each at most [`max_deliveries`](Self::max_deliveries) times. Default: no.
+    pub fn allow_abort(self, allow: bool) -> Self {
+        Self { allow_abort: allow, ..self }
+    }
+
     /// Runs calls. Blocks until the process is told to stop, by SIGTERM or SIGINT: the worker then takes no new message, lets
     /// the calls that run go on for the time of [`grace`](Self::grace), and gives what is left back to its queues, in order. A
     /// second signal gives it back at once.
@@ -162,13 +170,10 @@ impl Worker {
     /// # Errors
     ///
     /// The worker does not start: an address is none, the server cannot be reached or is older than Redis 6.2, there is no task
-    /// for a queue, two tasks have one name, or the program was built with `panic = "abort"`.
+    /// for a queue, two tasks have one name, or the program was built with `panic = "abort"` and
+    /// [`allow_abort`](Self::allow_abort) does not allow that.
     pub fn run(mut self) -> Result<(), WorkerError> {
-        if cfg!(panic = "abort") {
-            let why =
-                "a panic of a task would end the worker: the program is built with `panic = \"abort\"`; remove that";
-            return Err(WorkerError::new(why));
-        }
+        checks::panics(cfg!(panic = "abort"), self.allow_abort)?;
         let shared = Arc::new(self.shared()?);
         let told = shared.clone();
         signals::watch(move || told.stop())

@@ -1,9 +1,13 @@
 //! The tasks of the test worker, with implementations as the attribute writes them.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+use asynctools::Pool;
+use asynctools::celery::OnPool;
 use asynctools_celery::Arguments;
 use asynctools_celery::Bytes;
 use asynctools_celery::Failure;
@@ -110,8 +114,24 @@ task! {
     }
 }
 task! {
+    /// Sets the number of threads of [`own_pool`]. Returns the number before.
+    Resize(threads: usize) -> value, {}, {
+        let pool = &OWN_POOL.get().expect("the worker runs on it").0;
+        let before = pool.workers();
+        pool.set_workers(threads);
+        before
+    }
+}
+task! {
     /// Has nothing to say.
     Quiet(port: u16, key: String) -> value, { ignore_result: true }, { count(port, &key, 0); }
+}
+
+static OWN_POOL: OnceLock<Arc<OnPool>> = OnceLock::new();
+
+/// Makes the pool that [`Resize`] changes.
+pub fn own_pool(threads: usize) -> Arc<OnPool> {
+    OWN_POOL.get_or_init(|| Arc::new(OnPool(Pool::new(threads)))).clone()
 }
 
 /// Increments a key, then sleeps.
@@ -134,6 +154,7 @@ pub fn all(worker: Worker) -> Worker {
         .task::<Count>()
         .task::<CountOnce>()
         .task::<CountSlowFirst>()
+        .task::<Resize>()
         .task::<Third>()
         .task::<Abort>()
         .task::<Long>()

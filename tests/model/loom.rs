@@ -302,12 +302,8 @@ fn check_outcome(end: End, outcome: &Result<Outcome, TaskError>) {
 
 /// Whether the call ends with a value, unless it is cancelled.
 fn has_value(end: End) -> bool {
-    match end {
-        End::Set | End::PassOn | End::Run => true,
-        End::HandOver | End::HandOverBefore | End::HandOverAfter | End::HandOverHook | End::HandOverFails => true,
-        End::Abandon | End::Panic | End::LoseUpstream | End::CancelQueued | End::Close | End::RunPanic => false,
-        End::HandOverAbandoned | End::HandOverLost => false,
-    }
+    let passed_on = matches!(end, End::Set | End::PassOn | End::HandOverFails);
+    passed_on || matches!(end, End::HandOver | End::HandOverBefore | End::HandOverAfter | End::HandOverHook | End::Run)
 }
 
 /// What a poll is ready with; the loss of a call is a panic there.

@@ -139,7 +139,7 @@ fn crash_held_eta_runs_once() {
     let redis = Redis::start();
     let _workers = [redis.worker(1, &["visibility=2500"]), redis.worker(1, &["visibility=2500"])];
     let app = redis.app();
-    let options = CallOptions::of(Count::OPTIONS).countdown(Duration::from_millis(6000));
+    let options = CallOptions::of(Count::OPTIONS).countdown(Duration::from_secs(6));
     let call = Call::new(Count::NAME, Count::OPTIONS, (redis.port, "runs", 0)).with(options);
     assert_eq!(get(send(&app, call)), Ok(1));
     nothing_is_left(&redis);
@@ -303,7 +303,7 @@ fn crash_full_noeviction() {
     let error = get(count(&redis, &app, "runs", 0)).unwrap_err();
     assert_eq!(error.kind, RemoteErrorKind::Broker);
     assert!(error.message.contains("OOM"), "{error}");
-    thread::sleep(Duration::from_millis(3000));
+    thread::sleep(Duration::from_secs(3));
     assert!(!call.is_finished(), "its result cannot be stored");
     redis.call(&["CONFIG", "SET", "maxmemory", "0"]);
     assert_eq!(get(call), Ok(1));
@@ -347,7 +347,7 @@ fn crash_sigterm_finishes_and_gives_back() {
     let redis = Redis::start();
     let mut worker = redis.worker(1, &[]);
     let app = redis.app();
-    let later = CallOptions::of(Count::OPTIONS).countdown(Duration::from_millis(9000));
+    let later = CallOptions::of(Count::OPTIONS).countdown(Duration::from_secs(9));
     let held = send::<i64>(&app, Call::new(Count::NAME, Count::OPTIONS, (redis.port, "held", 0)).with(later));
     redis.wait_for(&["HLEN", "unacked"], 1);
     let first = count(&redis, &app, "first", 4000);

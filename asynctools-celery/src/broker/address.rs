@@ -64,8 +64,8 @@ fn check_scheme(scheme: &str, tls: bool) -> Result<(), WorkerError> {
 
 #[cfg(test)]
 mod tests {
-    use super::Address;
-    use super::check_scheme;
+    use crate::broker::address::Address;
+    use crate::broker::address::check_scheme;
 
     fn refused(url: &str) -> String {
         Address::parse(url).unwrap_err().to_string()

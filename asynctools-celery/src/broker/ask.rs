@@ -23,8 +23,8 @@ const ANSWERS: Duration = Duration::from_secs(1);
 const EXCHANGE: &str = "reply.celery.pidbox";
 const BINDINGS: &str = "_kombu.binding.reply.celery.pidbox";
 
-/// Returns the answers of all workers by their names. Blocks until each worker has answered, for at most a second. Nobody else
-/// asks under this `id`.
+/// Returns the answers of all workers by their names. Blocks until each worker has answered, for at most a second. The
+/// `id` belongs to this question alone.
 pub(crate) fn ask(
     connection: &mut Connection,
     keys: &Keys,

@@ -75,7 +75,7 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
-    use super::Keys;
+    use crate::broker::keys::Keys;
 
     #[test]
     fn keys_are_those_of_celery() {

@@ -105,7 +105,7 @@ pub(crate) fn others(broker: &Address, keys: &Keys, name: &str, timeout: Duratio
 
 #[cfg(test)]
 mod tests {
-    use super::panics;
+    use crate::serve::checks::panics;
 
     #[test]
     fn a_worker_that_dies_of_panics_must_be_allowed() {

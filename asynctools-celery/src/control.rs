@@ -1,5 +1,5 @@
-//! Remote control: the commands of `celery inspect` and `celery control`. A worker knows `ping`, `active` and `revoke`; it
-//! answers any other command with an error.
+//! Remote control: the commands of `celery inspect` and `celery control`. A worker knows `ping`, `active`, `conf` and
+//! `revoke`; it answers any other command with an error.
 
 use std::sync::Arc;
 use std::thread;
@@ -15,7 +15,6 @@ use crate::broker::connection::BrokerError;
 use crate::broker::connection::Commands;
 use crate::broker::connection::Heard;
 use crate::broker::connection::Next;
-use crate::broker::keys;
 use crate::store::About;
 use crate::wire::envelope::Envelope;
 use crate::worker::end::End;
@@ -61,7 +60,7 @@ pub(crate) fn run(shared: &Arc<Shared>) {
 }
 
 fn listen(shared: &Shared) -> Result<(), BrokerError> {
-    let topic = keys::control(shared.config.broker.database);
+    let topic = shared.config.keys.control(shared.config.broker.database);
     shared.config.broker.open()?.listen(
         &topic,
         SILENCE,
@@ -95,6 +94,7 @@ fn answer(shared: &Shared, message: &[u8]) -> Result<(), BrokerError> {
     let value = match command.method.as_str() {
         "ping" => json!({"ok": "pong"}),
         "active" => active(shared),
+        "conf" => conf(shared),
         "revoke" => revoke(shared, &command.arguments)?,
         other => json!({"error": format!("this worker does not know the command `{other}`")}),
     };
@@ -103,7 +103,7 @@ fn answer(shared: &Shared, message: &[u8]) -> Result<(), BrokerError> {
     headers.insert("ticket".to_owned(), Value::from(command.ticket));
     headers.insert("clock".to_owned(), Value::from(1));
     let body = json!({ name: value }).to_string();
-    let list = format!("{}.{}", reply_to.routing_key, reply_to.exchange);
+    let list = shared.config.keys.of(&format!("{}.{}", reply_to.routing_key, reply_to.exchange));
     let reply = Envelope::reply(&body, headers, &reply_to.exchange, &reply_to.routing_key, &shared.tag(0));
     let mut commands = Commands::default();
     commands.add(&[b"LPUSH", list.as_bytes(), &reply.write()]);
@@ -124,6 +124,7 @@ fn revoke(shared: &Shared, arguments: &Value) -> Result<Value, BrokerError> {
     };
     let waiting = shared.revoke(&ids);
     let mut link = shared.link()?;
+    link.note_revoked(&ids)?;
     for id in &waiting {
         let end = End::Revoked(celery("TaskRevokedError", "revoked"));
         link.revoke(id, &end.text(&About { task_id: id, ..About::default() }))?;
@@ -132,6 +133,12 @@ fn revoke(shared: &Shared, arguments: &Value) -> Result<Value, BrokerError> {
     let terminate = arguments.get("terminate").and_then(Value::as_bool).unwrap_or(false);
     let but = if terminate { ", but not terminated: a thread cannot be ended from outside" } else { "" };
     Ok(json!({"ok": format!("tasks {ids:?} flagged as revoked{but}")}))
+}
+
+/// Returns the settings that must be the same for all workers.
+fn conf(shared: &Shared) -> Value {
+    let timeout = shared.config.visibility_timeout.as_secs_f64();
+    json!({"broker_transport_options": {"visibility_timeout": timeout}})
 }
 
 fn active(shared: &Shared) -> Value {
@@ -150,7 +157,7 @@ fn describe(shared: &Shared, running: &Running) -> Value {
         "hostname": shared.config.name,
         "time_start": since,
         "acknowledged": running.acknowledged,
-        "delivery_info": {"exchange": "", "routing_key": keys::queue(&running.list)},
+        "delivery_info": {"exchange": "", "routing_key": shared.config.keys.queue(&running.list)},
         "worker_pid": std::process::id(),
     })
 }

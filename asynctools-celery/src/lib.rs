@@ -24,6 +24,7 @@ mod recorded;
 #[doc(hidden)]
 pub mod __private {
     pub use inventory;
+    pub use serde::de::DeserializeOwned;
 
     pub use crate::codec::Codec;
     pub use crate::codec::by_reference;

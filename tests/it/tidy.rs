@@ -70,6 +70,7 @@ const RUNTIME: &[&str] = &[
     "hand_over",
     "handed_over",
     "celery::process",
+    "celery::ids",
     "celery::expansion",
 ];
 
@@ -116,8 +117,10 @@ const CELERY: &[&str] = &[
     "message::arguments",
     "codec",
     "broker::connection",
+    "broker::tls",
     "broker::address",
     "broker::keys",
+    "broker::ask",
     "broker::scripts",
     "store",
     "registry",

@@ -25,6 +25,7 @@ use asynctools_model::Pool;
 use asynctools_model::Promise;
 use asynctools_model::TaskError;
 use asynctools_model::pooled;
+use loom::sync::Mutex;
 use loom::sync::atomic::AtomicBool as Mark;
 use loom::thread;
 
@@ -54,6 +55,14 @@ enum End {
     Close,
     /// It is handed over when its argument is there, and its promise is set.
     HandOver,
+    /// It was handed over at the call, since its argument was there, and its promise is set.
+    HandOverBefore,
+    /// It is handed over when its argument is there, and its promise is set after that.
+    HandOverAfter,
+    /// As before, but its hook ends the promise, if a cancel comes before the other engine begins.
+    HandOverHook,
+    /// It is handed over, and the other engine drops its promise.
+    HandOverAbandoned,
     /// Its argument fails, so that it is not handed over.
     HandOverFails,
     /// Its argument is lost.
@@ -153,6 +162,25 @@ impl On {
     }
 }
 
+/// Another engine: what it was given, until it begins.
+#[derive(Default)]
+struct Engine(Mutex<Option<(Token, Promise<Outcome>)>>);
+
+impl Engine {
+    fn give(&self, token: Token, promise: Promise<Outcome>) {
+        *self.0.lock().expect("nothing panics") = Some((token, promise));
+    }
+
+    fn take(&self) -> Option<(Token, Promise<Outcome>)> {
+        self.0.lock().expect("nothing panics").take()
+    }
+}
+
+fn end_cancelled(promise: Promise<Outcome>) -> bool {
+    promise.end_with(TaskError::Cancelled);
+    true
+}
+
 /// A call that ends in that way when the other thing is called.
 fn call(end: End, on: &On, world: &Arc<World>) -> (AsyncValue<Outcome>, Box<dyn FnOnce() + Send>) {
     let (seen, on) = (world.clone(), on.clone());
@@ -183,6 +211,38 @@ fn call(end: End, on: &On, world: &Arc<World>) -> (AsyncValue<Outcome>, Box<dyn 
                     drop((promise, token));
                 } else {
                     promise.set(Err(Upstream(token, end == End::Panic)));
+                }
+            };
+            (value, Box::new(act))
+        }
+        End::HandOverBefore | End::HandOverAfter | End::HandOverHook | End::HandOverAbandoned => {
+            let (promise, argument) = AsyncValue::<Result<Token, Upstream>>::promise();
+            let engine = Arc::new(Engine::default());
+            let (there, hook) = (engine.clone(), end == End::HandOverHook);
+            let begin = move |token, promise: Promise<Outcome>| {
+                if hook {
+                    let engine = there.clone();
+                    promise.on_cancel(move || engine.take().is_some_and(|(_, promise)| end_cancelled(promise)));
+                }
+                there.give(token, promise);
+            };
+            let call = HandOver::<Failed, ()>::new(&HANDED_OVER);
+            let (value, argument) = if end == End::HandOverBefore {
+                (call.try_start1(arg::<Token, Failed, _>(token), begin), None)
+            } else {
+                (call.try_start1(arg::<Token, Failed, _>(argument), begin), Some((promise, token)))
+            };
+            let act = move || {
+                if let Some((promise, token)) = argument {
+                    promise.set(Ok(token));
+                }
+                // Nothing is there after a cancel that came sooner.
+                if let Some((token, promise)) = engine.take() {
+                    mark();
+                    match end {
+                        End::HandOverAbandoned => drop((token, promise)),
+                        _ => promise.set(Ok(token)),
+                    }
                 }
             };
             (value, Box::new(act))
@@ -224,9 +284,12 @@ fn call(end: End, on: &On, world: &Arc<World>) -> (AsyncValue<Outcome>, Box<dyn 
 
 fn check_outcome(end: End, outcome: &Result<Outcome, TaskError>) {
     let right = match (end, outcome) {
-        (End::Set | End::HandOver | End::Run, Ok(Ok(token)))
+        (
+            End::Set | End::HandOver | End::HandOverBefore | End::HandOverAfter | End::HandOverHook | End::Run,
+            Ok(Ok(token)),
+        )
         | (End::PassOn | End::HandOverFails, Ok(Err(Failed(token)))) => token.world.ended.load(Ordering::Relaxed),
-        (End::Abandon | End::LoseUpstream | End::HandOverLost, Err(error)) => {
+        (End::Abandon | End::LoseUpstream | End::HandOverAbandoned | End::HandOverLost, Err(error)) => {
             matches!(error.root(), TaskError::Abandoned)
         }
         (End::Panic | End::RunPanic, Err(error)) => matches!(error, TaskError::Panicked(_)),
@@ -237,9 +300,15 @@ fn check_outcome(end: End, outcome: &Result<Outcome, TaskError>) {
     assert!(right, "{end:?} is seen as {:?}", outcome.as_ref().map(|_| "a value"));
 }
 
+/// Whether the call ends with a value, unless it is cancelled.
+fn has_value(end: End) -> bool {
+    let passed_on = matches!(end, End::Set | End::PassOn | End::HandOverFails);
+    passed_on || matches!(end, End::HandOver | End::HandOverBefore | End::HandOverAfter | End::HandOverHook | End::Run)
+}
+
 /// What a poll is ready with; the loss of a call is a panic there.
 fn check_polled(end: End, polled: &std::thread::Result<Outcome>) {
-    let has_value = matches!(end, End::Set | End::PassOn | End::HandOver | End::HandOverFails | End::Run);
+    let has_value = has_value(end);
     assert_eq!(polled.is_ok(), has_value, "{end:?} is polled otherwise");
 }
 
@@ -339,13 +408,11 @@ impl Owner {
             };
             let lost = match self.end {
                 _ if self.cancelled => matches!(error.root(), TaskError::Cancelled),
-                End::Set | End::PassOn | End::HandOver | End::HandOverFails | End::Run => {
-                    matches!(error, TaskError::Closed)
-                }
-                End::Abandon | End::LoseUpstream | End::HandOverLost => matches!(error.root(), TaskError::Abandoned),
-                End::Panic | End::RunPanic => matches!(error.root(), TaskError::Panicked(_)),
+                end if has_value(end) => matches!(error, TaskError::Closed),
                 End::CancelQueued => matches!(error.root(), TaskError::Cancelled),
                 End::Close => matches!(error.root(), TaskError::Closed),
+                End::Panic | End::RunPanic => matches!(error.root(), TaskError::Panicked(_)),
+                _ => matches!(error.root(), TaskError::Abandoned),
             };
             assert!(lost, "{:?} is seen as {error} by the next call", self.end);
         }
@@ -495,6 +562,26 @@ fn a_call_loses_what_it_needs() {
 #[test]
 fn a_call_is_handed_over() {
     pairs_and_triples(End::HandOver);
+}
+
+#[test]
+fn a_call_was_handed_over_before() {
+    pairs_and_triples(End::HandOverBefore);
+}
+
+#[test]
+fn a_call_ends_after_it_is_handed_over() {
+    pairs_and_triples(End::HandOverAfter);
+}
+
+#[test]
+fn a_handed_over_call_is_cancelled_by_its_hook() {
+    pairs_and_triples(End::HandOverHook);
+}
+
+#[test]
+fn a_handed_over_call_is_abandoned() {
+    pairs_and_triples(End::HandOverAbandoned);
 }
 
 #[test]

@@ -1,17 +1,24 @@
 //! Scripts: steps never seen half done.
 
-/// Takes messages and marks them as taken, by the server's clock. `KEYS`: index, hash, the lists in their order. `ARGV`: a tag
-/// for each message that may be taken. Answers with list and message, one after the other.
+use crate::broker::connection::Commands;
+
+/// How many revoked calls are remembered, and for how many seconds.
+pub(crate) const REVOKED: (usize, u64) = (10_000, 3 * 3600);
+
+/// Takes messages and marks them as taken, by the server's clock. `KEYS`: index, hash, revoked calls, the lists in their order.
+/// `ARGV`: a tag for each message that may be taken. Answers whether any call was revoked, then with list and message, one after
+/// the other.
 pub(crate) const TAKE: &str = r#"
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local taken = {}
+local taken = {redis.call('EXISTS', KEYS[3])}
 local tag = 1
-for i = 3, #KEYS do
+for i = 4, #KEYS do
   while tag <= #ARGV do
     local message = redis.call('RPOP', KEYS[i])
     if not message then break end
-    local queue = cjson.encode(string.match(KEYS[i], '^(.-)\6\22') or KEYS[i])
+    local list = string.sub(KEYS[i], #KEYS[1] - #'unacked_index' + 1)
+    local queue = cjson.encode(string.match(list, '^(.-)\6\22') or list)
     redis.call('ZADD', KEYS[1], now, ARGV[tag])
     redis.call('HSET', KEYS[2], ARGV[tag], '[' .. message .. ', "", ' .. queue .. ']')
     taken[#taken + 1] = KEYS[i]
@@ -42,6 +49,26 @@ if ARGV[1] ~= '' then
 end
 return 1
 "#;
+
+/// Notes revoked calls, for workers that start later. `KEYS`: revoked calls. `ARGV`: how many are kept, for how many seconds, the
+/// ids.
+const NOTE_REVOKED: &str = r"
+local now = tonumber(redis.call('TIME')[1])
+for i = 3, #ARGV do redis.call('ZADD', KEYS[1], now, ARGV[i]) end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[1]))
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
+";
+
+/// Adds the command that notes revoked calls.
+pub(crate) fn note_revoked(commands: &mut Commands, key: &str, ids: &[String]) {
+    let (kept, seconds) = (REVOKED.0.to_string(), REVOKED.1.to_string());
+    let mut parts =
+        vec![&b"EVAL"[..], NOTE_REVOKED.as_bytes(), b"1", key.as_bytes(), kept.as_bytes(), seconds.as_bytes()];
+    parts.extend(ids.iter().map(String::as_bytes));
+    commands.add(&parts);
+}
 
 /// Stores the revocation of a call and tells the waiters, if nothing is stored of the call, or only a retry. `KEYS`:
 /// result. `ARGV`: seconds to live, result.

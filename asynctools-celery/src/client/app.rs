@@ -10,6 +10,7 @@ use std::thread;
 
 use crate::broker::address::Address;
 use crate::broker::connection::BrokerError;
+use crate::broker::keys::Keys;
 use crate::client::call::Call;
 use crate::client::call::Done;
 use crate::client::check;
@@ -117,7 +118,7 @@ impl App {
         Ticket { engine: self.0.clone(), number }
     }
 
-    /// Looks at a queue. Blocks for a second, in which workers answer.
+    /// Looks at a queue. Blocks until all workers have answered, for at most a second.
     ///
     /// # Errors
     ///
@@ -225,11 +226,21 @@ pub struct AppBuilder {
     queue: usize,
     keep_results: bool,
     log_args: bool,
+    keyprefix: String,
+    backend_keyprefix: String,
 }
 
 impl Default for AppBuilder {
     fn default() -> Self {
-        Self { broker: String::new(), backend: None, queue: 10_000, keep_results: false, log_args: false }
+        Self {
+            broker: String::new(),
+            backend: None,
+            queue: 10_000,
+            keep_results: false,
+            log_args: false,
+            keyprefix: String::new(),
+            backend_keyprefix: String::new(),
+        }
     }
 }
 
@@ -249,6 +260,18 @@ impl AppBuilder {
     /// Sets the URL of the result backend. Default: the broker.
     pub fn backend(self, url: impl Into<String>) -> Self {
         Self { backend: Some(url.into()), ..self }
+    }
+
+    /// Sets the prefix of all keys and topics of the broker, as `global_keyprefix` in Celery's `broker_transport_options` does.
+    /// Must be the same for all clients and workers of a fleet. Default: none.
+    pub fn global_keyprefix(self, prefix: impl Into<String>) -> Self {
+        Self { keyprefix: prefix.into(), ..self }
+    }
+
+    /// Sets the prefix of the keys of results, as `global_keyprefix` in Celery's `result_backend_transport_options` does: a
+    /// prefix that ends with none of `:`, `_`, `-` and `.` is followed by `_`. Default: none.
+    pub fn backend_global_keyprefix(self, prefix: impl Into<String>) -> Self {
+        Self { backend_keyprefix: prefix.into(), ..self }
     }
 
     /// Sets how many calls may wait to be sent, then callers wait. Default: 10,000.
@@ -281,6 +304,7 @@ impl AppBuilder {
         let client = Client {
             broker,
             backend,
+            keys: Keys::new(&self.keyprefix, &self.backend_keyprefix),
             ids: Ids::new(),
             pending: Pending::new(self.keep_results),
             outbox: Outbox::new(self.queue),

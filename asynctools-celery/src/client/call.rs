@@ -121,10 +121,19 @@ impl CallOptions {
         Self { result_timeout: Some(timeout), ..self }
     }
 
-    /// Adds a header of the program's own to the message. A header with a name that Celery uses is left out.
+    /// Adds a header of the program's own to the message, in place of a former header of that name. A header with a name that
+    /// Celery uses is left out.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        let name = name.into();
+        self.headers.retain(|(given, _)| *given != name);
+        self.headers.push((name, value.into()));
         self
+    }
+
+    /// Adds headers of the program's own, such as those of a map, as [`header`](Self::header) does.
+    #[must_use]
+    pub fn headers<N: Into<String>, V: Into<String>>(self, headers: impl IntoIterator<Item = (N, V)>) -> Self {
+        headers.into_iter().fold(self, |options, (name, value)| options.header(name, value))
     }
 }

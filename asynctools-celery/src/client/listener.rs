@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::broker::connection::BrokerError;
 use crate::broker::connection::Heard;
 use crate::broker::connection::Next;
-use crate::broker::keys;
 use crate::client::shared::Client;
 use crate::store;
 
@@ -35,7 +34,7 @@ fn listen(client: &Client, begun: &mut bool) -> Result<(), BrokerError> {
         client.listening(Ok(()));
         client.pending.sweep_now();
     };
-    let pattern = format!("{}{}*", keys::RESULT, client.ids.prefix);
+    let pattern = format!("{}{}*", client.keys.results, client.ids.prefix);
     client.backend.open()?.listen(&pattern, SILENCE, told, |heard| match heard {
         Heard::Message { channel, payload } => {
             hear(client, channel, payload);
@@ -48,7 +47,7 @@ fn listen(client: &Client, begun: &mut bool) -> Result<(), BrokerError> {
 }
 
 fn hear(client: &Client, channel: &str, payload: &[u8]) {
-    let Some(id) = channel.strip_prefix(keys::RESULT) else { return };
+    let Some(id) = channel.strip_prefix(&client.keys.results) else { return };
     let Some(number) = client.ids.number(id) else { return };
     if let Some(answer) = store::read(id, payload) {
         client.pending.end(number, answer, true);

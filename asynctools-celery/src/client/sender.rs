@@ -10,7 +10,6 @@ use crate::broker::connection::BrokerError;
 use crate::broker::connection::Commands;
 use crate::broker::connection::Connection;
 use crate::broker::connection::Reply;
-use crate::broker::keys;
 use crate::client::outbox::Queued;
 use crate::client::pending::finish;
 use crate::client::shared::Client;
@@ -115,7 +114,7 @@ fn prepare(client: &Client, queued: Queued, commands: &mut Commands) -> Option<(
     };
     let text = message.write();
     client.pending.insert(number, done, options.result_timeout);
-    commands.add(&[b"LPUSH", keys::list(&options.queue, options.priority).as_bytes(), &text]);
+    commands.add(&[b"LPUSH", client.keys.list(&options.queue, options.priority).as_bytes(), &text]);
     Some((number, options.ignore_result))
 }
 

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use crate::broker::address::Address;
 use crate::broker::connection::BrokerError;
+use crate::broker::keys::Keys;
 use crate::client::outbox::Outbox;
 use crate::client::pending::Ids;
 use crate::client::pending::Pending;
@@ -20,6 +21,7 @@ const LISTENED: Duration = Duration::from_secs(6);
 pub(crate) struct Client {
     pub(crate) broker: Address,
     pub(crate) backend: Address,
+    pub(crate) keys: Keys,
     pub(crate) ids: Ids,
     pub(crate) pending: Pending,
     pub(crate) outbox: Outbox,

@@ -8,7 +8,7 @@ use crate::broker::connection::Commands;
 use crate::broker::connection::Connection;
 use crate::broker::connection::bytes;
 use crate::broker::connection::list;
-use crate::broker::keys;
+use crate::broker::scripts;
 use crate::client::pending::Step;
 use crate::client::shared::Client;
 use crate::store;
@@ -20,7 +20,7 @@ const KEYS: usize = 500;
 /// Sweeps until the client is closed and nothing waits.
 pub(crate) fn run(client: &Client) {
     let mut connection = None;
-    let key = |number: &u64| keys::result(&client.ids.text(*number));
+    let key = |number: &u64| client.keys.result(&client.ids.text(*number));
     loop {
         match client.pending.next_step(&client.ids) {
             Step::End => return,
@@ -35,7 +35,7 @@ pub(crate) fn run(client: &Client) {
                 }
             }
             Step::Look(ids) => {
-                let keys = ids.iter().map(|id| keys::result(id));
+                let keys = ids.iter().map(|id| client.keys.result(id));
                 // A broken connection is tried anew at the next look.
                 if let Ok(values) = ask(client, &mut connection, b"MGET", keys) {
                     for (id, value) in ids.iter().zip(list(values)) {
@@ -80,14 +80,17 @@ fn ask(
     reply
 }
 
-/// Tells all workers not to begin these calls.
+/// Tells all workers not to begin these calls, also those workers that start later.
 fn revoke(client: &Client, numbers: &[u64]) -> Result<(), BrokerError> {
     let ids: Vec<_> = numbers.iter().map(|number| client.ids.text(*number)).collect();
     let tag = ids.first().map(String::as_str).unwrap_or_default();
     let command = json!({"method": "revoke", "arguments": {"task_id": &ids}, "destination": null});
     let message = Envelope::reply(&command.to_string(), Map::new(), "celery.pidbox", "", tag).write();
-    let topic = keys::control(client.broker.database);
-    client.broker.open()?.call(&[b"PUBLISH", topic.as_bytes(), &message]).map(drop)
+    let topic = client.keys.control(client.broker.database);
+    let mut commands = Commands::default();
+    scripts::note_revoked(&mut commands, &client.keys.revoked, &ids);
+    commands.add(&[b"PUBLISH", topic.as_bytes(), &message]);
+    client.broker.open()?.send(&commands)?.into_iter().try_for_each(|reply| reply.map(drop))
 }
 
 fn found(client: &Client, numbers: &[u64], values: redis::Value) {

@@ -1,9 +1,14 @@
 //! The checks before a worker starts.
 
+use std::time::Duration;
+
 use crate::broker::address::Address;
+use crate::broker::ask::ask;
 use crate::broker::connection::BrokerError;
 use crate::broker::connection::bytes;
 use crate::broker::connection::list;
+use crate::broker::keys::Keys;
+use crate::client::pending::Ids;
 use crate::error::WorkerError;
 use crate::registry::Registry;
 
@@ -25,6 +30,16 @@ pub(crate) fn queues(registry: &Registry, queues: Vec<String>) -> Result<Vec<Str
         ))),
         None => Ok(queues),
     }
+}
+
+/// Refuses a program in which the panic of a call ends the worker, unless that is allowed.
+pub(crate) fn panics(abort: bool, allowed: bool) -> Result<(), WorkerError> {
+    if !abort || allowed {
+        return Ok(());
+    }
+    let why = "a panic of a task would end the worker: the program is built with `panic = \"abort\"`; remove that, or say \
+               `.allow_abort(true)`";
+    Err(WorkerError::new(why))
 }
 
 /// Refuses a server without the needed commands; warns of a server configured to lose messages.
@@ -52,4 +67,49 @@ pub(crate) fn server(broker: &Address) -> Result<(), WorkerError> {
         );
     }
     Ok(())
+}
+
+/// Celery's visibility timeout, where none is set.
+const CELERY_TIMEOUT: f64 = 3600.0;
+
+/// Warns of workers that have this worker's name, or another visibility timeout. Blocks until the others have answered, for at
+/// most a second.
+pub(crate) fn others(broker: &Address, keys: &Keys, name: &str, timeout: Duration) -> Result<(), WorkerError> {
+    let refuse = |error: BrokerError| WorkerError::new(error.to_string());
+    let id = Ids::new().text(0);
+    let answers = broker.open().and_then(|mut connection| ask(&mut connection, keys, broker.database, &id, "conf"));
+    let answers = match answers {
+        // A user without the rights to ask.
+        Err(BrokerError::Refused(_)) => return Ok(()),
+        answers => answers.map_err(refuse)?,
+    };
+    if answers.contains_key(name) {
+        eprintln!("asynctools-celery: warning: another worker is named `{name}`; give each a name of its own");
+    }
+    let own = timeout.as_secs_f64();
+    let theirs = |settings: &serde_json::Value| {
+        let set = settings.pointer("/broker_transport_options/visibility_timeout");
+        set.and_then(serde_json::Value::as_f64).unwrap_or(CELERY_TIMEOUT)
+    };
+    let answers = answers.iter().filter(|(_, settings)| settings.get("error").is_none());
+    if let Some((other, theirs)) =
+        answers.map(|(other, settings)| (other, theirs(settings))).find(|(_, theirs)| (theirs - own).abs() > 1e-3)
+    {
+        eprintln!(
+            "asynctools-celery: warning: the visibility timeout is {own} s here and {theirs} s in the worker `{other}`; the \
+             shorter one takes messages from workers that still run them"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::serve::checks::panics;
+
+    #[test]
+    fn a_worker_that_dies_of_panics_must_be_allowed() {
+        assert!(panics(false, false).is_ok() && panics(true, true).is_ok());
+        assert!(panics(true, false).unwrap_err().to_string().contains("`.allow_abort(true)`"));
+    }
 }

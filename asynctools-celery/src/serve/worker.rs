@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::broker::address::Address;
-use crate::broker::keys;
+use crate::broker::keys::Keys;
 use crate::client::app::hostname;
 use crate::control;
 use crate::error::WorkerError;
@@ -39,6 +39,9 @@ pub struct Worker {
     max_deliveries: u32,
     result_expires: Option<Duration>,
     result_extended: bool,
+    keyprefix: String,
+    backend_keyprefix: String,
+    allow_abort: bool,
 }
 
 impl fmt::Debug for Worker {
@@ -64,6 +67,9 @@ impl Worker {
             max_deliveries: 5,
             result_expires: None,
             result_extended: false,
+            keyprefix: String::new(),
+            backend_keyprefix: String::new(),
+            allow_abort: false,
         }
     }
 
@@ -85,6 +91,18 @@ impl Worker {
     /// Sets the URL of the result backend. Default: `CELERY_RESULT_BACKEND`, else the broker.
     pub fn backend(self, url: impl Into<String>) -> Self {
         Self { backend: Some(url.into()), ..self }
+    }
+
+    /// Sets the prefix of all keys and topics of the broker, as `global_keyprefix` in Celery's `broker_transport_options` does.
+    /// Must be the same for all clients and workers of a fleet. Default: none.
+    pub fn global_keyprefix(self, prefix: impl Into<String>) -> Self {
+        Self { keyprefix: prefix.into(), ..self }
+    }
+
+    /// Sets the prefix of the keys of results, as `global_keyprefix` in Celery's `result_backend_transport_options` does: a
+    /// prefix that ends with none of `:`, `_`, `-` and `.` is followed by `_`. Default: none.
+    pub fn backend_global_keyprefix(self, prefix: impl Into<String>) -> Self {
+        Self { backend_keyprefix: prefix.into(), ..self }
     }
 
     /// Adds a queue to the queues of the worker; the first is served first. Default: the queues of its tasks.
@@ -139,6 +157,12 @@ impl Worker {
         Self { result_extended: extended, ..self }
     }
 
+    /// Sets whether the worker runs in a program that is built with `panic = "abort"`: the panic of a call ends the worker there,
+    /// and other workers get its messages, each at most [`max_deliveries`](Self::max_deliveries) times. Default: no.
+    pub fn allow_abort(self, allow: bool) -> Self {
+        Self { allow_abort: allow, ..self }
+    }
+
     /// Runs calls. Blocks until the process is told to stop, by SIGTERM or SIGINT: the worker then takes no new message, lets
     /// the calls that run go on for the time of [`grace`](Self::grace), and gives what is left back to its queues, in order. A
     /// second signal gives it back at once.
@@ -146,13 +170,10 @@ impl Worker {
     /// # Errors
     ///
     /// The worker does not start: an address is none, the server cannot be reached or is older than Redis 6.2, there is no task
-    /// for a queue, two tasks have one name, or the program was built with `panic = "abort"`.
+    /// for a queue, two tasks have one name, or the program was built with `panic = "abort"` and
+    /// [`allow_abort`](Self::allow_abort) does not allow that.
     pub fn run(mut self) -> Result<(), WorkerError> {
-        if cfg!(panic = "abort") {
-            let why =
-                "a panic of a task would end the worker: the program is built with `panic = \"abort\"`; remove that";
-            return Err(WorkerError::new(why));
-        }
+        checks::panics(cfg!(panic = "abort"), self.allow_abort)?;
         let shared = Arc::new(self.shared()?);
         let told = shared.clone();
         signals::watch(move || told.stop())
@@ -189,12 +210,16 @@ impl Worker {
         if self.visibility_timeout.is_zero() || self.max_deliveries == 0 {
             return Err(WorkerError::new("`visibility_timeout` and `max_deliveries` must be more than nothing"));
         }
+        let name = self.name.take().unwrap_or_else(default_name);
+        let keys = Arc::new(Keys::new(&self.keyprefix, &self.backend_keyprefix));
         checks::server(&broker)?;
+        checks::others(&broker, &keys, &name, self.visibility_timeout)?;
         let config = Config {
-            name: self.name.take().unwrap_or_else(default_name),
+            name,
             broker,
             backend,
-            lists: queues.iter().flat_map(|queue| keys::lists(queue)).collect(),
+            lists: queues.iter().flat_map(|queue| keys.lists(queue)).collect(),
+            keys,
             visibility_timeout: self.visibility_timeout,
             max_deliveries: self.max_deliveries,
             result_expires: self.result_expires,
@@ -223,7 +248,7 @@ fn give_back(shared: &Shared) {
         return;
     }
     let result = shared.link().and_then(|mut link| {
-        held.iter().rev().try_for_each(|number| keeper::give_back(&mut link, &shared.tag(*number)))
+        held.iter().rev().try_for_each(|number| keeper::give_back(&mut link, &shared.config.keys, &shared.tag(*number)))
     });
     if let Err(error) = result {
         let count = held.len();

@@ -3,7 +3,6 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::broker::keys;
 use crate::message::request::Request;
 use crate::registry::Failure;
 use crate::registry::FailureKind;
@@ -103,7 +102,7 @@ impl End {
             kwargs,
             worker: &config.name,
             retries: request.retries,
-            queue: keys::queue(list),
+            queue: config.keys.queue(list),
         });
         let about = About {
             task_id: &request.id,
@@ -124,7 +123,7 @@ impl Finish {
     }
 
     /// Returns the end of a message for the queue of messages never finished.
-    pub(crate) fn dead(tag: String, list: &str, message: &[u8]) -> Self {
-        Self { tag, result: None, push: Some((keys::dead(keys::queue(list)), message.to_vec())) }
+    pub(crate) fn dead(tag: String, dead: String, message: &[u8]) -> Self {
+        Self { tag, result: None, push: Some((dead, message.to_vec())) }
     }
 }

@@ -64,7 +64,7 @@ pub(crate) fn fill(shared: &Arc<Shared>, link: &mut Link) -> Result<(), BrokerEr
                 let rest = numbers.split_off(taken.len());
                 shared.release(&rest);
                 for (number, taken) in numbers.into_iter().zip(taken) {
-                    run::start(shared, Delivery { number, list: taken.list, message: taken.message });
+                    run::start(shared, Delivery::of(number, taken));
                 }
                 if !rest.is_empty() {
                     return Ok(());

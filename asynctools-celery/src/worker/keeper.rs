@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::broker::connection::BrokerError;
-use crate::broker::keys;
+use crate::broker::keys::Keys;
 use crate::message::request::DELIVERIES;
 use crate::message::request::Request;
 use crate::message::request::deliveries;
@@ -96,15 +96,15 @@ fn give_up(shared: &Shared, number: u64, running: Running) {
 /// Puts back the messages taken by a broken connection without an answer.
 fn bring_back_unsure(shared: &Shared, link: &mut Link, numbers: &[u64]) -> Result<(), BrokerError> {
     for number in numbers.iter().rev() {
-        give_back(link, &shared.tag(*number))?;
+        give_back(link, &shared.config.keys, &shared.tag(*number))?;
     }
     Ok(())
 }
 
 /// Puts a message of this worker back to the front of the list.
-pub(crate) fn give_back(link: &mut Link, tag: &str) -> Result<(), BrokerError> {
+pub(crate) fn give_back(link: &mut Link, keys: &Keys, tag: &str) -> Result<(), BrokerError> {
     let Some(entry) = link.entry(tag)? else { return Ok(()) };
-    let Some((list, mut envelope)) = read(&entry) else { return Ok(()) };
+    let Some((list, mut envelope)) = read(keys, &entry) else { return Ok(()) };
     envelope.mark_redelivered();
     link.restore(tag, -1.0e6, &list, &envelope.write()).map(drop)
 }
@@ -117,8 +117,8 @@ fn bring_back_lost(shared: &Shared, link: &mut Link) -> Result<(), BrokerError> 
         let all = lost.len() < MOST;
         // The oldest goes last, to the front.
         for (tag, entry) in lost.into_iter().rev() {
-            match read(&entry) {
-                None => end_unreadable(link, &tag, &entry)?,
+            match read(&shared.config.keys, &entry) {
+                None => end_unreadable(link, &shared.config.keys, &tag, &entry)?,
                 Some((to, envelope)) => bring_back(shared, link, timeout, &tag, &to, envelope)?,
             }
         }
@@ -142,25 +142,26 @@ fn bring_back(
     if count < shared.config.max_deliveries {
         return link.restore(tag, timeout, list, &envelope.write()).map(drop);
     }
-    let why =
-        format!("{count} workers took the message, and none finished it; it is in `{}`", keys::dead(keys::queue(list)));
+    let dead = shared.config.keys.dead(list);
+    let why = format!("{count} workers took the message, and none finished it; it is in `{dead}`");
     eprintln!("asynctools-celery: {why}");
     let result = Request::read(&envelope).ok().and_then(|request| {
         let end = End::Failed(exception("WorkerLostError", why, "billiard.exceptions"), None);
         end.result(&shared.config, &request, list, None)
     });
-    let end = Finish { result, ..Finish::dead(tag.to_owned(), list, &envelope.write()) };
+    let end = Finish { result, ..Finish::dead(tag.to_owned(), dead, &envelope.write()) };
     link.finish(&end, &[], &[]).map(drop)
 }
 
-fn end_unreadable(link: &mut Link, tag: &str, entry: &[u8]) -> Result<(), BrokerError> {
-    eprintln!("asynctools-celery: a message that cannot be read goes to `unacked.dead`");
-    link.finish(&Finish::dead(tag.to_owned(), keys::UNACKED, entry), &[], &[]).map(drop)
+fn end_unreadable(link: &mut Link, keys: &Keys, tag: &str, entry: &[u8]) -> Result<(), BrokerError> {
+    let dead = keys.dead(&keys.unacked);
+    eprintln!("asynctools-celery: a message that cannot be read goes to `{dead}`");
+    link.finish(&Finish::dead(tag.to_owned(), dead, entry), &[], &[]).map(drop)
 }
 
 /// Reads an entry, `[message, exchange, routing_key]`: the list of the message, and the message.
-fn read(entry: &[u8]) -> Option<(String, Envelope<'_>)> {
+fn read<'a>(keys: &Keys, entry: &'a [u8]) -> Option<(String, Envelope<'a>)> {
     let (message, _exchange, queue): (&RawValue, Value, String) = serde_json::from_slice(entry).ok()?;
     let envelope = Envelope::read(message.get().as_bytes()).ok()?;
-    Some((keys::list(&queue, envelope.priority()), envelope))
+    Some((keys.list(&queue, envelope.priority()), envelope))
 }

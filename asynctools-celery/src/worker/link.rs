@@ -1,5 +1,7 @@
 //! A worker's connection: the scripts by their names, with their arguments.
 
+use std::sync::Arc;
+
 use redis::Value;
 
 use crate::broker::address::Address;
@@ -9,7 +11,7 @@ use crate::broker::connection::Connection;
 use crate::broker::connection::Reply;
 use crate::broker::connection::bytes;
 use crate::broker::connection::list;
-use crate::broker::keys;
+use crate::broker::keys::Keys;
 use crate::broker::scripts;
 
 /// How a message ends.
@@ -27,6 +29,8 @@ pub(crate) struct Finish {
 pub(crate) struct Taken {
     pub(crate) list: String,
     pub(crate) message: Vec<u8>,
+    /// Whether calls were revoked lately, so that this one is looked up.
+    pub(crate) after_revocation: bool,
 }
 
 /// A connection to the broker, and a second connection if the backend is another database.
@@ -34,6 +38,7 @@ pub(crate) struct Taken {
 pub(crate) struct Link {
     pub(crate) broker: Connection,
     backend: Option<(Connection, Vec<u8>)>,
+    keys: Arc<Keys>,
     take: Vec<u8>,
     finish: Vec<u8>,
     alive: Vec<u8>,
@@ -44,11 +49,8 @@ pub(crate) struct Link {
 /// How long a revocation is stored: a day, in seconds.
 const REVOKED_EXPIRES: &[u8] = b"86400";
 
-const INDEX: &[u8] = keys::UNACKED_INDEX.as_bytes();
-const HASH: &[u8] = keys::UNACKED.as_bytes();
-
 impl Link {
-    pub(crate) fn open(broker: &Address, backend: Option<&Address>) -> Result<Self, BrokerError> {
+    pub(crate) fn open(broker: &Address, backend: Option<&Address>, keys: Arc<Keys>) -> Result<Self, BrokerError> {
         let mut broker = broker.open()?;
         let backend = match backend {
             None => None,
@@ -66,16 +68,18 @@ impl Link {
             restore: broker.load(scripts::RESTORE)?,
             broker,
             backend,
+            keys,
         })
     }
 
     fn add_take(&self, commands: &mut Commands, lists: &[String], tags: &[String]) {
-        commands.begin(5 + lists.len() + tags.len());
+        commands.begin(6 + lists.len() + tags.len());
         commands.part(b"EVALSHA");
         commands.part(&self.take);
-        commands.part((2 + lists.len()).to_string().as_bytes());
-        commands.part(INDEX);
-        commands.part(HASH);
+        commands.part((3 + lists.len()).to_string().as_bytes());
+        commands.part(self.keys.unacked_index.as_bytes());
+        commands.part(self.keys.unacked.as_bytes());
+        commands.part(self.keys.revoked.as_bytes());
         lists.iter().chain(tags).for_each(|part| commands.part(part.as_bytes()));
     }
 
@@ -96,15 +100,20 @@ impl Link {
     ) -> Result<Vec<Taken>, BrokerError> {
         if let (Some((backend, name)), Some(_)) = (&mut self.backend, &end.result) {
             let mut commands = Commands::default();
-            add_finish(&mut commands, name, &Finish { tag: String::new(), result: end.result.clone(), push: None });
+            add_finish(
+                &mut commands,
+                name,
+                &self.keys,
+                &Finish { tag: String::new(), result: end.result.clone(), push: None },
+            );
             only(backend.send(&commands)?)?;
         }
         let mut commands = Commands::default();
         if self.backend.is_some() {
             let rest = Finish { tag: end.tag.clone(), result: None, push: end.push.clone() };
-            add_finish(&mut commands, &self.finish, &rest);
+            add_finish(&mut commands, &self.finish, &self.keys, &rest);
         } else {
-            add_finish(&mut commands, &self.finish, end);
+            add_finish(&mut commands, &self.finish, &self.keys, end);
         }
         if lists.is_empty() {
             only(self.broker.send(&commands)?)?;
@@ -129,7 +138,7 @@ impl Link {
 
     /// Reports the messages with these tags as still in work.
     pub(crate) fn alive(&mut self, tags: &[String]) -> Result<(), BrokerError> {
-        let mut parts: Vec<&[u8]> = vec![b"EVALSHA", &self.alive, b"1", INDEX];
+        let mut parts: Vec<&[u8]> = vec![b"EVALSHA", &self.alive, b"1", self.keys.unacked_index.as_bytes()];
         parts.extend(tags.iter().map(std::string::String::as_bytes));
         self.broker.call(&parts).map(drop)
     }
@@ -137,8 +146,9 @@ impl Link {
     /// Returns the tags and entries of the messages of dead workers.
     pub(crate) fn lost(&mut self, timeout: f64, most: usize) -> Result<Vec<(String, Vec<u8>)>, BrokerError> {
         let (timeout, most) = (timeout.to_string(), most.to_string());
+        let (index, hash) = (self.keys.unacked_index.as_bytes(), self.keys.unacked.as_bytes());
         let found =
-            self.broker.call(&[b"EVALSHA", &self.lost, b"2", INDEX, HASH, timeout.as_bytes(), most.as_bytes()])?;
+            self.broker.call(&[b"EVALSHA", &self.lost, b"2", index, hash, timeout.as_bytes(), most.as_bytes()])?;
         let mut found = list(found).into_iter().filter_map(bytes);
         let mut entries = Vec::new();
         while let (Some(tag), Some(entry)) = (found.next(), found.next()) {
@@ -150,13 +160,26 @@ impl Link {
     /// Stores the revocation of a call, if nothing else is stored of the call.
     pub(crate) fn revoke(&mut self, id: &str, text: &[u8]) -> Result<(), BrokerError> {
         let backend = self.backend.as_mut().map_or(&mut self.broker, |(backend, _)| backend);
-        let (key, seconds) = (keys::result(id), REVOKED_EXPIRES);
+        let (key, seconds) = (self.keys.result(id), REVOKED_EXPIRES);
         backend.call(&[b"EVAL", scripts::REVOKE.as_bytes(), b"1", key.as_bytes(), seconds, text]).map(drop)
+    }
+
+    /// Notes revoked calls, for workers that start later.
+    pub(crate) fn note_revoked(&mut self, ids: &[String]) -> Result<(), BrokerError> {
+        let mut commands = Commands::default();
+        scripts::note_revoked(&mut commands, &self.keys.revoked, ids);
+        only(self.broker.send(&commands)?).map(drop)
+    }
+
+    /// Returns whether a call was revoked.
+    pub(crate) fn is_revoked(&mut self, id: &str) -> Result<bool, BrokerError> {
+        let revoked = [b"ZSCORE", self.keys.revoked.as_bytes(), id.as_bytes()];
+        Ok(self.broker.call(&revoked)? != Value::Nil)
     }
 
     /// Returns the entry of an unacknowledged message.
     pub(crate) fn entry(&mut self, tag: &str) -> Result<Option<Vec<u8>>, BrokerError> {
-        Ok(bytes(self.broker.call(&[b"HGET", HASH, tag.as_bytes()])?))
+        Ok(bytes(self.broker.call(&[b"HGET", self.keys.unacked.as_bytes(), tag.as_bytes()])?))
     }
 
     /// Puts a message back to the front of a list, unless somebody works on it.
@@ -166,8 +189,8 @@ impl Link {
             b"EVALSHA",
             &self.restore[..],
             b"3",
-            INDEX,
-            HASH,
+            self.keys.unacked_index.as_bytes(),
+            self.keys.unacked.as_bytes(),
             to.as_bytes(),
             tag.as_bytes(),
             timeout.as_bytes(),
@@ -181,21 +204,21 @@ fn only(replies: Vec<Reply>) -> Reply {
     replies.into_iter().next().expect("a command has an answer")
 }
 
-fn add_finish(commands: &mut Commands, script: &[u8], end: &Finish) {
+fn add_finish(commands: &mut Commands, script: &[u8], keys: &Keys, end: &Finish) {
     let (id, text, seconds) = match &end.result {
-        Some((id, text, seconds)) => (keys::result(id), text.as_slice(), (*seconds).max(1).to_string()),
-        None => (keys::result(""), &b""[..], String::new()),
+        Some((id, text, seconds)) => (keys.result(id), text.as_slice(), (*seconds).max(1).to_string()),
+        None => (keys.result(""), &b""[..], String::new()),
     };
     let (to, message) = match &end.push {
         Some((to, message)) => (to.as_str(), message.as_slice()),
-        None => (keys::UNACKED, &b""[..]),
+        None => (keys.unacked.as_str(), &b""[..]),
     };
     commands.add(&[
         b"EVALSHA",
         script,
         b"4",
-        INDEX,
-        HASH,
+        keys.unacked_index.as_bytes(),
+        keys.unacked.as_bytes(),
         id.as_bytes(),
         to.as_bytes(),
         end.tag.as_bytes(),
@@ -206,10 +229,12 @@ fn add_finish(commands: &mut Commands, script: &[u8], end: &Finish) {
 }
 
 fn taken(reply: Reply) -> Result<Vec<Taken>, BrokerError> {
-    let mut parts = list(reply?).into_iter().filter_map(bytes);
+    let mut parts = list(reply?).into_iter();
+    let after_revocation = parts.next() == Some(Value::Int(1));
+    let mut parts = parts.filter_map(bytes);
     let mut taken = Vec::new();
     while let (Some(from), Some(message)) = (parts.next(), parts.next()) {
-        taken.push(Taken { list: String::from_utf8_lossy(&from).into_owned(), message });
+        taken.push(Taken { list: String::from_utf8_lossy(&from).into_owned(), message, after_revocation });
     }
     Ok(taken)
 }

@@ -82,8 +82,9 @@ fn run(shared: &Shared, delivery: &Delivery) -> Outcome {
     let (request, envelope) = match read {
         Ok(read) => read,
         Err(why) => {
-            eprintln!("asynctools-celery: a message of `{}` goes to `{}.dead`: {why}", delivery.list, delivery.list);
-            return Outcome::End(Finish::dead(tag, &delivery.list, &delivery.message));
+            let dead = shared.config.keys.dead(&delivery.list);
+            eprintln!("asynctools-celery: a message of `{}` goes to `{dead}`: {why}", delivery.list);
+            return Outcome::End(Finish::dead(tag, dead, &delivery.message));
         }
     };
     let stored = |tag, end: &End, given| {
@@ -95,7 +96,7 @@ fn run(shared: &Shared, delivery: &Delivery) -> Outcome {
     if request.expires.is_some_and(Timestamp::is_past) {
         return stored(tag, &End::Revoked(celery("TaskRevokedError", "expired")), None);
     }
-    if shared.is_revoked(&request.id) {
+    if shared.is_revoked(&request.id) || (delivery.after_revocation && was_revoked(shared, &request.id)) {
         return stored(tag, &End::Revoked(celery("TaskRevokedError", "revoked")), None);
     }
     if let Some(eta) = request.eta.filter(|eta| !eta.is_past()) {
@@ -156,6 +157,16 @@ fn run(shared: &Shared, delivery: &Delivery) -> Outcome {
     }
 }
 
+/// Asks the broker whether a call was revoked. A broker that does not answer revokes nothing.
+fn was_revoked(shared: &Shared, id: &str) -> bool {
+    let asked = shared.link().and_then(|mut link| {
+        let revoked = link.is_revoked(id)?;
+        shared.keep(link);
+        Ok(revoked)
+    });
+    asked.unwrap_or(false)
+}
+
 fn refused(why: String) -> End {
     End::Failed(exception("ContentDisallowed", why, "kombu.exceptions"), None)
 }
@@ -201,9 +212,7 @@ fn finish(shared: &Shared, number: u64, end: &Finish) -> Option<Delivery> {
                         shared.forget(*number);
                     }
                 }
-                let fetched = |taken: crate::worker::link::Taken| {
-                    Some(Delivery { number: *numbers.first()?, list: taken.list, message: taken.message })
-                };
+                let fetched = |taken| Some(Delivery::of(*numbers.first()?, taken));
                 return next.or_else(|| taken.and_then(fetched));
             }
             Err(error) => {

@@ -16,13 +16,13 @@ use std::time::SystemTime;
 
 use crate::broker::address::Address;
 use crate::broker::connection::BrokerError;
+use crate::broker::keys::Keys;
+use crate::broker::scripts::REVOKED;
 use crate::message::request::Request;
 use crate::registry::Registry;
 use crate::wire::time::Timestamp;
 use crate::worker::link::Link;
-
-/// How many revoked calls a worker remembers, and for how long.
-const REVOKED: (usize, Duration) = (10_000, Duration::from_secs(3 * 3600));
+use crate::worker::link::Taken;
 
 /// The threads for the calls of a worker. `asynctools` makes these threads out of a `Pool`.
 pub trait Threads: Send + Sync + 'static {
@@ -45,6 +45,7 @@ pub(crate) struct Config {
     pub(crate) broker: Address,
     /// The backend, if another server than the broker.
     pub(crate) backend: Option<Address>,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) lists: Vec<String>,
     pub(crate) visibility_timeout: Duration,
     pub(crate) max_deliveries: u32,
@@ -58,6 +59,15 @@ pub(crate) struct Delivery {
     pub(crate) number: u64,
     pub(crate) list: String,
     pub(crate) message: Vec<u8>,
+    /// Whether calls were revoked before the message was taken, so that this one is looked up.
+    pub(crate) after_revocation: bool,
+}
+
+impl Delivery {
+    pub(crate) fn of(number: u64, taken: Taken) -> Self {
+        let Taken { list, message, after_revocation } = taken;
+        Self { number, list, message, after_revocation }
+    }
 }
 
 /// A running call.
@@ -122,7 +132,8 @@ impl Shared {
     /// Returns an unused or a new connection.
     pub(crate) fn link(&self) -> Result<Link, BrokerError> {
         let kept = self.lock().links.pop();
-        kept.map_or_else(|| Link::open(&self.config.broker, self.config.backend.as_ref()), Ok)
+        let Config { broker, backend, keys, .. } = &self.config;
+        kept.map_or_else(|| Link::open(broker, backend.as_ref(), keys.clone()), Ok)
     }
 
     pub(crate) fn keep(&self, link: Link) {
@@ -223,7 +234,7 @@ impl Shared {
     pub(crate) fn revoke(&self, ids: &[String]) -> Vec<String> {
         let mut state = self.lock();
         let now = Instant::now();
-        state.revoked.retain(|(_, since)| now - *since < REVOKED.1);
+        state.revoked.retain(|(_, since)| now - *since < Duration::from_secs(REVOKED.1));
         state.revoked.extend(ids.iter().map(|id| (id.clone(), now)));
         let over = state.revoked.len().saturating_sub(REVOKED.0);
         state.revoked.drain(..over);

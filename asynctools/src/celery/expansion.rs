@@ -1,15 +1,18 @@
 //! The functions that expansions of `#[celery]` call.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use asynctools_celery::Answer;
 use asynctools_celery::Call;
 use asynctools_celery::CallOptions;
 use asynctools_celery::RemoteError;
 use asynctools_celery::RemoteErrorKind;
+use asynctools_celery::Ticket;
 
 use crate::celery::process::app;
 use crate::error::TaskError;
+use crate::graph::waiters::Elsewhere;
 use crate::handles::promise::Promise;
 
 /// Sends a call. `read` turns its end into the value or the loss of the promise.
@@ -28,9 +31,25 @@ pub fn send<R: Send + 'static>(
         }
     };
     let ticket = app.ticket();
-    let cancelled = ticket.clone();
-    promise.on_cancel(move || cancelled.cancel());
+    promise.run_by(Arc::new(Sent(ticket.clone())));
     ticket.send(Call::written(task, options, args), move |answer| settle(promise, read(answer)));
+}
+
+/// A call on the fleet, as its handle sees the call.
+struct Sent(Ticket);
+
+impl Elsewhere for Sent {
+    fn cancel(&self) -> bool {
+        self.0.cancel()
+    }
+
+    fn id(&self) -> Option<String> {
+        self.0.task_id()
+    }
+
+    fn is_kept(&self) -> bool {
+        true
+    }
 }
 
 fn settle<R: Send + 'static>(promise: Promise<R>, end: Result<R, RemoteError>) {
@@ -137,6 +156,16 @@ macro_rules! __celery_with {
                 value: impl ::core::convert::Into<::std::string::String>,
             ) -> Self {
                 Self { options: self.options.header(name, value) }
+            }
+
+            /// Adds headers of the program's own to the message, such as those of a map.
+            #[must_use]
+            pub fn headers<N, V>(self, headers: impl ::core::iter::IntoIterator<Item = (N, V)>) -> Self
+            where
+                N: ::core::convert::Into<::std::string::String>,
+                V: ::core::convert::Into<::std::string::String>,
+            {
+                Self { options: self.options.headers(headers) }
             }
         }
     };

@@ -1,6 +1,7 @@
 //! Calls on a fleet of Celery workers: the client, the workers, and what [`#[celery]`](macro@crate::celery) expands to.
 
 mod process;
+mod ids;
 mod expansion;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ pub use asynctools_celery::Date;
 pub use asynctools_celery::DateTime;
 pub use asynctools_celery::Decimal;
 pub use asynctools_celery::Failure;
+pub use asynctools_celery::QueueCheck;
 pub use asynctools_celery::RemoteError;
 pub use asynctools_celery::RemoteErrorKind;
 pub use asynctools_celery::Task;
@@ -24,6 +26,7 @@ pub use asynctools_celery::Uuid;
 pub use asynctools_celery::Worker;
 pub use asynctools_celery::WorkerError;
 
+pub use crate::celery::ids::attach;
 pub use crate::celery::process::app;
 pub use crate::celery::process::use_app;
 use crate::pool::Pool;

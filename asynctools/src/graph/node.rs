@@ -35,7 +35,7 @@ use crate::graph::traits::Tried;
 use crate::graph::traits::Unrun;
 use crate::graph::traits::Unstarted;
 use crate::graph::traits::Waiter;
-use crate::graph::waiters::CancelHook;
+use crate::graph::waiters::Elsewhere;
 use crate::graph::waiters::Lend;
 use crate::graph::waiters::Look;
 use crate::graph::waiters::WaiterKind;
@@ -218,7 +218,7 @@ impl<W: Work> Node<W> {
     /// Stores the end and tells those who wait; what is a user's in that is left in `aftermath`.
     fn end(&self, core: MutexGuard<'_, Core<W>>, outcome: Result<W::Output, TaskError>, aftermath: &mut Aftermath) {
         let mut core = self.serve_lends(core, &outcome);
-        let waiters = std::mem::take(&mut core.waiters);
+        let waiters = core.waiters.take_at_end();
         if self.wanted.load(Ordering::Relaxed) {
             self.store(core, outcome);
         } else {
@@ -231,7 +231,7 @@ impl<W: Work> Node<W> {
             match waiter {
                 WaiterKind::Plain(waiter) => notify::tell(waiter, aftermath),
                 WaiterKind::Lend(_) | WaiterKind::Asked(_) => {}
-                WaiterKind::Cancel(hook) => aftermath.dropped.push(Box::new(hook)),
+                WaiterKind::Elsewhere(engine) => aftermath.dropped.push(Box::new(engine)),
             }
         }
     }
@@ -395,8 +395,13 @@ impl<W: Work> Job for Node<W> {
     }
 
     fn tell_unwanted(&self) -> bool {
-        let hooks = self.lock().waiters.take_hooks();
-        hooks.map(|hook| hook()).filter(|never_began| *never_began).count() > 0
+        let core = self.lock();
+        if self.is_done() {
+            return false;
+        }
+        let engines: Vec<_> = core.waiters.engines().cloned().collect();
+        drop(core);
+        engines.into_iter().filter(|engine| engine.cancel()).count() > 0
     }
 
     fn request_stop(&self) {
@@ -422,8 +427,8 @@ impl<W: Work> Promised<W::Output> for Node<W> {
         self.complete(outcome);
     }
 
-    fn on_cancel(&self, hook: CancelHook) {
-        self.lock().waiters.push(WaiterKind::Cancel(hook));
+    fn run_by(&self, engine: Arc<dyn Elsewhere>) {
+        self.lock().waiters.push(WaiterKind::Elsewhere(engine));
     }
 
     fn is_wanted(&self) -> bool {
@@ -459,6 +464,11 @@ impl<W: Work> Slot<W::Output> for Node<W> {
 
     fn has_failed(&self) -> bool {
         matches!(self.lock().state, State::Done(Err(_)) | State::Lent(true))
+    }
+
+    #[cfg(feature = "celery")]
+    fn task_id(&self) -> Option<String> {
+        self.lock().waiters.engines().find_map(|engine| engine.id())
     }
 
     fn peek(&self, look: &mut Look<'_, W::Output>) {

@@ -18,6 +18,10 @@ pub(crate) trait Slot<T>: Job {
     /// Whether the call has ended without a value.
     fn has_failed(&self) -> bool;
 
+    /// The id of a call in the engine that runs the call.
+    #[cfg(feature = "celery")]
+    fn task_id(&self) -> Option<String>;
+
     /// Looks at the result of an ended call, under the lock of the call: `look` runs no user code.
     fn peek(&self, look: &mut Look<'_, T>);
 

@@ -30,14 +30,24 @@ pub(crate) enum WaiterKind<T> {
     Plain(Waiter),
     /// Clones the result, before the owner of the handle can take the result.
     Lend(Arc<dyn Lend<T>>),
-    /// Is called if the owner of the handle cancels a handed-over call.
-    Cancel(CancelHook),
+    /// The engine of a handed-over call.
+    Elsewhere(Arc<dyn Elsewhere>),
     /// Somebody has asked the call to stop.
     Asked(#[expect(dead_code, reason = "kept for its drop")] Asked),
 }
 
-/// Tells the holder of a promise: nobody wants the result. Returns whether the call never began and never will.
-pub(crate) type CancelHook = Box<dyn FnOnce() -> bool + Send>;
+/// The engine of a handed-over call, as the call sees the engine.
+pub(crate) trait Elsewhere: Send + Sync {
+    /// Tells the engine that nobody wants the result. Returns whether the call never began and never will.
+    fn cancel(&self) -> bool;
+
+    /// Returns the engine's id of the call.
+    #[cfg(feature = "celery")]
+    fn id(&self) -> Option<String>;
+
+    /// Whether the call keeps the engine after its end, for the id.
+    fn is_kept(&self) -> bool;
+}
 
 /// Looks at a result or at a loss.
 pub(crate) type Look<'a, T> = dyn FnMut(Result<&T, &TaskError>) + 'a;
@@ -56,7 +66,7 @@ impl<T> WaiterKind<T> {
         match self {
             Self::Plain(Waiter::Dependant(dependant, _)) => Some(address(dependant)),
             Self::Lend(lend) => Some(address(lend)),
-            Self::Plain(_) | Self::Cancel(_) | Self::Asked(_) => None,
+            Self::Plain(_) | Self::Elsewhere(_) | Self::Asked(_) => None,
         }
     }
 }
@@ -111,10 +121,23 @@ impl<T> Waiters<T> {
         lends.into_iter().filter_map(lend).collect()
     }
 
-    /// Takes out the hooks for a cancel by the owner of the handle.
-    pub(crate) fn take_hooks(&mut self) -> impl Iterator<Item = CancelHook> + use<T> {
-        let hooks = self.extract(|waiter| matches!(waiter, WaiterKind::Cancel(_)));
-        hooks.into_iter().filter_map(|waiter| if let WaiterKind::Cancel(hook) = waiter { Some(hook) } else { None })
+    /// Returns the engines of the call.
+    pub(crate) fn engines(&self) -> impl Iterator<Item = &Arc<dyn Elsewhere>> {
+        let entries = match self {
+            Self::None => &[],
+            Self::One(waiter) => std::slice::from_ref(waiter),
+            Self::Many(many) => many.entries.as_slice(),
+        };
+        entries.iter().filter_map(|waiter| if let WaiterKind::Elsewhere(engine) = waiter { Some(engine) } else { None })
+    }
+
+    /// Takes out the waiters at the end of the call. An engine that is kept stays too.
+    pub(crate) fn take_at_end(&mut self) -> Self {
+        let waiters = std::mem::take(self);
+        if let Some(engine) = waiters.engines().find(|engine| engine.is_kept()) {
+            *self = Self::One(WaiterKind::Elsewhere(engine.clone()));
+        }
+        waiters
     }
 
     /// Takes out the entry of the dependant at `address`, or notes the address for a later sweep. Where n dependants

@@ -14,7 +14,7 @@ use crate::graph::traits::Dropped;
 use crate::graph::traits::Maker;
 use crate::graph::traits::Needs;
 use crate::graph::traits::Scheduler;
-use crate::graph::waiters::CancelHook;
+use crate::graph::waiters::Elsewhere;
 use crate::panics::discard;
 
 /// The work of a call: a function with its arguments.
@@ -78,8 +78,8 @@ pub(crate) trait Promised<T>: Send + Sync {
     /// Ends the call.
     fn end(&self, outcome: Result<T, TaskError>);
 
-    /// Has `hook` called if the owner of the handle cancels the call.
-    fn on_cancel(&self, hook: CancelHook);
+    /// Notes the engine, which hears of a cancel by the owner of the handle.
+    fn run_by(&self, engine: Arc<dyn Elsewhere>);
 
     /// Whether somebody has a handle.
     fn is_wanted(&self) -> bool;

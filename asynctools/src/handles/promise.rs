@@ -9,10 +9,13 @@ use crate::call_site::CallSite;
 use crate::call_site::Function;
 use crate::error::TaskError;
 use crate::graph::node::Node;
+use crate::graph::waiters::Elsewhere;
 use crate::graph::waiters::address;
 use crate::graph::work::NoWork;
 use crate::graph::work::Promised;
 use crate::handles::value::AsyncValue;
+use crate::panics::lock;
+use crate::sync::Mutex;
 
 /// Sets the value of a handle that no call computes, made by [`AsyncValue::promise`].
 ///
@@ -31,6 +34,25 @@ use crate::handles::value::AsyncValue;
 pub struct Promise<T: Send + 'static> {
     /// `None` after the value was set.
     node: Option<Arc<dyn Promised<T>>>,
+}
+
+/// The hook of a promise, which is called at most once.
+struct Hook<H>(Mutex<Option<H>>);
+
+impl<H: FnOnce() -> bool + Send> Elsewhere for Hook<H> {
+    fn cancel(&self) -> bool {
+        let hook = lock(&self.0).take();
+        hook.is_some_and(|hook| hook())
+    }
+
+    #[cfg(feature = "celery")]
+    fn id(&self) -> Option<String> {
+        None
+    }
+
+    fn is_kept(&self) -> bool {
+        false
+    }
 }
 
 static PROMISE: Function = Function::method("promise");
@@ -120,7 +142,15 @@ impl<T: Send + 'static> Promise<T> {
     /// ```
     pub fn on_cancel(&self, hook: impl FnOnce() -> bool + Send + 'static) {
         if let Some(node) = &self.node {
-            node.on_cancel(Box::new(hook));
+            node.run_by(Arc::new(Hook(Mutex::new(Some(hook)))));
+        }
+    }
+
+    /// Names the engine of the call.
+    #[cfg(feature = "celery")]
+    pub(crate) fn run_by(&self, engine: Arc<dyn Elsewhere>) {
+        if let Some(node) = &self.node {
+            node.run_by(engine);
         }
     }
 

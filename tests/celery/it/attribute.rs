@@ -1,6 +1,8 @@
 //! Functions with `#[celery]`. A process has one client for all of them, so the checks share one fleet.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+use std::time::Instant;
 
 use asynctools::AsyncList;
 use asynctools::AsyncValue;
@@ -15,6 +17,7 @@ use celery_tests::fleet::half;
 use celery_tests::fleet::half_here;
 use celery_tests::fleet::letters;
 use celery_tests::fleet::py_add;
+use celery_tests::fleet::py_headers;
 use celery_tests::fleet::py_raises;
 use celery_tests::fleet::reverse;
 use celery_tests::fleet::sum;
@@ -37,6 +40,8 @@ fn attribute_on_a_fleet() {
     values_travel();
     errors_come_back(&redis);
     options_of_a_call();
+    headers_arrive();
+    ids_lead_to_calls(&redis);
     both_languages();
     redis.wait_for(&["HLEN", "unacked"], 0);
 }
@@ -107,12 +112,46 @@ fn errors_come_back(redis: &Redis) {
 }
 
 fn options_of_a_call() {
-    let late = half::with().countdown(Duration::from_millis(300)).priority(7).header("tenant", "a").call(half(8));
-    assert!(!late.is_finished());
+    let start = Instant::now();
+    let late = half::with().countdown(Duration::from_millis(300)).priority(7).call(half(8));
     assert_eq!(late.get(), Ok(2));
+    assert!(start.elapsed() >= Duration::from_millis(300));
     let nobody = half::with().queue("nobody").result_timeout(Duration::from_millis(50)).call(8);
     let Err(FleetError::Remote(error)) = nobody.get() else { panic!("nobody serves the queue") };
     assert_eq!(error.kind, RemoteErrorKind::Timeout);
+}
+
+fn headers_arrive() {
+    let headers = BTreeMap::from([("tenant", "a"), ("id", "another")]);
+    let call = py_headers::with().headers(headers.clone()).call();
+    let id = call.task_id().expect("it is handed over");
+    assert_eq!(call.get(), ["a", id.as_str()], "Celery's own headers stay");
+    let call = py_headers::with().headers(headers).header("tenant", "b").call();
+    assert_eq!(call.get()[0], "b", "the last of a name counts");
+}
+
+fn ids_lead_to_calls(redis: &Redis) {
+    let (promise, argument) = AsyncValue::<u32>::promise();
+    let headers = [("tenant", "a")];
+    let call = half::with().queue("nobody").headers(headers).header("tenant", "b").call(argument);
+    assert_eq!(call.task_id(), None, "it waits for its argument");
+    promise.set(8);
+    let id = call.task_id().expect("it is handed over");
+    celery::app().unwrap().flush();
+    let message = redis.call(&["LINDEX", "nobody", "0"]).to_string();
+    assert!(message.contains(&id) && message.matches("tenant").count() == 1, "{message}");
+    call.cancel();
+    assert_eq!(call.task_id().as_ref(), Some(&id));
+    let Err(FleetError::Remote(error)) = call.get() else { panic!("it is revoked") };
+    assert_eq!((error.kind, error.task_id), (RemoteErrorKind::Revoked, id));
+
+    let call = letters("four");
+    call.wait();
+    assert!(call.task_id().is_some_and(|id| id.len() == 36), "the id of a call that has ended");
+    assert_eq!(call.map(|n| n).task_id(), None);
+    assert_eq!(Pool::new(1).spawn(|| 1).task_id(), None);
+    let id = redis.run_python("print(app.send_task('fleet.half', (8,), queue='fleet').id)");
+    assert_eq!(celery::attach::<u32>(id).get(), Ok(4));
 }
 
 fn both_languages() {

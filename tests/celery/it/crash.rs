@@ -20,6 +20,7 @@ use celery_tests::tasks::Abort;
 use celery_tests::tasks::Add;
 use celery_tests::tasks::Count;
 use celery_tests::tasks::CountOnce;
+use celery_tests::tasks::CountSlowFirst;
 
 use crate::proxy::Break;
 use crate::proxy::Proxy;
@@ -42,6 +43,11 @@ pub(crate) const TESTS: &[Test] = tests! {
 /// A visibility timeout for tests, in milliseconds.
 const SHORT: &str = "visibility=1000";
 
+/// Makes a call that counts its runs under a key, and takes so long for the first time.
+fn slow_first(redis: &Redis, app: &App, millis: u64) -> AsyncValue<Result<i64, RemoteError>> {
+    send(app, Call::new(CountSlowFirst::NAME, CountSlowFirst::OPTIONS, (redis.port, "runs", millis)))
+}
+
 /// Makes a call that counts its runs under a key, then takes so long.
 fn count(redis: &Redis, app: &App, key: &str, millis: u64) -> AsyncValue<Result<i64, RemoteError>> {
     send(app, Call::new(Count::NAME, Count::OPTIONS, (redis.port, key.to_owned(), millis)))
@@ -62,9 +68,8 @@ fn worker_killed(first: impl FnOnce(&Redis) -> Process, second: impl FnOnce(&Red
     let redis = Redis::start();
     let mut killed = first(&redis);
     let app = redis.app();
-    let call = count(&redis, &app, "runs", 2000);
+    let call = slow_first(&redis, &app, 60_000);
     redis.wait_for(&["GET", "runs"], 1);
-    redis.wait_for(&["HLEN", "unacked"], 1);
     killed.kill();
     let _second = second(&redis);
     assert_eq!(get(call), Ok(2));
@@ -104,18 +109,17 @@ fn crash_worker_killed_python_python() {
 
 fn crash_worker_frozen() {
     let redis = Redis::start();
-    let frozen = rust(&redis);
+    let mut frozen = rust(&redis);
     let app = App::builder().broker(redis.url()).keep_results(true).build().unwrap();
-    let call = count(&redis, &app, "runs", 200);
+    let call = slow_first(&redis, &app, 3000);
     redis.wait_for(&["GET", "runs"], 1);
     frozen.signal("STOP");
     let _second = rust(&redis);
     assert_eq!(get(call), Ok(2), "the second run is the first to end");
     frozen.signal("CONT");
-    // The first run ends now, and stores nothing over the result.
-    let app = redis.app();
-    let others: AsyncList<_> = (0..6).map(|_| count(&redis, &app, "others", 100)).collect();
-    assert!(others.get().into_iter().all(|result| result.is_ok()));
+    // The first run ends before its worker does, and stores nothing over the result.
+    frozen.signal("TERM");
+    assert!(frozen.wait(), "it ends well");
     let Reply::List(keys) = redis.call(&["KEYS", "celery-task-meta-*"]) else { unreachable!() };
     let results: Vec<_> = keys.iter().map(|key| redis.call(&["GET", &key.to_string()]).to_string()).collect();
     assert!(results.iter().any(|text| text.starts_with(r#"{"status": "SUCCESS", "result": 2,"#)), "{results:?}");
@@ -124,18 +128,18 @@ fn crash_worker_frozen() {
 
 fn crash_long_task_runs_once() {
     let redis = Redis::start();
-    let _workers = [redis.worker(1, &["visibility=300"]), redis.worker(1, &["visibility=300"])];
+    let _workers = [redis.worker(1, &["visibility=2500"]), redis.worker(1, &["visibility=2500"])];
     let app = redis.app();
-    assert_eq!(get(count(&redis, &app, "runs", 1500)), Ok(1));
+    assert_eq!(get(count(&redis, &app, "runs", 6000)), Ok(1));
     assert_eq!(redis.number(&["GET", "runs"]), 1);
     nothing_is_left(&redis);
 }
 
 fn crash_held_eta_runs_once() {
     let redis = Redis::start();
-    let _workers = [redis.worker(1, &["visibility=300"]), redis.worker(1, &["visibility=300"])];
+    let _workers = [redis.worker(1, &["visibility=2500"]), redis.worker(1, &["visibility=2500"])];
     let app = redis.app();
-    let options = CallOptions::of(Count::OPTIONS).countdown(Duration::from_millis(1500));
+    let options = CallOptions::of(Count::OPTIONS).countdown(Duration::from_secs(6));
     let call = Call::new(Count::NAME, Count::OPTIONS, (redis.port, "runs", 0)).with(options);
     assert_eq!(get(send(&app, call)), Ok(1));
     nothing_is_left(&redis);
@@ -201,7 +205,17 @@ fn crash_broker_restart_none() {
 fn crash_listener_cut() {
     let redis = Redis::start();
     let app = redis.app();
-    let call = count(&redis, &app, "runs", 0);
+    // A machine may stand still for once.
+    let soon = (0..3).any(|_| is_looked_up_after_a_cut(&redis, &app) < Duration::from_secs(4));
+    assert!(soon, "it is looked up as soon as the client listens again");
+    let _worker = rust(&redis);
+    assert_eq!(get(count(&redis, &app, "runs", 0)), Ok(1));
+    assert_eq!(get(count(&redis, &app, "runs", 0)), Ok(2));
+}
+
+/// Stores a result while the client does not listen, and returns when its handle ends.
+fn is_looked_up_after_a_cut(redis: &Redis, app: &App) -> Duration {
+    let call = count(redis, app, "runs", 0);
     app.flush();
     let start = Instant::now();
     redis.call(&["CLIENT", "KILL", "TYPE", "pubsub"]);
@@ -210,11 +224,8 @@ fn crash_listener_cut() {
     let id = id.split(r#""id":""#).nth(1).expect("a message has an id")[..36].to_owned();
     redis.call(&["SET", &format!("celery-task-meta-{id}"), r#"{"status": "SUCCESS", "result": 7}"#]);
     assert_eq!(get(call), Ok(7));
-    assert!(start.elapsed() < Duration::from_secs(4), "it is looked up as soon as the client listens again");
     redis.call(&["DEL", "rs"]);
-    let _worker = rust(&redis);
-    assert_eq!(get(count(&redis, &app, "runs", 0)), Ok(1));
-    assert_eq!(get(count(&redis, &app, "runs", 0)), Ok(2));
+    start.elapsed()
 }
 
 /// Runs a session with something between its parts that breaks at each piece of the traffic in turn, until the session is
@@ -286,13 +297,13 @@ fn crash_full_noeviction() {
     let redis = Redis::start();
     let _worker = rust(&redis);
     let app = redis.app();
-    let call = count(&redis, &app, "runs", 500);
+    let call = count(&redis, &app, "runs", 2500);
     redis.wait_for(&["GET", "runs"], 1);
     redis.call(&["CONFIG", "SET", "maxmemory", "1"]);
     let error = get(count(&redis, &app, "runs", 0)).unwrap_err();
     assert_eq!(error.kind, RemoteErrorKind::Broker);
     assert!(error.message.contains("OOM"), "{error}");
-    thread::sleep(Duration::from_millis(700));
+    thread::sleep(Duration::from_secs(3));
     assert!(!call.is_finished(), "its result cannot be stored");
     redis.call(&["CONFIG", "SET", "maxmemory", "0"]);
     assert_eq!(get(call), Ok(1));
@@ -336,10 +347,10 @@ fn crash_sigterm_finishes_and_gives_back() {
     let redis = Redis::start();
     let mut worker = redis.worker(1, &[]);
     let app = redis.app();
-    let later = CallOptions::of(Count::OPTIONS).countdown(Duration::from_millis(2500));
+    let later = CallOptions::of(Count::OPTIONS).countdown(Duration::from_secs(9));
     let held = send::<i64>(&app, Call::new(Count::NAME, Count::OPTIONS, (redis.port, "held", 0)).with(later));
     redis.wait_for(&["HLEN", "unacked"], 1);
-    let first = count(&redis, &app, "first", 700);
+    let first = count(&redis, &app, "first", 4000);
     redis.wait_for(&["GET", "first"], 1);
     let queued: AsyncList<_> = (0..5).map(|_| count(&redis, &app, "queued", 0)).collect();
     app.flush();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use asynctools::AsyncValue;
 use asynctools_celery::Answer;
+use asynctools_celery::App;
 use asynctools_celery::Bytes;
 use asynctools_celery::Call;
 use asynctools_celery::CallOptions;
@@ -13,6 +14,7 @@ use asynctools_celery::Decimal;
 use asynctools_celery::RemoteErrorKind;
 use asynctools_celery::Task;
 use asynctools_celery::Uuid;
+use celery_tests::redis::Reply;
 use celery_tests::send;
 use celery_tests::tasks::Count;
 use serde_json::Value;
@@ -21,6 +23,7 @@ use serde_json::json;
 use crate::runner::Test;
 use crate::runner::tests;
 use crate::servers::Redis;
+use crate::servers::patience;
 
 use crate::interop::PY;
 use crate::interop::cancellable;
@@ -31,33 +34,34 @@ use crate::interop::python;
 pub(crate) const TESTS: &[Test] = tests! {
     Python: rust_to_python, python_to_rust, typed_values, what_python_cannot_say, errors_for_python, groups_of_python,
         every_form_of_a_time, extended_results, pickle_and_compression_are_refused, inspect_of_celery,
-        revoked_by_python, revoked_in_python, a_look_at_a_queue, calls_of_other_clients;
+        revoked_by_python, revoked_in_python, a_look_at_a_queue, calls_of_other_clients, below_a_prefix,
+        warnings_at_the_start;
 };
 
 fn revoked_by_python() {
     let redis = Redis::start();
     let _worker = redis.worker(1, &["hostname=rust@here"]);
-    redis.wait_for_worker();
+    redis.wait_for_answers(1);
     let printed = redis.run_python(
         "import time
-held = app.send_task('rs.Count', (port, 'held', 0), queue='rs', countdown=2)
-time.sleep(0.3)
-print(app.control.revoke([held.id], reply=True, timeout=2))
-try: held.get(timeout=10)
+held = app.send_task('rs.Count', (port, 'held', 0), queue='rs', countdown=5)
+print(app.control.revoke([held.id], reply=True, timeout=30, limit=1))
+try: held.get(timeout=30)
 except Exception as error: print(type(error).__name__, held.state)
-time.sleep(2.2)",
+time.sleep(5)",
     );
     assert!(printed.contains("flagged as revoked"), "{printed}");
     assert!(printed.ends_with("TaskRevokedError REVOKED"), "{printed}");
+    redis.wait_for(&["HLEN", "unacked"], 0);
     assert_eq!(redis.number(&["GET", "held"]), 0);
-    assert_eq!(redis.number(&["HLEN", "unacked"]), 0);
 }
 
 fn revoked_in_python() {
     let redis = Redis::start();
     let app = redis.app();
     let _worker = redis.python_worker(&["-Q", "py"], &[]);
-    let busy = send::<i64>(&app, Call::new("py.count", PY, (redis.port, "busy", 1500)));
+    redis.wait_for_answers(1);
+    let busy = send::<i64>(&app, Call::new("py.count", PY, (redis.port, "busy", 4000)));
     redis.wait_for(&["GET", "busy"], 1);
     let (ticket, call) = cancellable(&redis, &app, "py.count", PY);
     app.flush();
@@ -234,9 +238,11 @@ fn inspect_of_celery() {
     let app = redis.app();
     let running = send::<i64>(&app, Call::new(Count::NAME, Count::OPTIONS, (redis.port, "count", 60_000)));
     redis.wait_for(&["GET", "count"], 1);
+    redis.wait_for_answers(1);
     let printed = redis.run_python(
-        "print(app.control.inspect(timeout=2).ping())
-print([(task['name'], task['hostname']) for task in app.control.inspect(['rust@here'], timeout=2).active()['rust@here']])
+        "print(app.control.inspect(timeout=30, limit=1).ping())
+active = app.control.inspect(['rust@here'], timeout=30, limit=1).active()
+print([(task['name'], task['hostname']) for task in active['rust@here']])
 print(app.control.inspect(['other@here'], timeout=0.3).ping())",
     );
     assert_eq!(printed, "{'rust@here': {'ok': 'pong'}}\n[('rs.Count', 'rust@here')]\nNone");
@@ -247,7 +253,7 @@ fn a_look_at_a_queue() {
     let redis = Redis::start();
     let app = redis.app();
     let _workers = (redis.worker(1, &["hostname=rust@here"]), redis.python_worker(&["-Q", "py", "-n", "py@here"], &[]));
-    assert_eq!(python::<i64>(&app, "py.add", (1, 1)), Ok(2));
+    redis.wait_for_answers(2);
     for priority in [0, 9] {
         let options = CallOptions::of(PY).queue("nobody").priority(priority);
         send::<i64>(&app, Call::new("py.add", PY, (1, 1)).with(options)).detach();
@@ -273,4 +279,52 @@ fn calls_of_other_clients() {
     let _worker = redis.worker(1, &[]);
     assert_eq!(before.get(), Ok(1), "the client is kept until the call has ended");
     assert_eq!(attach().get(), Ok(1), "the result stays");
+}
+
+fn below_a_prefix() {
+    let redis = Redis::start();
+    let environment = [("PREFIX", "fleet:"), ("BACKEND_PREFIX", "out")];
+    let prefixes = ["prefix=fleet:", "backend_prefix=out", "hostname=rust@here", "visibility=3000"];
+    let _python = redis.python_worker(&["-Q", "py"], &environment);
+    let app = App::builder().broker(redis.url()).global_keyprefix("fleet:").backend_global_keyprefix("out");
+    let app = app.keep_results(true).build().unwrap();
+    assert_eq!(python::<i64>(&app, "py.add", (2, 3)), Ok(5));
+
+    let mut killed = redis.worker(1, &prefixes);
+    let options = CallOptions::of(Count::OPTIONS).priority(9);
+    let call = Call::new(Count::NAME, Count::OPTIONS, (redis.port, "fleet:runs", 1000)).with(options);
+    let call = send::<i64>(&app, call);
+    redis.wait_for(&["GET", "fleet:runs"], 1);
+    killed.kill();
+    let _rust = redis.worker(1, &prefixes);
+    let value = call.get_timeout(patience()).unwrap_or_else(|_| panic!("it does not come back to its list"));
+    assert_eq!(value, Ok(2));
+    let printed = redis.run_python_with(
+        &environment,
+        "print(app.send_task('rs.Add', (3, 4), queue='rs').get(timeout=30))
+print(app.control.inspect(['rust@here'], timeout=30, limit=1).ping())",
+    );
+    assert_eq!(printed, "7\n{'rust@here': {'ok': 'pong'}}");
+    assert_eq!(app.check("py").unwrap().workers.len(), 2);
+    let Reply::List(keys) = redis.call(&["KEYS", "*"]) else { unreachable!() };
+    let keys: Vec<_> = keys.iter().map(Reply::to_string).collect();
+    assert!(keys.iter().all(|key| key.starts_with("fleet:") || key.starts_with("out_celery-task-meta-")), "{keys:?}");
+}
+
+fn warnings_at_the_start() {
+    let redis = Redis::with(&["--save", "", "--maxmemory-policy", "allkeys-lru"]);
+    let _rust = redis.worker(1, &["hostname=rust@here", "visibility=2000"]);
+    let _python = redis.python_worker(&["-Q", "py", "-n", "py@here"], &[("VISIBILITY", "3")]);
+    redis.wait_for_answers(2);
+    let warnings = redis.first_words(&["hostname=rust@here", "visibility=2000"], 4);
+    let expected = [
+        "this Redis keeps nothing on disk",
+        "with `maxmemory-policy allkeys-lru` a full Redis deletes queues",
+        "another worker is named `rust@here`",
+        "the visibility timeout is 2 s here and 3 s in the worker `py@here`",
+    ];
+    assert_eq!(warnings.len(), expected.len(), "{warnings:?}");
+    for (line, expected) in warnings.iter().zip(expected) {
+        assert!(line.contains("warning: ") && line.contains(expected), "{line}");
+    }
 }

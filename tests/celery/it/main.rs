@@ -8,9 +8,19 @@ mod languages;
 mod crash;
 mod load;
 mod attribute;
+mod tls;
+mod start;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    runner::run(&[interop::TESTS, languages::TESTS, crash::TESTS, load::TESTS, attribute::TESTS])
+    runner::run(&[
+        interop::TESTS,
+        languages::TESTS,
+        crash::TESTS,
+        load::TESTS,
+        attribute::TESTS,
+        tls::TESTS,
+        start::TESTS,
+    ])
 }

@@ -21,6 +21,8 @@ pub(crate) enum Needs {
     Python,
     /// Redis, and a clock that can be wrong.
     Faketime,
+    /// Python, and a program that makes certificates.
+    Openssl,
 }
 
 pub(crate) struct Test {
@@ -64,9 +66,11 @@ pub(crate) fn run(groups: &[&'static [Test]]) -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    let have_python = || servers::redis_server().is_some() && servers::python().is_some();
     let have = |needs| match needs {
         Needs::Redis => servers::redis_server().is_some(),
-        Needs::Python => servers::redis_server().is_some() && servers::python().is_some(),
+        Needs::Python => have_python(),
+        Needs::Openssl => have_python() && servers::program("openssl").is_some(),
         Needs::Faketime => servers::redis_server().is_some() && servers::program("faketime").is_some(),
     };
     let (here, missing): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|test| have(test.needs));

@@ -2,6 +2,8 @@
 
 use std::env;
 use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
 use std::net::TcpListener;
 use std::path::Path;
 use std::path::PathBuf;
@@ -10,6 +12,7 @@ use std::process::Command;
 use std::process::Stdio;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
@@ -94,6 +97,12 @@ impl Drop for Process {
     }
 }
 
+/// Returns a port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
 /// A Redis of a test's own.
 pub(crate) struct Redis {
     server: Option<Process>,
@@ -109,28 +118,38 @@ impl Redis {
 
     pub(crate) fn with(options: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("it is bound").port();
-        drop(listener);
         let name = format!("celery-tests-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = env::temp_dir().join(name);
         fs::create_dir_all(&folder).expect("a folder for its files");
         let options = options.iter().map(|&option| option.to_owned()).collect();
-        let mut redis = Self { server: None, port, folder, options };
-        redis.restart();
+        let mut redis = Self { server: None, port: free_port(), folder, options };
+        // Another program may have taken the port meanwhile.
+        while !redis.begin() {
+            redis.port = free_port();
+        }
         redis
     }
 
     /// Starts the server, again after [`stop`](Self::stop).
     pub(crate) fn restart(&mut self) {
+        assert!(self.begin(), "redis-server does not start");
+    }
+
+    /// Starts the server. Returns whether it is the one that answers at its port.
+    fn begin(&mut self) -> bool {
         let mut command = Command::new(redis_server().expect("the runner has looked for it"));
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"]).arg(&self.folder);
-        self.server = Some(Process::start(command.args(&self.options)));
-        let end = Instant::now() + patience();
-        while !matches!(self.try_call(&["PING"]), Some(Reply::Text(_))) {
+        let mut server = Process::start(command.args(&self.options));
+        let (own, end) = (format!("process_id:{}\r", server.id()), Instant::now() + patience());
+        while !self.try_call(&["INFO", "server"]).is_some_and(|info| info.to_string().contains(&own)) {
+            if !server.runs() {
+                return false;
+            }
             assert!(Instant::now() < end, "redis-server does not answer");
             thread::sleep(Duration::from_millis(10));
         }
+        self.server = Some(server);
+        true
     }
 
     pub(crate) fn stop(&mut self) {
@@ -166,6 +185,18 @@ impl Redis {
         Process::start(command.arg(self.url()).arg(threads.to_string()).args(options))
     }
 
+    /// Starts a worker, and ends it when it has written this many lines to its standard error.
+    pub(crate) fn first_words(&self, options: &[&str], lines: usize) -> Vec<String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+        command.arg(self.url()).arg("1").args(options).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut worker = command.spawn().expect("it is built");
+        let (tell, told) = channel();
+        let written = BufReader::new(worker.stderr.take().expect("it is piped"));
+        thread::spawn(move || written.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        let _worker = Process(worker);
+        (0..lines).map_while(|_| told.recv_timeout(patience()).ok()).collect()
+    }
+
     /// Starts a Python worker for a queue.
     pub(crate) fn python_worker(&self, options: &[&str], environment: &[(&str, &str)]) -> Process {
         let mut command = self.python();
@@ -184,11 +215,32 @@ impl Redis {
 
     /// Runs lines of Python, which know `app` and `port`, and returns what they print.
     pub(crate) fn run_python(&self, code: &str) -> String {
+        self.run_python_at(&self.url(), code)
+    }
+
+    /// Runs lines of Python with another address of this server.
+    pub(crate) fn run_python_at(&self, url: &str, code: &str) -> String {
+        self.run_python_with(&[("CELERY_BROKER_URL", url)], code)
+    }
+
+    /// Runs lines of Python in this environment.
+    pub(crate) fn run_python_with(&self, environment: &[(&str, &str)], code: &str) -> String {
         let before = format!("from tasks import app\nport = {}\n", self.port);
-        let output = self.python().args(["-c", &format!("{before}{code}")]).output().expect("Python starts");
+        let mut python = self.python();
+        let output = python.envs(environment.iter().copied()).args(["-c", &format!("{before}{code}")]).output();
+        let output = output.expect("Python starts");
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{code}\n{error}");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Waits until this many workers answer questions of remote control.
+    pub(crate) fn wait_for_answers(&self, workers: usize) {
+        let (app, end) = (self.app(), Instant::now() + patience());
+        while app.check("rs").expect("the server answers").workers.len() != workers {
+            assert!(Instant::now() < end, "not {workers} workers answer");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Waits until a worker of Rust waits for messages.

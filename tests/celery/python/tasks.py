@@ -19,6 +19,9 @@ app.conf.broker_transport_options = {
     "unacked_restore_interval": 1,
     "unacked_restore_throttle": 1,
 }
+if "PREFIX" in os.environ:
+    app.conf.broker_transport_options["global_keyprefix"] = os.environ["PREFIX"]
+    app.conf.result_backend_transport_options = {"global_keyprefix": os.environ["BACKEND_PREFIX"]}
 app.conf.task_acks_late = True
 app.conf.worker_prefetch_multiplier = 1
 
@@ -46,6 +49,11 @@ def typed():
     }
 
 
+@app.task(name="py.headers", bind=True)
+def headers(self):
+    return [self.request.get("tenant"), self.request.id]
+
+
 @app.task(name="py.raises")
 def raises(why):
     raise KeyError(why, 7)
@@ -65,6 +73,13 @@ def huge():
 def count(port, key, millis):
     n = redis.Redis(port=port).incr(key)
     time.sleep(millis / 1000)
+    return n
+
+
+@app.task(name="rs.CountSlowFirst")
+def count_slow_first(port, key, millis):
+    n = redis.Redis(port=port).incr(key)
+    time.sleep(millis / 1000 if n == 1 else 0)
     return n
 
 

@@ -84,6 +84,10 @@ pub fn fails(port: u16, key: String, more: u32) -> Result<u32, FleetError> {
 #[celery(extern, queue = "py", name = "py.add")]
 pub fn py_add(x: i64, y: i64) -> Result<i64, RemoteError>;
 
+/// Returns the header `tenant` and the id of the call, in Python.
+#[celery(extern, queue = "py", name = "py.headers")]
+pub fn py_headers() -> Vec<String>;
+
 /// Raises, in Python.
 #[celery(extern, queue = "py", name = "py.raises")]
 pub fn py_raises(why: &str) -> i64;

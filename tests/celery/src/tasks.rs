@@ -1,9 +1,13 @@
 //! The tasks of the test worker, with implementations as the attribute writes them.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+use asynctools::Pool;
+use asynctools::celery::OnPool;
 use asynctools_celery::Arguments;
 use asynctools_celery::Bytes;
 use asynctools_celery::Failure;
@@ -97,13 +101,37 @@ task! {
     Abort(port: u16, key: String) -> value, {}, if count(port, &key, 0) > 0 { std::process::abort() }
 }
 task! {
-    /// Runs longer than it may.
-    Long(port: u16, key: String, millis: u64) -> value, { soft_time_limit: Some(Duration::from_millis(300)) },
+    /// Runs longer than it may, for the first time.
+    Long(port: u16, key: String, millis: u64) -> value, { soft_time_limit: Some(Duration::from_secs(2)) },
     count(port, &key, millis)
+}
+task! {
+    /// Counts, and takes long for the first time.
+    CountSlowFirst(port: u16, key: String, millis: u64) -> value, {}, {
+        let n = count(port, &key, 0);
+        thread::sleep(Duration::from_millis(if n == 1 { millis } else { 0 }));
+        n
+    }
+}
+task! {
+    /// Sets the number of threads of [`own_pool`]. Returns the number before.
+    Resize(threads: usize) -> value, {}, {
+        let pool = &OWN_POOL.get().expect("the worker runs on it").0;
+        let before = pool.workers();
+        pool.set_workers(threads);
+        before
+    }
 }
 task! {
     /// Has nothing to say.
     Quiet(port: u16, key: String) -> value, { ignore_result: true }, { count(port, &key, 0); }
+}
+
+static OWN_POOL: OnceLock<Arc<OnPool>> = OnceLock::new();
+
+/// Makes the pool that [`Resize`] changes.
+pub fn own_pool(threads: usize) -> Arc<OnPool> {
+    OWN_POOL.get_or_init(|| Arc::new(OnPool(Pool::new(threads)))).clone()
 }
 
 /// Increments a key, then sleeps.
@@ -125,6 +153,8 @@ pub fn all(worker: Worker) -> Worker {
         .task::<Boom>()
         .task::<Count>()
         .task::<CountOnce>()
+        .task::<CountSlowFirst>()
+        .task::<Resize>()
         .task::<Third>()
         .task::<Abort>()
         .task::<Long>()

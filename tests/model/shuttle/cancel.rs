@@ -1,18 +1,29 @@
 //! Calls are cancelled while workers take them.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
+use asynctools_model::__private::Function;
+use asynctools_model::__private::HandOver;
+use asynctools_model::__private::Name;
+use asynctools_model::__private::arg;
 use asynctools_model::AsyncValue;
 use asynctools_model::Pool;
+use asynctools_model::Promise;
 use asynctools_model::TaskError;
+use shuttle::sync::Mutex;
+use shuttle::sync::mpsc::channel;
 use shuttle::thread;
 
 use crate::check;
 use crate::helpers::Counted;
+use crate::helpers::pause;
 use crate::helpers::shared;
+
+static ELSEWHERE: Function = Name("elsewhere").within(module_path!());
 
 #[test]
 fn a_cancel_races_with_the_run() {
@@ -33,6 +44,45 @@ fn a_cancel_races_with_the_run() {
         assert_eq!(pool.stats().cancelled, usize::from(cancelled));
         assert_eq!(pool.stats().queued, 0);
     });
+}
+
+/// The call waits for its argument, or for the other engine, or runs there.
+#[test]
+fn a_cancel_races_with_another_engine() {
+    check(|| {
+        let (tell, told) = channel();
+        let (argument, value) = AsyncValue::promise();
+        let call =
+            HandOver::<Infallible, ()>::new(&ELSEWHERE).start1(arg(value), move |n: u32, promise: Promise<u32>| {
+                let queue = Arc::new(Mutex::new(None));
+                let queued = queue.clone();
+                promise.on_cancel(move || {
+                    let Some((_, promise)): Option<(u32, Promise<u32>)> = take(&queued) else { return false };
+                    promise.end_with(TaskError::Cancelled);
+                    true
+                });
+                *queue.lock().expect("nothing panics") = Some((n, promise));
+                tell.send(queue).expect("the engine runs");
+            });
+        let engine = thread::spawn(move || {
+            let Some((n, promise)) = told.recv().ok().and_then(|queue| take(&queue)) else { return false };
+            pause();
+            promise.set(n + 1);
+            true
+        });
+        let setter = thread::spawn(move || argument.set(1));
+        let cancelled = call.cancel();
+        match call.outcome() {
+            Ok(n) => assert!(n == 2 && !cancelled),
+            Err(error) => assert!(cancelled && matches!(error.root(), TaskError::Cancelled), "{error}"),
+        }
+        setter.join().expect("it ended well");
+        assert_ne!(engine.join().expect("it ended well"), cancelled, "it runs, or it is cancelled");
+    });
+}
+
+fn take<T>(queue: &Mutex<Option<T>>) -> Option<T> {
+    queue.lock().expect("nothing panics").take()
 }
 
 #[test]

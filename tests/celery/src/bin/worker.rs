@@ -24,6 +24,9 @@ fn main() -> ExitCode {
             "grace" => worker.grace(millis()),
             "visibility" => worker.visibility_timeout(millis()),
             "deliveries" => worker.max_deliveries(value.parse().expect("a number")),
+            "pool" => worker.on(tasks::own_pool(threads)),
+            "prefix" => worker.global_keyprefix(value),
+            "backend_prefix" => worker.backend_global_keyprefix(value),
             "extended" => worker.result_extended(true),
             other => panic!("there is no option `{other}`"),
         };

@@ -391,7 +391,12 @@ fn signalled_at_each_step(signal: &'static str, may_repeat: i64) {
         let pid = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
         let signalled = pid.clone();
         let proxy = Proxy::start(redis.port, at, move || {
-            let pid = signalled.load(std::sync::atomic::Ordering::SeqCst).to_string();
+            let pid = loop {
+                match signalled.load(std::sync::atomic::Ordering::SeqCst) {
+                    0 => thread::yield_now(),
+                    pid => break pid.to_string(),
+                }
+            };
             let _ = Command::new("kill").args([&format!("-{signal}"), &pid]).status();
         });
         let url = format!("redis://127.0.0.1:{}/0", proxy.port);
@@ -400,8 +405,12 @@ fn signalled_at_each_step(signal: &'static str, may_repeat: i64) {
         let app = redis.app();
         let key = format!("{signal}{at:?}");
         let calls: AsyncList<_> = (0..3).map(|_| count(redis, &app, &key, 0)).collect();
-        // Whatever it had is another's.
-        thread::sleep(Duration::from_millis(30));
+        // Whatever it had is another's, who would take all calls from a worker that is slow to start.
+        let end = Instant::now() + patience();
+        while !proxy.has_broken() && redis.number(&["GET", &key]) < 3 {
+            assert!(Instant::now() < end, "{at:?}: the first worker does nothing");
+            thread::sleep(Duration::from_millis(1));
+        }
         let _second = redis.worker(1, &["visibility=1500"]);
         let values = calls.get_timeout(patience()).unwrap_or_else(|_| panic!("{at:?}: a handle does not end"));
         let runs = redis.number(&["GET", &key]);

@@ -88,7 +88,11 @@ fn a_worker_that_leaves_for_idleness_stops() {
         let counted = Counted::default();
         let stops = counted.clone();
         let pool = Pool::builder().workers(1).idle_timeout(Duration::from_millis(1));
-        let pool = pool.on_thread_stop(move || drop(stops.stopped.fetch_add(1, Ordering::SeqCst))).build();
+        let pool = pool
+            .on_thread_stop(move || {
+                stops.stopped.fetch_add(1, Ordering::SeqCst);
+            })
+            .build();
         let pool = pool.expect("a pool");
         assert_eq!(pool.spawn(|| 5).get(), 5);
         until("it has left", || counted.now().1 == 1);

@@ -11,12 +11,10 @@ use crate::call_site::CallSite;
 use crate::error::TaskError;
 use crate::graph::blocked::this_thread;
 use crate::graph::lineage;
-use crate::graph::lineage::MadeBy;
 use crate::graph::lose::end_unrun;
 use crate::graph::notify;
 use crate::graph::slot::Slot;
 use crate::graph::stop;
-use crate::graph::stop::Run;
 use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
@@ -35,12 +33,9 @@ use crate::graph::traits::Tried;
 use crate::graph::traits::Unrun;
 use crate::graph::traits::Unstarted;
 use crate::graph::traits::Waiter;
-use crate::graph::waiters::Elsewhere;
-use crate::graph::waiters::Lend;
-use crate::graph::waiters::Look;
+use crate::graph::waiters;
 use crate::graph::waiters::WaiterKind;
 use crate::graph::waiters::Waiters;
-use crate::graph::waiters::address;
 use crate::graph::work::Promised;
 use crate::graph::work::Work;
 use crate::graph::work::caught;
@@ -70,9 +65,9 @@ use crate::sync::MutexGuard;
 /// The life of a call, from the top down.
 enum State<W: Work> {
     /// Arguments are missing. The thread that brings the last one moves on; `take_unstarted` may take the work.
-    Waiting(W, MadeBy),
+    Waiting(W, lineage::MadeBy),
     /// In the queue of its pool, all arguments there. The thread that takes the work runs it; `take_unstarted` may take it.
-    Queued(W, MadeBy),
+    Queued(W, lineage::MadeBy),
     /// All arguments have ended, one of them without a value. The thread that takes the work ends the call, with user code.
     Stopped(W, Standing),
     /// That thread runs it, and only the thread may end it.
@@ -139,9 +134,7 @@ impl<W: Work> Node<W> {
         if let State::Waiting(work, _) = &mut node.lock().state {
             listen(work, node.clone());
         }
-        if let Some(stopped) = node.advance(Moment::AtCall) {
-            notify::end(stopped);
-        }
+        node.advance(Moment::AtCall).into_iter().for_each(notify::end);
         node
     }
 
@@ -238,7 +231,7 @@ impl<W: Work> Node<W> {
 
     /// Takes the result of a call that has ended out from under the lock, for `look` and all who asked for a clone: whether it
     /// was there.
-    fn lend_out<'a>(&'a self, mut core: MutexGuard<'a, Core<W>>, look: &mut Look<'_, W::Output>) -> bool {
+    fn lend_out<'a>(&'a self, mut core: MutexGuard<'a, Core<W>>, look: &mut waiters::Look<'_, W::Output>) -> bool {
         let State::Done(outcome) = &core.state else { return false };
         let failed = outcome.is_err();
         let State::Done(outcome) = std::mem::replace(&mut core.state, State::Lent(failed)) else { return false };
@@ -357,7 +350,7 @@ impl<W: Work> Job for Node<W> {
         let mut dropped = Dropped::new();
         let (outcome, ending) = match taken {
             State::Queued(work, made_by) => {
-                let run = Run::new(address(&self), self.pool, self.requests.load(Ordering::Relaxed));
+                let run = stop::Run::new(waiters::address(&self), self.pool, self.requests.load(Ordering::Relaxed));
                 let running = lineage::enter(self.pool, made_by, run);
                 let result = catch_unwind(AssertUnwindSafe(|| work.run(&mut dropped)));
                 drop(running);
@@ -388,7 +381,7 @@ impl<W: Work> Job for Node<W> {
             let mut needs = Vec::new();
             work.needs(&mut needs);
             for need in needs {
-                need.forget(address(&self));
+                need.forget(waiters::address(&self));
             }
         }
         Some(Unstarted { unrun, remains: Box::new(taken) })
@@ -396,10 +389,8 @@ impl<W: Work> Job for Node<W> {
 
     fn tell_unwanted(&self) -> bool {
         let core = self.lock();
-        if self.is_done() {
-            return false;
-        }
-        let engines: Vec<_> = core.waiters.engines().cloned().collect();
+        // An engine that is kept after the end only says the id.
+        let engines: Vec<_> = core.waiters.engines().filter(|_| !self.is_done()).cloned().collect();
         drop(core);
         engines.into_iter().filter(|engine| engine.cancel()).count() > 0
     }
@@ -427,7 +418,7 @@ impl<W: Work> Promised<W::Output> for Node<W> {
         self.complete(outcome);
     }
 
-    fn run_by(&self, engine: Arc<dyn Elsewhere>) {
+    fn run_by(&self, engine: Arc<dyn waiters::Elsewhere>) {
         self.lock().waiters.push(WaiterKind::Elsewhere(engine));
     }
 
@@ -471,20 +462,20 @@ impl<W: Work> Slot<W::Output> for Node<W> {
         self.lock().waiters.engines().find_map(|engine| engine.id())
     }
 
-    fn peek(&self, look: &mut Look<'_, W::Output>) {
+    fn peek(&self, look: &mut waiters::Look<'_, W::Output>) {
         if let State::Done(outcome) = &self.lock().state {
             look(outcome.as_ref());
         }
     }
 
-    fn lend(&self, lend: Arc<dyn Lend<W::Output>>) {
+    fn lend(&self, lend: Arc<dyn waiters::Lend<W::Output>>) {
         let mut core = self.lock();
         core.waiters.push(WaiterKind::Lend(lend));
         // The thread that ends the call, or has the result out, serves the new one too.
         self.lend_out(core, &mut |_| {});
     }
 
-    fn lend_now(&self, look: &mut Look<'_, W::Output>) -> bool {
+    fn lend_now(&self, look: &mut waiters::Look<'_, W::Output>) -> bool {
         self.lend_out(self.lock(), look)
     }
 }

@@ -86,7 +86,7 @@ pub(crate) struct Config {
     pub(crate) on_thread_stop: ThreadHook,
 }
 
-/// What the program has each thread of a pool do, if anything.
+/// Calls the program's code on each thread of a pool, if the program gave any.
 #[derive(Clone, Default)]
 pub(crate) struct ThreadHook(Option<Arc<dyn Fn() + Send + Sync>>);
 

@@ -21,14 +21,12 @@ impl Run {
         match act {
             PoolAct::Resize(pool, workers) => {
                 Tally::add(if workers == 0 { &self.tally.pauses } else { &self.tally.resizes });
-                let slot = lock(&self.pools[pool]);
                 if workers == 0 {
                     // Under the lock, so that no thread pauses a pool that another thread is about to drop.
-                    slot.iter().for_each(|pool| pool.set_workers(0));
+                    lock(&self.pools[pool]).iter().for_each(|pool| pool.set_workers(0));
                 } else {
-                    let owner = slot.clone();
                     // A refused thread ends calls here, and so runs code of the program, which may want the lock.
-                    drop(slot);
+                    let owner = lock(&self.pools[pool]).clone();
                     owner.iter().for_each(|pool| pool.set_workers(workers));
                 }
                 if workers == 0 && self.oracle.facts()[pool].stays_paused() {

@@ -81,7 +81,15 @@ impl<K, T> Completions<K, T> {
     /// Makes an empty set. A wait without an end names `site`.
     pub(crate) fn new(site: CallSite) -> Self {
         let ticks = Arc::new(Ticks { site, state: Mutex::default() });
-        Self { slots: Vec::new(), free: Vec::new(), pushed: 0, ticks, ended: VecDeque::new(), agenda: None, surveyed: 0 }
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            pushed: 0,
+            ticks,
+            ended: VecDeque::new(),
+            agenda: None,
+            surveyed: 0,
+        }
     }
 
     pub(crate) fn extend(&mut self, calls: impl IntoIterator<Item = (K, AsyncValue<T>)>) {

@@ -15,6 +15,10 @@ use crate::graph::serial;
 /// - A call of [`#[parallel]`](macro@crate::parallel) still gets a thread, because the program may rely on such calls running
 ///   beside each other; `ASYNCTOOLS_SERIAL=all` runs these calls serially too.
 /// - A function that calls itself uses the stack of this thread, as a plain function does.
+/// - A call runs on top of the caller's stack, so a lock that the caller holds while it makes a call is held while the call
+///   runs: a call that wants the same lock hangs, where a worker would have waited until the caller unlocks. The same holds for a
+///   caller that sets a promise or drops the last argument to come. Unlock before the call.
+/// - Two calls of a pool never run beside each other, so a call that waits for another one by a channel or a barrier hangs.
 ///
 /// # Panics
 ///

@@ -443,6 +443,8 @@ const NAMED_ALL_THE_SAME: &[(&str, &str)] = &[
     ("graph::serial", "std::sync::atomic::Atomic"),
     ("graph::stop", "std::sync::Mutex"),
     ("graph::stop", "std::sync::atomic::Atomic"),
+    // A number of `graph::stop`.
+    ("graph::node", "std::sync::atomic::AtomicU32"),
     ("graph::lineage", "std::sync::Mutex"),
     ("graph::lineage", "std::sync::atomic::Atomic"),
     ("workers::state", "std::sync::atomic::AtomicU64"),

@@ -44,6 +44,8 @@ pub(crate) struct Completions<K, T> {
     free: Vec<u32>,
     pushed: usize,
     ticks: Arc<Ticks>,
+    /// The slots of ended calls that were taken from the ticks together, so that not each result needs their lock.
+    ended: VecDeque<u32>,
     /// The calls which the worker under this set may run in a wait.
     agenda: Option<Arc<Agenda>>,
     /// How many calls the agenda was told of.
@@ -79,7 +81,15 @@ impl<K, T> Completions<K, T> {
     /// Makes an empty set. A wait without an end names `site`.
     pub(crate) fn new(site: CallSite) -> Self {
         let ticks = Arc::new(Ticks { site, state: Mutex::default() });
-        Self { slots: Vec::new(), free: Vec::new(), pushed: 0, ticks, agenda: None, surveyed: 0 }
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            pushed: 0,
+            ticks,
+            ended: VecDeque::new(),
+            agenda: None,
+            surveyed: 0,
+        }
     }
 
     pub(crate) fn extend(&mut self, calls: impl IntoIterator<Item = (K, AsyncValue<T>)>) {
@@ -116,8 +126,8 @@ impl<K, T> Completions<K, T> {
         if self.len() == 0 {
             return None;
         }
-        let ticks: Arc<dyn Awaited> = self.ticks.clone();
-        if !ticks.is_done() {
+        if !self.has_ended() {
+            let ticks: Arc<dyn Awaited> = self.ticks.clone();
             notify::before_blocking();
             let agenda = self.agenda_here();
             match block(&ticks, deadline, agenda.as_ref()) {
@@ -132,7 +142,7 @@ impl<K, T> Completions<K, T> {
     /// Returns a call that has ended, or has the task of `context` woken when one ends.
     #[cfg(feature = "stream")]
     pub(crate) fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Entry<K, T>>> {
-        if self.len() > 0 && !self.ticks.is_done() && !watch(&*self.ticks, context.waker()) {
+        if self.len() > 0 && !self.has_ended() && !watch(&*self.ticks, context.waker()) {
             return Poll::Pending;
         }
         Poll::Ready(self.take_ended())
@@ -144,8 +154,19 @@ impl<K, T> Completions<K, T> {
         self.ticks.delist(&|waiter| matches!(waiter, Waiter::Task(_)));
     }
 
+    /// Whether a call has ended and was not returned.
+    fn has_ended(&mut self) -> bool {
+        if self.ended.is_empty() {
+            std::mem::swap(&mut self.ended, &mut lock(&self.ticks.state).slots);
+        }
+        !self.ended.is_empty()
+    }
+
     fn take_ended(&mut self) -> Option<Entry<K, T>> {
-        let slot = lock(&self.ticks.state).slots.pop_front()?;
+        if !self.has_ended() {
+            return None;
+        }
+        let slot = self.ended.pop_front()?;
         self.free.push(slot);
         self.slots[slot as usize].take()
     }
@@ -244,6 +265,9 @@ impl Dependant for Ticks {
             state.pending[slot as usize] = None;
             std::mem::take(&mut state.waiters)
         };
+        if waiters.is_empty() {
+            return None;
+        }
         let (tasks, others): (Vec<_>, Vec<_>) =
             waiters.into_iter().partition(|waiter| matches!(waiter, Waiter::Task(_)));
         notify::tell_all(others);

@@ -317,7 +317,7 @@ fn code_in_the_docs_fits_a_page() {
 
 #[test]
 fn words_of_other_crates_lead_to_an_item() {
-    let sources: String = sources().iter().map(|path| read(path)).collect();
+    let sources: String = sources().iter().map(read).collect();
     let aliases: String = sources.lines().filter(|line| line.trim_start().starts_with("#[doc(alias")).collect();
     let words =
         ["JoinHandle", "Task", "Future", "spawn_blocking", "ThreadPool", "join", "recv", "block_on", "race", "finally"];

@@ -23,11 +23,15 @@ impl Run {
                 Tally::add(if workers == 0 { &self.tally.pauses } else { &self.tally.resizes });
                 if workers == 0 {
                     // Under the lock, so that no thread pauses a pool that another thread is about to drop.
-                    lock(&self.pools[pool]).iter().for_each(|pool| pool.set_workers(0));
+                    if let Some(pool) = &*lock(&self.pools[pool]) {
+                        pool.set_workers(0);
+                    }
                 } else {
                     // A refused thread ends calls here, and so runs code of the program, which may want the lock.
                     let owner = lock(&self.pools[pool]).clone();
-                    owner.iter().for_each(|pool| pool.set_workers(workers));
+                    if let Some(pool) = owner {
+                        pool.set_workers(workers);
+                    }
                 }
                 if workers == 0 && self.oracle.facts()[pool].stays_paused() {
                     self.probe(pool);

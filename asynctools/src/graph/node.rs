@@ -101,10 +101,9 @@ pub(crate) struct Node<W: Work> {
 
 impl<W: Work> Node<W> {
     fn new(state: State<W>, pool: PoolId, site: CallSite) -> Arc<Self> {
-        let done = matches!(state, State::Done(_));
+        let (done, requests) = (AtomicBool::new(matches!(state, State::Done(_))), AtomicU32::new(stop::requests()));
         let core = Mutex::new(Core { state, waiters: Waiters::None });
-        let requests = AtomicU32::new(stop::requests());
-        Arc::new(Self { done: AtomicBool::new(done), wanted: AtomicBool::new(true), requests, pool, site, core })
+        Arc::new(Self { done, wanted: AtomicBool::new(true), requests, pool, site, core })
     }
 
     /// A call with all its arguments, for the queue of `pool`.

@@ -10,6 +10,8 @@ use crate::pool::default_workers;
 use crate::workers::config::Config;
 use crate::workers::config::OnFull;
 use crate::workers::config::ThreadHook;
+use crate::workers::config::ZERO_BYTE;
+use crate::workers::config::has_zero_byte;
 
 /// Builds a [`Pool`], made by [`Pool::builder`].
 ///
@@ -255,8 +257,8 @@ impl PoolBuilder {
         if self.config.stack_size == 0 {
             return Err(BuildError::new("stack_size", "a thread needs a stack; leave it out for 2 MiB"));
         }
-        if self.config.name.contains('\0') {
-            return Err(BuildError::new("name", "the name of a thread cannot contain a zero byte"));
+        if has_zero_byte(&self.config.name) {
+            return Err(BuildError::new("name", ZERO_BYTE));
         }
         let bound = self.queue.map(|queue| (queue, self.on_full.unwrap_or_default()));
         Ok(Pool::with(self.workers.unwrap_or_else(default_workers), Config { bound, ..self.config }))

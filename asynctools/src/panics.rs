@@ -17,6 +17,11 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Runs code of the program where nobody waits for the outcome. The panic hook shows a panic, and the panic ends here.
+pub(crate) fn survive(f: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(f)).map_err(discard);
+}
+
 /// Drops a user's value. The panic hook shows a panic of the `Drop`, and the panic ends here.
 pub(crate) fn discard<T>(value: T) {
     let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(value))) else { return };

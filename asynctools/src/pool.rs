@@ -19,6 +19,8 @@ use crate::sync::OnceLock;
 use crate::workers::blocking;
 use crate::workers::config::Config;
 use crate::workers::config::PoolStats;
+use crate::workers::config::ZERO_BYTE;
+use crate::workers::config::has_zero_byte;
 use crate::workers::inner::Inner;
 
 /// Runs calls, at most `workers` of them at once.
@@ -49,11 +51,16 @@ use crate::workers::inner::Inner;
 #[doc(alias = "ThreadPool")]
 pub struct Pool {
     workers: usize,
-    name: &'static str,
-    /// `None`: the default with the name above, which a `const fn` cannot make.
-    config: Option<Config>,
+    setup: Setup,
     /// Made at the first use, so that `new` can be a `const fn`.
     inner: OnceLock<Arc<Inner>>,
+}
+
+/// How a pool was made.
+enum Setup {
+    /// With the default values, which a `const fn` cannot make.
+    Named(&'static str),
+    Built(Config),
 }
 
 /// How long the default pool keeps a worker with nothing to do.
@@ -145,16 +152,12 @@ impl Pool {
     /// ```
     #[must_use]
     pub const fn named(name: &'static str, workers: usize) -> Self {
-        let mut rest = name.as_bytes();
-        while let [first, others @ ..] = rest {
-            assert!(*first != 0, "the name of a thread cannot contain a zero byte");
-            rest = others;
-        }
-        Self { workers, name, config: None, inner: OnceLock::new() }
+        assert!(!has_zero_byte(name), "{}", ZERO_BYTE);
+        Self { workers, setup: Setup::Named(name), inner: OnceLock::new() }
     }
 
     pub(crate) const fn with(workers: usize, config: Config) -> Self {
-        Self { workers, name: "", config: Some(config), inner: OnceLock::new() }
+        Self { workers, setup: Setup::Built(config), inner: OnceLock::new() }
     }
 
     /// Returns the pool of the whole process, where `#[pooled]` runs. The pool has `min(32, cores + 4)` workers, and a
@@ -178,7 +181,10 @@ impl Pool {
     pub(crate) fn inner(&self) -> &Arc<Inner> {
         self.inner.get_or_init(|| {
             registry::set_default(|| PoolRef::from(Self::global()).0.clone());
-            let config = self.config.clone().unwrap_or_else(|| Config::named(self.name));
+            let config = match &self.setup {
+                Setup::Named(name) => Config::named(name),
+                Setup::Built(config) => config.clone(),
+            };
             Inner::new(config, self.workers, blocking::main)
         })
     }

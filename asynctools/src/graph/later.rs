@@ -1,7 +1,5 @@
 //! Wakes and drops that are left to a thread outside of a wait.
 
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -24,6 +22,7 @@ use crate::graph::traits::Unstarted;
 use crate::graph::traits::Waiter;
 use crate::panics::discard;
 use crate::panics::lock;
+use crate::panics::survive;
 use crate::sync::Mutex;
 
 /// Wakes and drops in the form of a call for a pool. Nothing waits for this call.
@@ -118,6 +117,6 @@ impl Job for Later {
 /// Wakes tasks on this thread. The panic hook shows the panic of a waker, and the other tasks are still woken.
 pub(crate) fn wake_here(wakers: Vec<Waker>) {
     for waker in wakers {
-        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake())).map_err(discard);
+        survive(|| waker.wake());
     }
 }

@@ -68,7 +68,7 @@ enum State<W: Work> {
     Waiting(W, lineage::MadeBy),
     /// In the queue of its pool, all arguments there. The thread that takes the work runs it; `take_unstarted` may take it.
     Queued(W, lineage::MadeBy),
-    /// All arguments have ended, one of them without a value. Boxed, since few calls come here. The thread that takes the work ends the call, with user code.
+    /// All arguments have ended, one without a value. Boxed for the few. The thread that takes the work ends the call, with user code.
     Stopped(W, Box<Standing>),
     /// That thread runs it, and only the thread may end it.
     Running(ThreadNumber),

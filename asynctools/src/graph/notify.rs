@@ -25,6 +25,7 @@ use crate::graph::traits::Standing;
 use crate::graph::traits::Tried;
 use crate::graph::traits::Waiter;
 use crate::panics::discard;
+use crate::panics::survive;
 use crate::sync::thread;
 use crate::sync::thread_local;
 
@@ -235,7 +236,9 @@ impl Observer for Unobserved {
 
 /// Ends a stopped call on this thread.
 pub(crate) fn end(job: Arc<dyn Job>) {
-    let _ = catch_unwind(AssertUnwindSafe(|| job.run(&Unobserved))).map_err(discard);
+    survive(|| {
+        job.run(&Unobserved);
+    });
 }
 
 /// Has this thread end a stopped call, which was taken out of a queue, in the next [`settle`]. Returns `false` if another thread

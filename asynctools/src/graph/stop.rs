@@ -16,7 +16,8 @@ use crate::graph::traits::PoolId;
 // Most calls are never asked to stop, so a call has no flag. A request puts the address of the call into a table, for as long as the
 // call runs, and raises a number; a call keeps the number of the moment when it went to its queue, in bytes that padding would take,
 // and a look reads the table only if the number has changed since. A request to all calls of a pool leaves the new number in the
-// table: it is for the calls with a smaller number. Like `blocked`, the table is the standard library's under a model checker too: nothing waits under this lock.
+// table: it is for the calls with a smaller number. Like `blocked`, the table is the standard library's under a model checker too:
+// nothing waits under this lock.
 
 /// How many requests there were so far.
 static REQUESTS: AtomicU32 = AtomicU32::new(0);

@@ -1,15 +1,13 @@
 //! The configuration of a pool, and its statistics.
 
 use std::fmt;
-use std::panic::AssertUnwindSafe;
 use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
-use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::panics::discard;
+use crate::panics::survive;
 
 /// Says how a pool treats a call when the queue is full.
 ///
@@ -99,10 +97,10 @@ impl ThreadHook {
         Self(Some(Arc::new(f)))
     }
 
-    /// Calls the hook on this thread. The panic hook shows a panic, and the panic ends here.
+    /// Calls the hook on this thread.
     pub(crate) fn call(&self) {
         if let Some(f) = &self.0 {
-            let _ = catch_unwind(AssertUnwindSafe(|| f())).map_err(discard);
+            survive(|| f());
         }
     }
 }
@@ -111,6 +109,20 @@ impl fmt::Debug for ThreadHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.is_some() { "Some(..)" } else { "None" })
     }
+}
+
+/// Why a pool cannot have a name.
+pub(crate) const ZERO_BYTE: &str = "the name of a thread cannot contain a zero byte";
+
+pub(crate) const fn has_zero_byte(name: &str) -> bool {
+    let mut rest = name.as_bytes();
+    while let [first, others @ ..] = rest {
+        if *first == 0 {
+            return true;
+        }
+        rest = others;
+    }
+    false
 }
 
 /// The stack of a thread, as the standard library sets the size.

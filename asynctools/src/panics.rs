@@ -13,6 +13,7 @@ use crate::sync::Mutex;
 use crate::sync::MutexGuard;
 
 /// Locks one of our mutexes. No user code runs under our mutexes, so the data of a poisoned mutex is still right.
+#[inline]
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -451,7 +451,7 @@ impl PoolRef<'_> {
         R: Send + 'static,
     {
         let node = Node::queued(ReadyWork { values, body }, self.0.id, site);
-        self.0.submit(node.clone());
+        self.0.submit(&|| node.clone());
         AsyncValue::of(node)
     }
 }

@@ -91,8 +91,12 @@ where
         self.inputs.needs(needs);
     }
 
-    fn route(&self) -> Option<Route> {
-        self.route.clone()
+    fn route(&self) -> Option<&Route> {
+        self.route.as_ref()
+    }
+
+    fn take_route(&mut self) -> Option<Route> {
+        self.route.take()
     }
 }
 

@@ -45,6 +45,7 @@ thread_local! {
 }
 
 /// Returns the number of the current thread.
+#[inline]
 pub(crate) fn this_thread() -> ThreadNumber {
     NUMBER.with(|number| {
         if number.get() == 0 {

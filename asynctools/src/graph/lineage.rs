@@ -4,40 +4,114 @@ use std::cell::Cell;
 use std::cell::RefCell;
 use std::hint::black_box;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 use crate::graph::blocked::this_thread;
 use crate::graph::stop::Run;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::ThreadNumber;
 use crate::sync::thread_local;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 
 // Implementation
 //
-// A call that is made inside of another keeps a link to its maker until it has ended, and the maker cuts its own link when it
-// ends. So a chain of calls of which each makes the next one keeps no history.
+// A call that is made inside of another call knows its maker by number, and the maker is on a list as long as it runs. So a chain of
+// calls of which each makes the next one keeps no history, and a call that makes none is on no list. Each thread has a list of its
+// own, and the number says which: nearly always nobody else wants the lock. Like `blocked`, the lists are the standard library's
+// under a model checker too: nothing waits under these locks.
 
-/// A call with calls of its own.
-pub(crate) struct Lineage {
-    pool: PoolId,
-    thread: ThreadNumber,
-    ended: AtomicBool,
-    maker: Mutex<MadeBy>,
+/// A call that has made calls, by number: the place of the list of its thread, and a number in there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MadeBy(u64);
+
+impl MadeBy {
+    /// Made by no call.
+    const NOBODY: Self = Self(0);
+    /// No system has more than 2^22 threads. The numbers in a list begin again after days of nothing but calls that make calls.
+    const CALL_BITS: u32 = 42;
+
+    fn new(place: usize, call: u64) -> Self {
+        Self((place as u64) << Self::CALL_BITS | call % (1 << Self::CALL_BITS))
+    }
+
+    fn place(self) -> usize {
+        usize::try_from(self.0 >> Self::CALL_BITS).unwrap_or(usize::MAX)
+    }
 }
 
-/// The call that made a call, if a call did.
-pub(crate) type MadeBy = Option<Arc<Lineage>>;
+/// A running call that has made calls.
+struct Maker {
+    number: MadeBy,
+    pool: PoolId,
+    thread: ThreadNumber,
+    made_by: MadeBy,
+}
+
+/// The running calls of one thread that have made calls, the innermost last.
+#[derive(Default)]
+struct Makers {
+    running: Vec<Maker>,
+    /// The number of the last one. The next thread that has this list goes on from there: calls may remember the numbers.
+    last: u64,
+}
+
+struct Lists {
+    all: Vec<Arc<Mutex<Makers>>>,
+    /// The places of the lists whose threads have ended.
+    free: Vec<usize>,
+}
+
+static LISTS: Mutex<Lists> = Mutex::new(Lists { all: Vec::new(), free: Vec::new() });
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The list of the current thread, until the thread ends.
+struct OwnList {
+    place: usize,
+    makers: Arc<Mutex<Makers>>,
+}
+
+impl OwnList {
+    fn new() -> Self {
+        let mut lists = lock(&LISTS);
+        if let Some(place) = lists.free.pop() {
+            return Self { place, makers: lists.all[place].clone() };
+        }
+        let makers = Arc::default();
+        lists.all.push(Arc::clone(&makers));
+        Self { place: lists.all.len() - 1, makers }
+    }
+
+    /// Enters a running call of the current thread.
+    fn enter(&self, pool: PoolId, made_by: MadeBy) -> MadeBy {
+        let mut makers = lock(&self.makers);
+        makers.last += 1;
+        let number = MadeBy::new(self.place, makers.last);
+        makers.running.push(Maker { number, pool, thread: this_thread(), made_by });
+        number
+    }
+
+    /// The innermost call on the list has ended.
+    fn leave(&self) {
+        lock(&self.makers).running.pop();
+    }
+}
+
+impl Drop for OwnList {
+    fn drop(&mut self) {
+        lock(&LISTS).free.push(self.place);
+    }
+}
 
 /// A call on the stack of a thread.
 struct Frame {
-    pool: PoolId,
-    made_by: MadeBy,
-    /// Made when the call makes its first other call.
-    own: MadeBy,
     run: Run,
+    made_by: MadeBy,
+    /// The call itself, since its first call of its own.
+    own: MadeBy,
 }
 
 thread_local! {
@@ -49,6 +123,7 @@ thread_local! {
     /// The pool of the innermost call run by this thread as a caller, up to the last effect of the end of the call.
     static GUEST_OF: Cell<PoolId> = const { Cell::new(PoolId::NONE) };
     static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
+    static OWN_LIST: OwnList = OwnList::new();
 }
 
 /// Makes the current thread a worker of `pool`, from now until its end.
@@ -56,22 +131,29 @@ pub(crate) fn set_home(pool: PoolId) {
     HOME.with(|home| home.set(pool));
 }
 
-/// Keeps a call on the list of the current thread, until the drop.
+/// Keeps a call on the stack of the current thread, until the drop.
 pub(crate) struct Running(());
 
-/// Enters a call of `pool` into the list, before the current thread runs the call.
-pub(crate) fn enter(pool: PoolId, made_by: MadeBy, run: Run) -> Running {
-    let _ = FRAMES.try_with(|frames| frames.borrow_mut().push(Frame { pool, made_by, own: None, run }));
+/// Puts the call at the address `call` onto the stack of the current thread, which is about to run the call. `requests` is the
+/// number of requests to stop when the call went to its queue.
+#[inline]
+pub(crate) fn enter(call: usize, pool: PoolId, made_by: MadeBy, requests: u32) -> Running {
+    let _ = FRAMES.try_with(|frames| {
+        frames.borrow_mut().push(Frame { run: Run::new(call, pool, requests), made_by, own: MadeBy::NOBODY });
+    });
     Running(())
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let frame = FRAMES.try_with(|frames| frames.borrow_mut().pop());
-        if let Ok(Some(Frame { own: Some(own), .. })) = frame {
-            own.ended.store(true, Ordering::Release);
-            drop(own.maker.lock().unwrap_or_else(PoisonError::into_inner).take());
-        }
+        let _ = FRAMES.try_with(|frames| {
+            if let Some(frame) = frames.borrow_mut().pop() {
+                frame.run.end();
+                if frame.own != MadeBy::NOBODY {
+                    let _ = OWN_LIST.try_with(OwnList::leave);
+                }
+            }
+        });
     }
 }
 
@@ -81,33 +163,29 @@ pub(crate) fn with_run<R>(look: impl FnOnce(&mut Run) -> R) -> Option<R> {
 }
 
 /// Returns the innermost call of the current thread, as the maker of another call.
+#[inline]
 pub(crate) fn made_here() -> MadeBy {
     let made = FRAMES.try_with(|frames| {
         let mut frames = frames.borrow_mut();
-        let frame = frames.last_mut()?;
-        let own = frame.own.get_or_insert_with(|| {
-            Arc::new(Lineage {
-                pool: frame.pool,
-                thread: this_thread(),
-                ended: AtomicBool::new(false),
-                maker: Mutex::new(frame.made_by.clone()),
-            })
-        });
-        Some(own.clone())
+        let Some(frame) = frames.last_mut() else { return MadeBy::NOBODY };
+        if frame.own == MadeBy::NOBODY {
+            let entered = OWN_LIST.try_with(|list| list.enter(frame.run.pool(), frame.made_by));
+            frame.own = entered.unwrap_or(MadeBy::NOBODY);
+        }
+        frame.own
     });
-    made.ok().flatten()
+    made.unwrap_or(MadeBy::NOBODY)
 }
 
 /// Whether the current thread is in a call of `pool`, however deep, so that the limits of the pool do not hold here.
 pub(crate) fn is_inside(pool: PoolId) -> bool {
-    let inside = FRAMES.try_with(|frames| frames.borrow().iter().any(|frame| frame.pool == pool));
-    inside.unwrap_or(false) || HOME.with(Cell::get) == pool
+    let is_inside = || FRAMES.try_with(|frames| frames.borrow().iter().any(|frame| frame.run.pool() == pool));
+    HOME.with(Cell::get) == pool || is_inside().unwrap_or(false)
 }
 
 /// Whether the current thread is in a call of any pool.
 pub(crate) fn is_in_call() -> bool {
-    let inside = FRAMES.try_with(|frames| !frames.borrow().is_empty());
-    inside.unwrap_or(false) || HOME.with(Cell::get) != PoolId::NONE
+    HOME.with(Cell::get) != PoolId::NONE || FRAMES.try_with(|frames| !frames.borrow().is_empty()).unwrap_or(false)
 }
 
 /// Makes the current thread a caller that runs a call of `pool`, until the drop.
@@ -154,14 +232,15 @@ pub(crate) fn has_room_for_guest(worker_has_stack: Option<bool>) -> bool {
 /// Returns the pools and threads of the unfinished makers of the current thread's calls, and of the makers of those
 /// makers in turn.
 pub(crate) fn makers() -> Vec<(PoolId, ThreadNumber)> {
-    let direct = FRAMES
-        .try_with(|frames| -> Vec<_> { frames.borrow().iter().filter_map(|frame| frame.made_by.clone()).collect() });
+    let direct = FRAMES.try_with(|frames| -> Vec<_> { frames.borrow().iter().map(|frame| frame.made_by).collect() });
     let mut open = direct.unwrap_or_default();
     let mut found = Vec::new();
-    while let Some(maker) = open.pop() {
-        if !maker.ended.load(Ordering::Acquire) {
+    while let Some(number) = open.pop() {
+        let list = lock(&LISTS).all.get(number.place()).cloned();
+        let Some(list) = list.filter(|_| number != MadeBy::NOBODY) else { continue };
+        if let Some(maker) = lock(&list).running.iter().find(|maker| maker.number == number) {
             found.push((maker.pool, maker.thread));
-            open.extend(maker.maker.lock().unwrap_or_else(PoisonError::into_inner).clone());
+            open.push(maker.made_by);
         }
     }
     found

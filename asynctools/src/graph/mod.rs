@@ -17,4 +17,5 @@ pub(crate) mod wait;
 pub(crate) mod lose;
 pub(crate) mod work;
 pub(crate) mod slot;
+pub(crate) mod head;
 pub(crate) mod node;

@@ -4,12 +4,11 @@ use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering;
 
 use crate::call_site::CallSite;
 use crate::error::TaskError;
 use crate::graph::blocked::this_thread;
+use crate::graph::head::Head;
 use crate::graph::lineage;
 use crate::graph::lose::end_unrun;
 use crate::graph::notify;
@@ -37,12 +36,12 @@ use crate::graph::waiters;
 use crate::graph::waiters::WaiterKind;
 use crate::graph::waiters::Waiters;
 use crate::graph::work::Promised;
+use crate::graph::work::Route;
 use crate::graph::work::Work;
 use crate::graph::work::caught;
 use crate::graph::work::panicked;
 use crate::panics::discard;
 use crate::panics::lock;
-use crate::sync::AtomicBool;
 use crate::sync::Mutex;
 use crate::sync::MutexGuard;
 
@@ -66,8 +65,9 @@ use crate::sync::MutexGuard;
 enum State<W: Work> {
     /// Arguments are missing. The thread that brings the last one moves on; `take_unstarted` may take the work.
     Waiting(W, lineage::MadeBy),
-    /// In the queue of its pool, all arguments there. The thread that takes the work runs it; `take_unstarted` may take it.
-    Queued(W, lineage::MadeBy),
+    /// In the queue of its pool, all arguments there. The thread that takes the work runs it; `take_unstarted` may take it. The
+    /// number says how many requests to stop there were then.
+    Queued(W, lineage::MadeBy, u32),
     /// All arguments have ended, one without a value. Boxed for the few. The thread that takes the work ends the call, with user code.
     Stopped(W, Box<Standing>),
     /// That thread runs it, and only the thread may end it.
@@ -87,28 +87,22 @@ struct Core<W: Work> {
     waiters: Waiters<W::Output>,
 }
 
-/// One call. In the `Arc` with its counts: 96 bytes for a `fn() -> u64`.
+/// One call. In the `Arc` with its counts: 88 bytes for a `fn() -> u64`.
 pub(crate) struct Node<W: Work> {
-    done: AtomicBool,
-    /// Somebody has a handle. Under the lock the flag would make a call 8 bytes larger; it is written and read by those who have it.
-    wanted: AtomicBool,
-    /// How many requests to stop there were when the call went to its queue. The number takes the place of padding.
-    requests: AtomicU32,
-    pool: PoolId,
+    head: Head,
     site: CallSite,
     core: Mutex<Core<W>>,
 }
 
 impl<W: Work> Node<W> {
     fn new(state: State<W>, pool: PoolId, site: CallSite) -> Arc<Self> {
-        let (done, requests) = (AtomicBool::new(matches!(state, State::Done(_))), AtomicU32::new(stop::requests()));
-        let core = Mutex::new(Core { state, waiters: Waiters::None });
-        Arc::new(Self { done, wanted: AtomicBool::new(true), requests, pool, site, core })
+        let head = Head::new(matches!(state, State::Done(_)), pool);
+        Arc::new(Self { head, site, core: Mutex::new(Core { state, waiters: Waiters::None }) })
     }
 
     /// A call with all its arguments, for the queue of `pool`.
     pub(crate) fn queued(work: W, pool: PoolId, site: CallSite) -> Arc<Self> {
-        Self::new(State::Queued(work, lineage::made_here()), pool, site)
+        Self::new(State::Queued(work, lineage::made_here(), stop::requests()), pool, site)
     }
 
     /// A call that has ended with `value`.
@@ -155,7 +149,7 @@ impl<W: Work> Node<W> {
             return None;
         }
         let stopped = work.is_stopped();
-        let State::Waiting(work, made_by) = std::mem::replace(&mut core.state, State::Running(this_thread())) else {
+        let State::Waiting(mut work, made_by) = std::mem::replace(&mut core.state, State::Running(this_thread())) else {
             return None;
         };
         if stopped {
@@ -168,26 +162,22 @@ impl<W: Work> Node<W> {
             work.run_here(self.clone(), self.site);
             return None;
         };
-        let job: Arc<dyn Job> = self.clone();
-        let accepted = route.pool.ok_or(TaskError::Closed).and_then(|pool| pool.accept(route.maker).map(|()| pool));
+        let job = || -> Arc<dyn Job> { self.clone() };
+        let accepted = route.pool.as_ref().ok_or(TaskError::Closed).and_then(|pool| pool.accept(route.maker));
         // Asked before the state says so: a refused call never was in a queue.
-        let pool = match accepted {
-            Ok(pool) => pool,
-            Err(refusal) => {
-                core.state = State::Waiting(work, made_by);
-                drop(core);
-                end_unrun(&job, refusal);
-                return None;
-            }
-        };
-        self.requests.store(stop::requests(), Ordering::Relaxed);
-        core.state = State::Queued(work, made_by);
+        if let Err(refusal) = accepted {
+            core.state = State::Waiting(work, made_by);
+            drop(core);
+            end_unrun(&job(), refusal);
+            return None;
+        }
+        let Some(Route { pool: Some(pool), maker, bounded }) = work.take_route() else { unreachable!("the pool was asked") };
+        core.state = State::Queued(work, made_by, stop::requests());
         let helpers = core.waiters.take_helpers();
         drop(core);
         // Before it is queued: a permit goes to the worker that waits for it rather than to a thread that happens to find it.
-        helpers.for_each(|helper| helper.ready(job.clone()));
-        let moment = if route.bounded { moment } else { Moment::Later };
-        pool.schedule(job, route.maker, moment);
+        helpers.for_each(|helper| helper.ready(job()));
+        pool.schedule(&job, maker, if bounded { moment } else { Moment::Later });
         None
     }
 
@@ -195,7 +185,7 @@ impl<W: Work> Node<W> {
     pub(crate) fn complete(&self, outcome: Result<W::Output, TaskError>) {
         let core = self.lock();
         // Most calls of a batch end before anybody waits for them.
-        if matches!(core.waiters, Waiters::None) && self.wanted.load(Ordering::Relaxed) {
+        if matches!(core.waiters, Waiters::None) && self.head.is_wanted() {
             return self.store(core, outcome);
         }
         notify::in_phases(|aftermath| self.end(core, outcome, aftermath));
@@ -203,7 +193,7 @@ impl<W: Work> Node<W> {
 
     fn store(&self, mut core: MutexGuard<'_, Core<W>>, outcome: Result<W::Output, TaskError>) {
         let running = std::mem::replace(&mut core.state, State::Done(outcome));
-        self.done.store(true, Ordering::Release);
+        self.head.set_done();
         drop((core, running));
     }
 
@@ -211,11 +201,11 @@ impl<W: Work> Node<W> {
     fn end(&self, core: MutexGuard<'_, Core<W>>, outcome: Result<W::Output, TaskError>, aftermath: &mut Aftermath) {
         let mut core = self.serve_lends(core, &outcome);
         let waiters = core.waiters.take_at_end();
-        if self.wanted.load(Ordering::Relaxed) {
+        if self.head.is_wanted() {
             self.store(core, outcome);
         } else {
             core.state = State::Taken;
-            self.done.store(true, Ordering::Release);
+            self.head.set_done();
             drop(core);
             aftermath.dropped.push(Box::new(outcome));
         }
@@ -264,7 +254,7 @@ impl<W: Work> Node<W> {
 
 impl<W: Work> Awaited for Node<W> {
     fn is_done(&self) -> bool {
-        self.done.load(Ordering::Acquire)
+        self.head.is_done()
     }
 
     fn site(&self) -> CallSite {
@@ -282,7 +272,7 @@ impl<W: Work> Awaited for Node<W> {
             },
             State::Waiting(work, _) => {
                 work.needs(needs);
-                if let Some(helper) = helper(self.pool) {
+                if let Some(helper) = helper(self.head.pool()) {
                     core.waiters.push(WaiterKind::Plain(Waiter::Helper(helper)));
                 }
                 Survey::Waiting
@@ -315,7 +305,7 @@ impl<W: Work> Awaited for Node<W> {
 
 impl<W: Work> Job for Node<W> {
     fn pool(&self) -> PoolId {
-        self.pool
+        self.head.pool()
     }
 
     fn is_queued(&self) -> bool {
@@ -341,19 +331,20 @@ impl<W: Work> Job for Node<W> {
     }
 
     fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
+        // Asked before: a waiter that looks for the end takes the cache line away from a thread that has the lock for long.
+        let running = State::Running(this_thread());
         let mut core = self.lock();
         if !matches!(core.state, State::Queued(..) | State::Stopped(..)) {
             return false;
         }
-        let taken = std::mem::replace(&mut core.state, State::Running(this_thread()));
+        let taken = std::mem::replace(&mut core.state, running);
         drop(core);
         let stood = if let State::Stopped(_, at) = &taken { **at } else { Standing::Queue };
         observer.began(stood);
         let mut dropped = Dropped::new();
         let (outcome, ending) = match taken {
-            State::Queued(work, made_by) => {
-                let run = stop::Run::new(waiters::address(&self), self.pool, self.requests.load(Ordering::Relaxed));
-                let running = lineage::enter(self.pool, made_by, run);
+            State::Queued(work, made_by, requests) => {
+                let running = lineage::enter(waiters::address(&self), self.head.pool(), made_by, requests);
                 let result = catch_unwind(AssertUnwindSafe(|| work.run(&mut dropped)));
                 drop(running);
                 let ending = if result.is_ok() { Ending::Returned } else { Ending::Panicked };
@@ -423,7 +414,7 @@ impl<W: Work> Promised<W::Output> for Node<W> {
 
     fn is_wanted(&self) -> bool {
         let _core = self.lock();
-        self.wanted.load(Ordering::Relaxed)
+        self.head.is_wanted()
     }
 
     #[cfg(any(feature = "celery", asynctools_model))]
@@ -445,7 +436,7 @@ impl<W: Work> Slot<W::Output> for Node<W> {
 
     fn abandon_result(&self) {
         let mut core = self.lock();
-        self.wanted.store(false, Ordering::Relaxed);
+        self.head.set_unwanted();
         // The task that polled this handle is not to be woken, nor kept, for a result that it will not see.
         let tasks = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Task(_))));
         let result = matches!(core.state, State::Done(_)).then(|| std::mem::replace(&mut core.state, State::Taken));

@@ -19,7 +19,9 @@ static DEFAULT: OnceLock<fn() -> Arc<dyn Scheduler>> = OnceLock::new();
 
 /// Returns a new number for a pool.
 pub(crate) fn new_pool_id() -> PoolId {
-    PoolId(NEXT.fetch_add(1, Ordering::Relaxed))
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    assert!(number < 1 << PoolId::BITS, "a process has at most 2^48 pools");
+    PoolId(number)
 }
 
 pub(crate) fn register(id: PoolId, pool: Weak<dyn Scheduler>) {

@@ -66,6 +66,7 @@ fn is_before(queued: u32, request: u32) -> bool {
 }
 
 /// Returns the number of requests so far.
+#[inline]
 pub(crate) fn requests() -> u32 {
     REQUESTS.load(Ordering::Acquire)
 }
@@ -123,12 +124,17 @@ pub(crate) struct Run {
     /// The number of requests when the call went to its queue, and at the last look.
     queued: u32,
     seen: u32,
-    token: Option<Flag>,
+    has_token: bool,
 }
 
 impl Run {
     pub(crate) fn new(call: usize, pool: PoolId, queued: u32) -> Self {
-        Self { call, pool, queued, seen: queued, token: None }
+        Self { call, pool, queued, seen: queued, has_token: false }
+    }
+
+    /// Returns the pool of the call.
+    pub(crate) fn pool(&self) -> PoolId {
+        self.pool
     }
 
     /// Whether somebody has asked the call to stop.
@@ -146,23 +152,19 @@ impl Run {
 
     /// Returns the flag that a request will set.
     pub(crate) fn token(&mut self) -> Flag {
-        if let Some(flag) = &self.token {
-            return flag.clone();
-        }
-        let flag = with_table(|table| {
+        self.has_token = true;
+        with_table(|table| {
             let asked = table.is_asked(self.call, self.pool, self.queued);
             let entry = table.calls.entry(self.call).or_default();
             entry.pool = Some(self.pool);
             entry.flag.fetch_or(asked, Ordering::Release);
             entry.flag.clone()
-        });
-        self.token.insert(flag).clone()
+        })
     }
-}
 
-impl Drop for Run {
-    fn drop(&mut self) {
-        if self.token.is_some() {
+    /// Notes the end of the call.
+    pub(crate) fn end(&self) {
+        if self.has_token {
             with_table(|table| {
                 if let Some(entry) = table.calls.get_mut(&self.call) {
                     entry.pool = None;

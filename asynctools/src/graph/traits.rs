@@ -14,6 +14,8 @@ pub(crate) struct PoolId(pub(crate) u64);
 
 impl PoolId {
     pub(crate) const NONE: Self = Self(0);
+    /// How many bits of a number are used: a call keeps its pool in so many.
+    pub(crate) const BITS: u32 = 48;
 }
 
 /// A pool, as the calls of the graph see it.
@@ -24,7 +26,7 @@ pub(crate) trait Scheduler: Send + Sync {
     fn accept(&self, maker: Maker) -> Result<(), TaskError>;
 
     /// Queues an accepted call.
-    fn schedule(self: Arc<Self>, job: Arc<dyn Job>, maker: Maker, moment: Moment);
+    fn schedule(self: Arc<Self>, job: JobRef<'_>, maker: Maker, moment: Moment);
 
     /// Runs an accepted call on the current thread, in serial mode. A paused pool queues the call.
     fn run_ready(self: Arc<Self>, job: Arc<dyn Job>, maker: Maker);
@@ -184,6 +186,10 @@ pub(crate) trait Job: Awaited {
     /// Ends a call without its work, and adds the effects to `aftermath`.
     fn end_lost(&self, error: TaskError, aftermath: &mut Aftermath);
 }
+
+/// Gives a call, each time it is asked. The queue owns what it gets, and may lose it at once; whoever submits a call may need the call
+/// again, seldom, and has it anyway: a count of its own, which two processors change, would cost a tenth of a submission.
+pub(crate) type JobRef<'a> = &'a dyn Fn() -> Arc<dyn Job>;
 
 /// The work of an unstarted call, taken out.
 pub(crate) struct Unstarted {

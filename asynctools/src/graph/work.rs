@@ -48,7 +48,12 @@ pub(crate) trait Work: Send + 'static {
 
     /// Returns the way to the pool, for a call with late arguments. `None` for work without user code: the call runs
     /// where its last argument arrives.
-    fn route(&self) -> Option<Route> {
+    fn route(&self) -> Option<&Route> {
+        None
+    }
+
+    /// Takes the route, which the work needs no more once the call is accepted.
+    fn take_route(&mut self) -> Option<Route> {
         None
     }
 
@@ -90,7 +95,6 @@ pub(crate) trait Promised<T>: Send + Sync {
 }
 
 /// The way of a call to its pool.
-#[derive(Clone)]
 pub(crate) struct Route {
     /// `None`: the pool is gone.
     pub(crate) pool: Option<Arc<dyn Scheduler>>,

@@ -20,6 +20,7 @@ use crate::graph::stop;
 use crate::graph::traits::Ending;
 use crate::graph::traits::Helper;
 use crate::graph::traits::Job;
+use crate::graph::traits::JobRef;
 use crate::graph::traits::Maker;
 use crate::graph::traits::Moment;
 use crate::graph::traits::Observer;
@@ -189,8 +190,8 @@ impl Inner {
     }
 
     /// Takes in a call with all arguments, at the call.
-    pub(crate) fn submit(self: &Arc<Self>, job: Arc<dyn Job>) {
-        if serial::is_on(self.config.dedicated_threads) && self.try_serially(&job, self.maker()) {
+    pub(crate) fn submit(self: &Arc<Self>, job: JobRef<'_>) {
+        if serial::is_on(self.config.dedicated_threads) && self.try_serially(job, self.maker()) {
             return;
         }
         if !self.has(CLOSED | BOUND) {
@@ -199,13 +200,13 @@ impl Inner {
         let maker = self.maker();
         match self.accept(maker).and_then(|()| self.find_room(maker)) {
             Ok(Room::Queue) => self.enqueue(job, maker),
-            Ok(Room::Here) => self.run_by_caller(&job),
-            Err(error) => end_unrun(&job, error),
+            Ok(Room::Here) => self.run_by_caller(job()),
+            Err(error) => end_unrun(&job(), error),
         }
     }
 
     /// Runs a call on the current thread, unless the pool is paused, or refuses the call.
-    fn try_serially(&self, job: &Arc<dyn Job>, maker: Maker) -> bool {
+    fn try_serially(&self, job: JobRef<'_>, maker: Maker) -> bool {
         {
             let mut state = self.lock();
             if state.target == 0 || (state.closed && (maker == Maker::Other || state.gone)) {
@@ -213,23 +214,25 @@ impl Inner {
             }
             state.take_guest(this_thread());
         }
-        self.run_by_caller(job);
+        self.run_by_caller(job());
         true
     }
 
     /// Takes in a call that got its last argument after the call was made.
-    fn take_in_late(self: &Arc<Self>, job: Arc<dyn Job>, maker: Maker) {
-        if let Some(bound) = &mut self.lock().bound {
+    fn take_in_late(self: &Arc<Self>, job: JobRef<'_>, maker: Maker) {
+        if self.config.bound.is_some()
+            && let Some(bound) = &mut self.lock().bound
+        {
             bound.enter();
         }
         self.enqueue(job, maker);
     }
 
     /// Runs a call on the current thread, which was counted as a guest.
-    fn run_by_caller(&self, job: &Arc<dyn Job>) {
+    fn run_by_caller(&self, job: Arc<dyn Job>) {
         let guest = lineage::be_guest(self.id);
         self.callers.fetch_add(1, Ordering::SeqCst);
-        job.clone().run(&CallerRun(self));
+        job.run(&CallerRun(self));
         self.callers.fetch_sub(1, Ordering::SeqCst);
         drop(guest);
         self.look_for_idlers();
@@ -240,21 +243,19 @@ impl Inner {
         if lineage::is_inside(self.id) { Maker::OwnCall } else { Maker::Other }
     }
 
-    fn enqueue(self: &Arc<Self>, job: Arc<dyn Job>, maker: Maker) {
-        // The queue may lose the job before this thread has looked again.
-        let again = job.clone();
-        self.queue.push(job);
+    fn enqueue(self: &Arc<Self>, job: JobRef<'_>, maker: Maker) {
+        self.queue.push(job());
         fence(Ordering::SeqCst);
         if !self.has(CLOSED | VACANT | UNWATCHED) {
             return;
         }
         if self.has(CLOSED) && self.accept(maker).is_err() && self.accept(self.maker()).is_err() {
-            return refuse(again);
+            return refuse(job());
         }
         self.ensure_worker(1);
         // The last worker may have left before it saw the call, and the first look of this thread.
         if self.has(GONE) {
-            refuse(again);
+            refuse(job());
         }
     }
 
@@ -369,21 +370,22 @@ impl Scheduler for Inner {
         if refuses { Err(TaskError::Closed) } else { Ok(()) }
     }
 
-    fn schedule(self: Arc<Self>, job: Arc<dyn Job>, maker: Maker, moment: Moment) {
+    fn schedule(self: Arc<Self>, job: JobRef<'_>, maker: Maker, moment: Moment) {
         if moment == Moment::AtCall {
             return self.submit(job);
         }
         if !serial::is_on(self.config.dedicated_threads) {
             return self.take_in_late(job, maker);
         }
-        if let Some((_, job, maker)) = notify::run_serially((self.clone(), job, maker)) {
+        if notify::run_serially((self.clone(), job(), maker)).is_some() {
             self.take_in_late(job, maker);
         }
     }
 
     fn run_ready(self: Arc<Self>, job: Arc<dyn Job>, maker: Maker) {
+        let job = || job.clone();
         if !self.try_serially(&job, maker) {
-            self.take_in_late(job, maker);
+            self.take_in_late(&job, maker);
         }
     }
 
@@ -398,7 +400,7 @@ impl Scheduler for Inner {
             }
         }
         job.clone().stand(at);
-        self.enqueue(job, Maker::OwnCall);
+        self.enqueue(&|| job.clone(), Maker::OwnCall);
         true
     }
 

@@ -23,6 +23,14 @@ pub(crate) fn survive(f: impl FnOnce()) {
     let _ = catch_unwind(AssertUnwindSafe(f)).map_err(discard);
 }
 
+/// Drops a user's values, each by itself. Most calls leave none.
+#[inline]
+pub(crate) fn discard_all<T>(values: Vec<T>) {
+    if !values.is_empty() {
+        values.into_iter().for_each(discard);
+    }
+}
+
 /// Drops a user's value. The panic hook shows a panic of the `Drop`, and the panic ends here.
 pub(crate) fn discard<T>(value: T) {
     let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(value))) else { return };

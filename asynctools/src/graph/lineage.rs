@@ -10,6 +10,7 @@ use std::sync::PoisonError;
 
 use crate::graph::blocked::this_thread;
 use crate::graph::stop::Run;
+use crate::graph::stop::RunCells;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::ThreadNumber;
 use crate::sync::thread_local;
@@ -107,11 +108,36 @@ impl Drop for OwnList {
 }
 
 /// A call on the stack of a thread.
+#[derive(Clone, Copy)]
 struct Frame {
     run: Run,
     made_by: MadeBy,
     /// The call itself, since its first call of its own.
     own: MadeBy,
+}
+
+/// The innermost call of a thread, part by part: each call writes and reads a few, and a copy of all would have to wait for what was
+/// just written.
+struct Innermost {
+    is_some: Cell<bool>,
+    run: RunCells,
+    made_by: Cell<MadeBy>,
+    own: Cell<MadeBy>,
+}
+
+impl Innermost {
+    fn get(&self) -> Option<Frame> {
+        let frame = || Frame { run: self.run.get(), made_by: self.made_by.get(), own: self.own.get() };
+        self.is_some.get().then(frame)
+    }
+
+    #[inline]
+    fn set(&self, Frame { run, made_by, own }: Frame) {
+        self.is_some.set(true);
+        self.run.set(run);
+        self.made_by.set(made_by);
+        self.own.set(own);
+    }
 }
 
 thread_local! {
@@ -122,7 +148,17 @@ thread_local! {
     static GUEST_BASE: Cell<usize> = const { Cell::new(0) };
     /// The pool of the innermost call run by this thread as a caller, up to the last effect of the end of the call.
     static GUEST_OF: Cell<PoolId> = const { Cell::new(PoolId::NONE) };
-    static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
+    /// The innermost call of this thread. Has no destructor, which each call would pay for.
+    static INNERMOST: Innermost = const {
+        Innermost {
+            is_some: Cell::new(false),
+            run: RunCells::new(),
+            made_by: Cell::new(MadeBy::NOBODY),
+            own: Cell::new(MadeBy::NOBODY),
+        }
+    };
+    /// The calls around the innermost call, the outermost first.
+    static OUTER: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
     static OWN_LIST: OwnList = OwnList::new();
 }
 
@@ -132,60 +168,76 @@ pub(crate) fn set_home(pool: PoolId) {
 }
 
 /// Keeps a call on the stack of the current thread, until the drop.
-pub(crate) struct Running(());
+pub(crate) struct Running {
+    is_nested: bool,
+}
 
 /// Puts the call at the address `call` onto the stack of the current thread, which is about to run the call. `requests` is the
 /// number of requests to stop when the call went to its queue.
 #[inline]
 pub(crate) fn enter(call: usize, pool: PoolId, made_by: MadeBy, requests: u32) -> Running {
-    let _ = FRAMES.try_with(|frames| {
-        frames.borrow_mut().push(Frame { run: Run::new(call, pool, requests), made_by, own: MadeBy::NOBODY });
-    });
-    Running(())
+    INNERMOST.with(|innermost| {
+        let is_nested = innermost.is_some.get();
+        if is_nested {
+            let _ = OUTER.try_with(|frames| frames.borrow_mut().extend(innermost.get()));
+        }
+        innermost.set(Frame { run: Run::new(call, pool, requests), made_by, own: MadeBy::NOBODY });
+        Running { is_nested }
+    })
 }
 
 impl Drop for Running {
+    #[inline]
     fn drop(&mut self) {
-        let _ = FRAMES.try_with(|frames| {
-            if let Some(frame) = frames.borrow_mut().pop() {
-                frame.run.end();
-                if frame.own != MadeBy::NOBODY {
-                    let _ = OWN_LIST.try_with(OwnList::leave);
-                }
+        INNERMOST.with(|innermost| {
+            innermost.run.end();
+            if innermost.own.get() != MadeBy::NOBODY {
+                let _ = OWN_LIST.try_with(OwnList::leave);
+            }
+            innermost.is_some.set(false);
+            if self.is_nested
+                && let Ok(Some(outer)) = OUTER.try_with(|frames| frames.borrow_mut().pop())
+            {
+                innermost.set(outer);
             }
         });
     }
 }
 
 /// Looks at the innermost call of the current thread; `None` if the thread is in no call.
-pub(crate) fn with_run<R>(look: impl FnOnce(&mut Run) -> R) -> Option<R> {
-    FRAMES.try_with(|frames| Some(look(&mut frames.borrow_mut().last_mut()?.run))).ok().flatten()
+pub(crate) fn with_run<R>(look: impl FnOnce(&RunCells) -> R) -> Option<R> {
+    INNERMOST.with(|innermost| innermost.is_some.get().then(|| look(&innermost.run)))
 }
 
 /// Returns the innermost call of the current thread, as the maker of another call.
 #[inline]
 pub(crate) fn made_here() -> MadeBy {
-    let made = FRAMES.try_with(|frames| {
-        let mut frames = frames.borrow_mut();
-        let Some(frame) = frames.last_mut() else { return MadeBy::NOBODY };
-        if frame.own == MadeBy::NOBODY {
-            let entered = OWN_LIST.try_with(|list| list.enter(frame.run.pool(), frame.made_by));
-            frame.own = entered.unwrap_or(MadeBy::NOBODY);
+    INNERMOST.with(|innermost| {
+        if !innermost.is_some.get() {
+            return MadeBy::NOBODY;
         }
-        frame.own
-    });
-    made.unwrap_or(MadeBy::NOBODY)
+        if innermost.own.get() == MadeBy::NOBODY {
+            let entered = OWN_LIST.try_with(|list| list.enter(innermost.run.pool(), innermost.made_by.get()));
+            innermost.own.set(entered.unwrap_or(MadeBy::NOBODY));
+        }
+        innermost.own.get()
+    })
+}
+
+/// Returns what `look` finds for a call of the current thread, the innermost one first.
+fn find<R>(look: impl Fn(&Frame) -> Option<R>) -> Option<R> {
+    let innermost = INNERMOST.with(Innermost::get).and_then(|frame| look(&frame));
+    innermost.or_else(|| OUTER.try_with(|frames| frames.borrow().iter().rev().find_map(look)).ok().flatten())
 }
 
 /// Whether the current thread is in a call of `pool`, however deep, so that the limits of the pool do not hold here.
 pub(crate) fn is_inside(pool: PoolId) -> bool {
-    let is_inside = || FRAMES.try_with(|frames| frames.borrow().iter().any(|frame| frame.run.pool() == pool));
-    HOME.with(Cell::get) == pool || is_inside().unwrap_or(false)
+    HOME.with(Cell::get) == pool || find(|frame| (frame.run.pool() == pool).then_some(())).is_some()
 }
 
 /// Whether the current thread is in a call of any pool.
 pub(crate) fn is_in_call() -> bool {
-    HOME.with(Cell::get) != PoolId::NONE || FRAMES.try_with(|frames| !frames.borrow().is_empty()).unwrap_or(false)
+    HOME.with(Cell::get) != PoolId::NONE || INNERMOST.with(|innermost| innermost.is_some.get())
 }
 
 /// Makes the current thread a caller that runs a call of `pool`, until the drop.
@@ -232,8 +284,9 @@ pub(crate) fn has_room_for_guest(worker_has_stack: Option<bool>) -> bool {
 /// Returns the pools and threads of the unfinished makers of the current thread's calls, and of the makers of those
 /// makers in turn.
 pub(crate) fn makers() -> Vec<(PoolId, ThreadNumber)> {
-    let direct = FRAMES.try_with(|frames| -> Vec<_> { frames.borrow().iter().map(|frame| frame.made_by).collect() });
-    let mut open = direct.unwrap_or_default();
+    let outer = OUTER.try_with(|frames| -> Vec<_> { frames.borrow().iter().map(|frame| frame.made_by).collect() });
+    let mut open = outer.unwrap_or_default();
+    open.extend(INNERMOST.with(Innermost::get).map(|frame| frame.made_by));
     let mut found = Vec::new();
     while let Some(number) = open.pop() {
         let list = lock(&LISTS).all.get(number.place()).cloned();

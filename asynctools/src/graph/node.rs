@@ -40,7 +40,7 @@ use crate::graph::work::Route;
 use crate::graph::work::Work;
 use crate::graph::work::caught;
 use crate::graph::work::panicked;
-use crate::panics::discard;
+use crate::panics::discard_all;
 use crate::panics::lock;
 use crate::sync::Mutex;
 use crate::sync::MutexGuard;
@@ -183,6 +183,11 @@ impl<W: Work> Node<W> {
 
     /// Ends the call, by the one who took its work or holds its promise.
     pub(crate) fn complete(&self, outcome: Result<W::Output, TaskError>) {
+        self.complete_inline(outcome);
+    }
+
+    #[inline(always)]
+    fn complete_inline(&self, outcome: Result<W::Output, TaskError>) {
         let core = self.lock();
         // Most calls of a batch end before anybody waits for them.
         if matches!(core.waiters, Waiters::None) && self.head.is_wanted() {
@@ -191,10 +196,11 @@ impl<W: Work> Node<W> {
         notify::in_phases(|aftermath| self.end(core, outcome, aftermath));
     }
 
+    /// Stores the end of a call that runs, or was promised: nothing of the user's is dropped.
+    #[inline(always)]
     fn store(&self, mut core: MutexGuard<'_, Core<W>>, outcome: Result<W::Output, TaskError>) {
-        let running = std::mem::replace(&mut core.state, State::Done(outcome));
+        core.state = State::Done(outcome);
         self.head.set_done();
-        drop((core, running));
     }
 
     /// Stores the end and tells those who wait; what is a user's in that is left in `aftermath`.
@@ -339,23 +345,33 @@ impl<W: Work> Job for Node<W> {
         }
         let taken = std::mem::replace(&mut core.state, running);
         drop(core);
-        let stood = if let State::Stopped(_, at) = &taken { **at } else { Standing::Queue };
-        observer.began(stood);
         let mut dropped = Dropped::new();
-        let (outcome, ending) = match taken {
+        match taken {
             State::Queued(work, made_by, requests) => {
+                observer.began(Standing::Queue);
                 let running = lineage::enter(waiters::address(&self), self.head.pool(), made_by, requests);
                 let result = catch_unwind(AssertUnwindSafe(|| work.run(&mut dropped)));
                 drop(running);
-                let ending = if result.is_ok() { Ending::Returned } else { Ending::Panicked };
-                (result.map_err(|payload| panicked(self.site, payload)), ending)
+                match result {
+                    Ok(value) => {
+                        observer.ended(Ending::Returned, Standing::Queue);
+                        self.complete_inline(Ok(value));
+                    }
+                    Err(payload) => {
+                        observer.ended(Ending::Panicked, Standing::Queue);
+                        self.complete(Err(panicked(self.site, payload)));
+                    }
+                }
             }
-            State::Stopped(work, _) => (caught(self.site, || work.stop(self.site, &mut dropped)), Ending::Stopped),
+            State::Stopped(work, at) => {
+                observer.began(*at);
+                let outcome = caught(self.site, || work.stop(self.site, &mut dropped));
+                observer.ended(Ending::Stopped, *at);
+                self.complete(outcome);
+            }
             _ => unreachable!("looked at under the same lock"),
-        };
-        observer.ended(ending, stood);
-        self.complete(outcome);
-        dropped.into_iter().for_each(discard);
+        }
+        discard_all(dropped);
         true
     }
 

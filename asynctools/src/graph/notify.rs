@@ -25,6 +25,7 @@ use crate::graph::traits::Standing;
 use crate::graph::traits::Tried;
 use crate::graph::traits::Waiter;
 use crate::panics::discard;
+use crate::panics::discard_all;
 use crate::panics::survive;
 use crate::sync::thread;
 use crate::sync::thread_local;
@@ -156,7 +157,7 @@ pub(crate) fn settle(mut aftermath: Aftermath) {
             drop((std::mem::take(&mut list.open), std::mem::take(&mut list.stopped), std::mem::take(&mut list.ready)));
         });
     }
-    aftermath.dropped.into_iter().for_each(discard);
+    discard_all(aftermath.dropped);
 }
 
 /// Empties the list of arrivals. Runs no user code, but in serial mode the calls that are ready.

@@ -1,5 +1,6 @@
 //! Which calls somebody has asked to stop.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::LazyLock;
@@ -118,6 +119,7 @@ pub(crate) fn forget_pool(pool: PoolId) {
 }
 
 /// A running call, from its own side.
+#[derive(Clone, Copy)]
 pub(crate) struct Run {
     call: usize,
     pool: PoolId,
@@ -136,42 +138,97 @@ impl Run {
     pub(crate) fn pool(&self) -> PoolId {
         self.pool
     }
+}
+
+/// The running call of a thread.
+pub(crate) struct RunCells {
+    call: Cell<usize>,
+    pool: Cell<PoolId>,
+    queued: Cell<u32>,
+    seen: Cell<u32>,
+    has_token: Cell<bool>,
+}
+
+impl RunCells {
+    pub(crate) const fn new() -> Self {
+        Self {
+            call: Cell::new(0),
+            pool: Cell::new(PoolId::NONE),
+            queued: Cell::new(0),
+            seen: Cell::new(0),
+            has_token: Cell::new(false),
+        }
+    }
+
+    pub(crate) fn get(&self) -> Run {
+        Run {
+            call: self.call.get(),
+            pool: self.pool.get(),
+            queued: self.queued.get(),
+            seen: self.seen.get(),
+            has_token: self.has_token.get(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, run: Run) {
+        self.call.set(run.call);
+        self.pool.set(run.pool);
+        self.queued.set(run.queued);
+        self.seen.set(run.seen);
+        self.has_token.set(run.has_token);
+    }
+
+    /// Returns the pool of the call.
+    pub(crate) fn pool(&self) -> PoolId {
+        self.pool.get()
+    }
+
+    fn look_up(&self, table: &Table) -> bool {
+        table.is_asked(self.call.get(), self.pool.get(), self.queued.get())
+    }
 
     /// Whether somebody has asked the call to stop.
-    pub(crate) fn is_asked(&mut self) -> bool {
+    pub(crate) fn is_asked(&self) -> bool {
         let now = requests();
-        if now == self.seen {
+        if now == self.seen.get() {
             return false;
         }
-        let asked = with_table(|table| table.is_asked(self.call, self.pool, self.queued));
+        let asked = with_table(|table| self.look_up(table));
         if !asked {
-            self.seen = now;
+            self.seen.set(now);
         }
         asked
     }
 
     /// Returns the flag that a request will set.
-    pub(crate) fn token(&mut self) -> Flag {
-        self.has_token = true;
+    pub(crate) fn token(&self) -> Flag {
+        self.has_token.set(true);
         with_table(|table| {
-            let asked = table.is_asked(self.call, self.pool, self.queued);
-            let entry = table.calls.entry(self.call).or_default();
-            entry.pool = Some(self.pool);
+            let asked = self.look_up(table);
+            let entry = table.calls.entry(self.call.get()).or_default();
+            entry.pool = Some(self.pool.get());
             entry.flag.fetch_or(asked, Ordering::Release);
             entry.flag.clone()
         })
     }
 
     /// Notes the end of the call.
+    #[inline]
     pub(crate) fn end(&self) {
-        if self.has_token {
-            with_table(|table| {
-                if let Some(entry) = table.calls.get_mut(&self.call) {
-                    entry.pool = None;
-                }
-                table.tidy(self.call);
-            });
+        if self.has_token.get() {
+            self.end_token();
         }
+    }
+
+    #[cold]
+    fn end_token(&self) {
+        with_table(|table| {
+            if let Some(entry) = table.calls.get_mut(&self.call.get()) {
+                entry.pool = None;
+            }
+            table.tidy(self.call.get());
+        });
     }
 }
 

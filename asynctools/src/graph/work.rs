@@ -15,7 +15,7 @@ use crate::graph::traits::Maker;
 use crate::graph::traits::Needs;
 use crate::graph::traits::Scheduler;
 use crate::graph::waiters::Elsewhere;
-use crate::panics::discard;
+use crate::panics::discard_all;
 
 /// The work of a call: a function with its arguments.
 pub(crate) trait Work: Send + 'static {
@@ -64,7 +64,7 @@ pub(crate) trait Work: Send + 'static {
     {
         let mut dropped = Dropped::new();
         call.end(caught(own, || Ok(self.run(&mut dropped))));
-        dropped.into_iter().for_each(discard);
+        discard_all(dropped);
     }
 }
 

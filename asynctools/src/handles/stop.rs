@@ -8,7 +8,7 @@ use crate::graph::lineage;
 use crate::graph::lose::lose;
 use crate::graph::stop;
 use crate::graph::stop::Flag;
-use crate::graph::stop::Run;
+use crate::graph::stop::RunCells;
 use crate::graph::traits::Job;
 use crate::handles::list::AsyncList;
 use crate::handles::promise::Promise;
@@ -44,7 +44,7 @@ use crate::handles::value::stop_all;
 /// ```
 #[must_use]
 pub fn stop_requested() -> bool {
-    lineage::with_run(Run::is_asked).unwrap_or(false)
+    lineage::with_run(RunCells::is_asked).unwrap_or(false)
 }
 
 /// Returns the token of the call that runs on this thread, to hand to threads, closures and other calls that work for this call.
@@ -87,7 +87,7 @@ pub fn stop_requested() -> bool {
 /// ```
 #[must_use]
 pub fn stop_token() -> StopToken {
-    StopToken(lineage::with_run(Run::token))
+    StopToken(lineage::with_run(RunCells::token))
 }
 
 /// Shows whether somebody has asked a call to stop; made by [`stop_token`] inside the call.

@@ -290,12 +290,17 @@ impl Inner {
     /// A call of a bounded queue has ended, was taken back, or has begun inside the wait of another.
     fn make_room(&self) {
         if self.config.bound.is_some() {
-            let mut state = self.lock();
-            if let Some(bound) = &mut state.bound {
-                bound.leave();
-            }
-            state.grant_room();
+            self.make_room_in_bound();
         }
+    }
+
+    #[cold]
+    fn make_room_in_bound(&self) {
+        let mut state = self.lock();
+        if let Some(bound) = &mut state.bound {
+            bound.leave();
+        }
+        state.grant_room();
     }
 
     /// Ends all calls in the queue with the result of `error`, and returns their number.

@@ -289,6 +289,10 @@ impl<W: Work> Awaited for Node<W> {
         }
     }
 
+    fn as_job_of(self: Arc<Self>, pool: PoolId) -> Option<Arc<dyn Job>> {
+        if self.head.pool() == pool { Some(self) } else { None }
+    }
+
     fn enlist(&self, waiter: Waiter) -> Option<Waiter> {
         let mut core = self.lock();
         if self.is_done() {
@@ -340,8 +344,10 @@ impl<W: Work> Job for Node<W> {
         // Asked before: a waiter that looks for the end takes the cache line away from a thread that has the lock for long.
         let running = State::Running(this_thread());
         let mut core = self.lock();
-        if !matches!(core.state, State::Queued(..) | State::Stopped(..)) {
-            return false;
+        match &core.state {
+            State::Queued(..) => {}
+            State::Stopped(..) if observer.takes_stopped() => {}
+            _ => return false,
         }
         let taken = std::mem::replace(&mut core.state, running);
         drop(core);

@@ -126,6 +126,11 @@ pub(crate) trait Awaited: Send + Sync {
     /// there.
     fn survey(self: Arc<Self>, helper: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, needs: &mut Needs) -> Survey;
 
+    /// Returns the call if it is one of `pool`, however far it is: to try to run it without a look before. Takes no lock.
+    fn as_job_of(self: Arc<Self>, _pool: PoolId) -> Option<Arc<dyn Job>> {
+        None
+    }
+
     /// Has `waiter` told of the end; gives the waiter back if the call has ended.
     fn enlist(&self, waiter: Waiter) -> Option<Waiter>;
 
@@ -216,6 +221,11 @@ pub(crate) type Dropped = Vec<Box<dyn Send>>;
 
 /// Counts the run of a call. Hears of begin and end before another thread can see the end of the call.
 pub(crate) trait Observer {
+    /// Whether the thread also ends a call that a loss upstream has stopped, wherever the call stands.
+    fn takes_stopped(&self) -> bool {
+        true
+    }
+
     fn began(&self, stood: Standing);
     fn ended(&self, ending: Ending, stood: Standing);
 }

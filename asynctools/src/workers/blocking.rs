@@ -119,9 +119,9 @@ impl WorkerContext {
         !self.worker.is_active()
     }
 
-    fn run_here(&self, job: Arc<dyn Job>) -> bool {
+    fn run_here(&self, job: Arc<dyn Job>, turn: Turn) -> bool {
         let _wait = notify::in_wait();
-        let ran = self.inner.run_early(&self.worker, job, Turn::Nested);
+        let ran = self.inner.run_early(&self.worker, job, turn);
         // The end of the call may stand in the lists of an outer frame of this thread, while the waiter needs what follows.
         notify::before_blocking();
         ran
@@ -134,7 +134,7 @@ impl WorkerContext {
             && self.may_run_here()
             && let Some(next) = agenda.own().pop()
         {
-            self.run_here(next);
+            self.run_here(next, Turn::Nested);
             agenda.survey_changes();
         }
     }
@@ -258,15 +258,14 @@ impl WorkerContext {
         if agenda.is_some() {
             return self.wait_with(call, deadline, agenda);
         }
+        if deadline.is_none()
+            && self.may_run_here()
+            && let Some(job) = call.clone().as_job_of(self.inner.id)
+            && self.run_here(job, Turn::Awaited)
+        {
+            return Ok(true);
+        }
         match call.clone().survey(&mut |_| None, &mut Vec::new()) {
-            Survey::Queued(job)
-                if deadline.is_none()
-                    && job.pool() == self.inner.id
-                    && self.may_run_here()
-                    && self.run_here(job.clone()) =>
-            {
-                return Ok(true);
-            }
             Survey::Running(_) | Survey::Ended | Survey::Unseen => {
                 for _ in 0..WAIT_SPINS {
                     if call.is_done() {

@@ -98,6 +98,14 @@ pub(crate) enum Turn {
     /// Before its turn, on the stack of a waiting call, which counts against the bound as long as its thread runs. The call
     /// in there does not.
     Nested,
+    /// As `Nested`, for the awaited call itself, which the waiter tries to run before it looks what the call is about.
+    Awaited,
+}
+
+impl Turn {
+    fn is_nested(self) -> bool {
+        matches!(self, Self::Nested | Self::Awaited)
+    }
 }
 
 /// Keeps count of a call run by a worker.
@@ -108,12 +116,16 @@ pub(crate) struct RunCount<'a> {
 }
 
 impl Observer for RunCount<'_> {
+    fn takes_stopped(&self) -> bool {
+        self.turn != Turn::Awaited
+    }
+
     fn began(&self, stood: Standing) {
         bump(&self.worker.depth, 1);
         if self.turn != Turn::Next && is_in_queue(stood) {
             self.inner.queue.bury();
         }
-        if self.turn == Turn::Nested && is_in_queue(stood) {
+        if self.turn.is_nested() && is_in_queue(stood) {
             self.inner.make_room();
         }
     }
@@ -122,7 +134,7 @@ impl Observer for RunCount<'_> {
         bump(&self.worker.depth, usize::MAX);
         bump(&self.worker.finished, usize::from(ending != Ending::Stopped));
         bump(&self.worker.panicked, usize::from(ending == Ending::Panicked));
-        if self.turn != Turn::Nested && is_in_queue(stood) {
+        if !self.turn.is_nested() && is_in_queue(stood) {
             self.inner.make_room();
         }
     }

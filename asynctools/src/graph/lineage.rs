@@ -28,7 +28,7 @@ pub(crate) struct MadeBy(u64);
 
 impl MadeBy {
     /// Made by no call.
-    const NOBODY: Self = Self(0);
+    pub(crate) const NOBODY: Self = Self(0);
     /// No system has more than 2^22 threads. The numbers in a list begin again after days of nothing but calls that make calls.
     const CALL_BITS: u32 = 42;
 

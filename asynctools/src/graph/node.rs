@@ -33,6 +33,7 @@ use crate::graph::traits::Unrun;
 use crate::graph::traits::Unstarted;
 use crate::graph::traits::Waiter;
 use crate::graph::waiters;
+use crate::graph::waiters::Origin;
 use crate::graph::waiters::WaiterKind;
 use crate::graph::waiters::Waiters;
 use crate::graph::work::Promised;
@@ -64,10 +65,9 @@ use crate::sync::MutexGuard;
 /// The life of a call, from the top down.
 enum State<W: Work> {
     /// Arguments are missing. The thread that brings the last one moves on; `take_unstarted` may take the work.
-    Waiting(W, lineage::MadeBy),
-    /// In the queue of its pool, all arguments there. The thread that takes the work runs it; `take_unstarted` may take it. The
-    /// number says how many requests to stop there were then.
-    Queued(W, lineage::MadeBy, u32),
+    Waiting(W),
+    /// In the queue of its pool, all arguments there. The thread that takes the work runs it; `take_unstarted` may take it.
+    Queued(W),
     /// All arguments have ended, one without a value. Boxed for the few. The thread that takes the work ends the call, with user code.
     Stopped(W, Box<Standing>),
     /// That thread runs it, and only the thread may end it.
@@ -95,24 +95,24 @@ pub(crate) struct Node<W: Work> {
 }
 
 impl<W: Work> Node<W> {
-    fn new(state: State<W>, pool: PoolId, site: CallSite) -> Arc<Self> {
+    fn new(state: State<W>, origin: Origin, pool: PoolId, site: CallSite) -> Arc<Self> {
         let head = Head::new(matches!(state, State::Done(_)), pool);
-        Arc::new(Self { head, site, core: Mutex::new(Core { state, waiters: Waiters::None }) })
+        Arc::new(Self { head, site, core: Mutex::new(Core { state, waiters: Waiters::None(origin) }) })
     }
 
     /// A call with all its arguments, for the queue of `pool`.
     pub(crate) fn queued(work: W, pool: PoolId, site: CallSite) -> Arc<Self> {
-        Self::new(State::Queued(work, lineage::made_here(), stop::requests()), pool, site)
+        Self::new(State::Queued(work), Origin::here(), pool, site)
     }
 
     /// A call that has ended with `value`.
     pub(crate) fn ready(value: W::Output, site: CallSite) -> Arc<Self> {
-        Self::new(State::Done(Ok(value)), PoolId::NONE, site)
+        Self::new(State::Done(Ok(value)), Origin::USUAL, PoolId::NONE, site)
     }
 
     /// A call that the program ends.
     pub(crate) fn promised(site: CallSite) -> Arc<Self> {
-        Self::new(State::Promised, PoolId::NONE, site)
+        Self::new(State::Promised, Origin::USUAL, PoolId::NONE, site)
     }
 
     /// A call that waits for arguments; what follows it runs on `pool`. `listen` registers it with the arguments; those that
@@ -123,8 +123,8 @@ impl<W: Work> Node<W> {
         site: CallSite,
         listen: impl FnOnce(&mut W, Arc<dyn Dependant>),
     ) -> Arc<Self> {
-        let node = Self::new(State::Waiting(work, lineage::made_here()), pool, site);
-        if let State::Waiting(work, _) = &mut node.lock().state {
+        let node = Self::new(State::Waiting(work), Origin::here(), pool, site);
+        if let State::Waiting(work) = &mut node.lock().state {
             listen(work, node.clone());
         }
         node.advance(Moment::AtCall).into_iter().for_each(notify::end);
@@ -139,7 +139,7 @@ impl<W: Work> Node<W> {
     /// argument has stopped is returned to be ended by it.
     fn advance(self: &Arc<Self>, moment: Moment) -> Option<Arc<dyn Job>> {
         let mut core = self.lock();
-        let State::Waiting(work, _) = &mut core.state else { return None };
+        let State::Waiting(work) = &mut core.state else { return None };
         if !work.arrived() {
             if work.needs_others() {
                 let helpers = core.waiters.take_helpers();
@@ -149,7 +149,7 @@ impl<W: Work> Node<W> {
             return None;
         }
         let stopped = work.is_stopped();
-        let State::Waiting(mut work, made_by) = std::mem::replace(&mut core.state, State::Running(this_thread())) else {
+        let State::Waiting(mut work) = std::mem::replace(&mut core.state, State::Running(this_thread())) else {
             return None;
         };
         if stopped {
@@ -166,13 +166,14 @@ impl<W: Work> Node<W> {
         let accepted = route.pool.as_ref().ok_or(TaskError::Closed).and_then(|pool| pool.accept(route.maker));
         // Asked before the state says so: a refused call never was in a queue.
         if let Err(refusal) = accepted {
-            core.state = State::Waiting(work, made_by);
+            core.state = State::Waiting(work);
             drop(core);
             end_unrun(&job(), refusal);
             return None;
         }
         let Some(Route { pool: Some(pool), maker, bounded }) = work.take_route() else { unreachable!("the pool was asked") };
-        core.state = State::Queued(work, made_by, stop::requests());
+        core.state = State::Queued(work);
+        core.waiters.set_requests(stop::requests());
         let helpers = core.waiters.take_helpers();
         drop(core);
         // Before it is queued: a permit goes to the worker that waits for it rather than to a thread that happens to find it.
@@ -190,7 +191,7 @@ impl<W: Work> Node<W> {
     fn complete_inline(&self, outcome: Result<W::Output, TaskError>) {
         let core = self.lock();
         // Most calls of a batch end before anybody waits for them.
-        if matches!(core.waiters, Waiters::None) && self.head.is_wanted() {
+        if matches!(core.waiters, Waiters::None(_)) && self.head.is_wanted() {
             return self.store(core, outcome);
         }
         notify::in_phases(|aftermath| self.end(core, outcome, aftermath));
@@ -276,7 +277,7 @@ impl<W: Work> Awaited for Node<W> {
                 Standing::DefaultQueue => Survey::Unseen,
                 Standing::Thread(thread, _) => Survey::Running(thread),
             },
-            State::Waiting(work, _) => {
+            State::Waiting(work) => {
                 work.needs(needs);
                 if let Some(helper) = helper(self.head.pool()) {
                     core.waiters.push(WaiterKind::Plain(Waiter::Helper(helper)));
@@ -349,13 +350,14 @@ impl<W: Work> Job for Node<W> {
             State::Stopped(..) if observer.takes_stopped() => {}
             _ => return false,
         }
+        let origin = core.waiters.origin();
         let taken = std::mem::replace(&mut core.state, running);
         drop(core);
         let mut dropped = Dropped::new();
         match taken {
-            State::Queued(work, made_by, requests) => {
+            State::Queued(work) => {
                 observer.began(Standing::Queue);
-                let running = lineage::enter(waiters::address(&self), self.head.pool(), made_by, requests);
+                let running = lineage::enter(waiters::address(&self), self.head.pool(), origin.made_by, origin.requests);
                 let result = catch_unwind(AssertUnwindSafe(|| work.run(&mut dropped)));
                 drop(running);
                 match result {
@@ -384,7 +386,7 @@ impl<W: Work> Job for Node<W> {
     fn take_unstarted(self: Arc<Self>) -> Option<Unstarted> {
         let mut core = self.lock();
         let unrun = match &core.state {
-            State::Waiting(work, _) if work.route().is_none() => Unrun::Uncounted,
+            State::Waiting(work) if work.route().is_none() => Unrun::Uncounted,
             State::Waiting(..) => Unrun::Waiting,
             State::Queued(..) => Unrun::Queued,
             _ => return None,
@@ -392,7 +394,7 @@ impl<W: Work> Job for Node<W> {
         let taken = std::mem::replace(&mut core.state, State::Running(this_thread()));
         drop(core);
         // A dependant that is gone leaves nothing behind in the calls that it needed.
-        if let State::Waiting(work, _) = &taken {
+        if let State::Waiting(work) = &taken {
             let mut needs = Vec::new();
             work.needs(&mut needs);
             for need in needs {

@@ -4,22 +4,50 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::error::TaskError;
+use crate::graph::lineage;
+use crate::graph::lineage::MadeBy;
 use crate::graph::stop;
 use crate::graph::stop::Asked;
 use crate::graph::traits::Helper;
 use crate::graph::traits::Waiter;
 
-/// The waiters of a call; most calls have at most 1 waiter.
-#[derive(Default)]
+/// The waiters of a call; most calls have at most 1 waiter. The origin of the call stands where a waiter would: in the call itself it
+/// would make every call larger.
 pub(crate) enum Waiters<T> {
-    #[default]
-    None,
+    None(Origin),
+    /// The origin is the usual one.
     One(WaiterKind<T>),
     /// Boxed: a `Vec` in here would make every call larger.
     Many(Box<Many<T>>),
 }
 
+impl<T> Default for Waiters<T> {
+    fn default() -> Self {
+        Self::None(Origin::USUAL)
+    }
+}
+
+/// What a call knows of its making, until it runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) made_by: MadeBy,
+    /// How many requests to stop there were when the call went to its queue.
+    pub(crate) requests: u32,
+}
+
+impl Origin {
+    /// Made by no call, in a program that has asked no call to stop.
+    pub(crate) const USUAL: Self = Self { made_by: MadeBy::NOBODY, requests: 0 };
+
+    /// The origin of a call that is made here and now.
+    #[inline]
+    pub(crate) fn here() -> Self {
+        Self { made_by: lineage::made_here(), requests: stop::requests() }
+    }
+}
+
 pub(crate) struct Many<T> {
+    origin: Origin,
     entries: Vec<WaiterKind<T>>,
     /// The addresses of forgotten dependants with entries still in the list. An entry keeps its dependant alive, so no
     /// other dependant has the address.
@@ -79,13 +107,43 @@ pub(crate) fn address<T: ?Sized>(arc: &Arc<T>) -> usize {
 impl<T> Waiters<T> {
     pub(crate) fn push(&mut self, waiter: WaiterKind<T>) {
         *self = match std::mem::take(self) {
-            Self::None => Self::One(waiter),
-            Self::One(first) => Self::Many(Box::new(Many { entries: vec![first, waiter], gone: Vec::new() })),
+            Self::None(Origin::USUAL) => Self::One(waiter),
+            Self::None(origin) => Self::many(origin, vec![waiter]),
+            Self::One(first) => Self::many(Origin::USUAL, vec![first, waiter]),
             Self::Many(mut many) => {
                 many.entries.push(waiter);
                 Self::Many(many)
             }
         };
+    }
+
+    fn many(origin: Origin, entries: Vec<WaiterKind<T>>) -> Self {
+        Self::Many(Box::new(Many { origin, entries, gone: Vec::new() }))
+    }
+
+    /// Returns the origin of a call that has not begun to run.
+    #[inline]
+    pub(crate) fn origin(&self) -> Origin {
+        match self {
+            Self::None(origin) => *origin,
+            Self::One(_) => Origin::USUAL,
+            Self::Many(many) => many.origin,
+        }
+    }
+
+    /// Notes how many requests to stop there were when the call went to its queue.
+    pub(crate) fn set_requests(&mut self, requests: u32) {
+        if requests == self.origin().requests {
+            return;
+        }
+        match self {
+            Self::None(origin) => origin.requests = requests,
+            Self::Many(many) => many.origin.requests = requests,
+            Self::One(_) => {
+                let origin = Origin { requests, ..Origin::USUAL };
+                *self = Self::many(origin, std::mem::take(self).into_iter().collect());
+            }
+        }
     }
 
     /// Asks the call at the address `call`, which runs, to stop.
@@ -98,7 +156,7 @@ impl<T> Waiters<T> {
     /// Takes out each waiter for which `which` is true.
     pub(crate) fn extract(&mut self, which: impl Fn(&WaiterKind<T>) -> bool) -> Vec<WaiterKind<T>> {
         match self {
-            Self::None => Vec::new(),
+            Self::None(_) => Vec::new(),
             Self::One(waiter) if !which(waiter) => Vec::new(),
             Self::One(_) => std::mem::take(self).into_iter().collect(),
             Self::Many(many) => many.entries.extract_if(.., |waiter| which(waiter)).collect(),
@@ -124,7 +182,7 @@ impl<T> Waiters<T> {
     /// Returns the engines of the call.
     pub(crate) fn engines(&self) -> impl Iterator<Item = &Arc<dyn Elsewhere>> {
         let entries = match self {
-            Self::None => &[],
+            Self::None(_) => &[],
             Self::One(waiter) => std::slice::from_ref(waiter),
             Self::Many(many) => many.entries.as_slice(),
         };
@@ -153,14 +211,14 @@ impl<T> Waiters<T> {
         let out = many.entries.extract_if(.., is_gone).collect();
         many.entries.shrink_to_fit();
         if many.entries.is_empty() {
-            *self = Self::None;
+            *self = Self::None(many.origin);
         }
         out
     }
 
     pub(crate) fn into_iter(self) -> impl Iterator<Item = WaiterKind<T>> {
         let (one, many) = match self {
-            Self::None => (None, None),
+            Self::None(_) => (None, None),
             Self::One(waiter) => (Some(waiter), None),
             Self::Many(many) => (None, Some(many.entries)),
         };

@@ -20,7 +20,7 @@ use crate::graph::traits::Survey;
 use crate::graph::traits::Tried;
 use crate::graph::traits::Unstarted;
 use crate::graph::traits::Waiter;
-use crate::panics::discard;
+use crate::panics::discard_all;
 use crate::panics::lock;
 use crate::panics::survive;
 use crate::sync::Mutex;
@@ -88,10 +88,10 @@ impl Job for Later {
         if left.is_empty() {
             return false;
         }
-        observer.began(stood);
-        observer.ended(Ending::Stopped, stood);
+        observer.began(stood.place());
+        observer.ended(Ending::Stopped, stood.place());
         wake_here(left.wakers);
-        left.dropped.into_iter().for_each(discard);
+        discard_all(left.dropped);
         true
     }
 

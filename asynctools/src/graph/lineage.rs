@@ -174,7 +174,6 @@ pub(crate) struct Running {
 
 /// Puts the call at the address `call` onto the stack of the current thread, which is about to run the call. `requests` is the
 /// number of requests to stop when the call went to its queue.
-#[inline]
 pub(crate) fn enter(call: usize, pool: PoolId, made_by: MadeBy, requests: u32) -> Running {
     INNERMOST.with(|innermost| {
         let is_nested = innermost.is_some.get();
@@ -187,7 +186,6 @@ pub(crate) fn enter(call: usize, pool: PoolId, made_by: MadeBy, requests: u32) -
 }
 
 impl Drop for Running {
-    #[inline]
     fn drop(&mut self) {
         INNERMOST.with(|innermost| {
             innermost.run.end();
@@ -210,7 +208,6 @@ pub(crate) fn with_run<R>(look: impl FnOnce(&RunCells) -> R) -> Option<R> {
 }
 
 /// Returns the innermost call of the current thread, as the maker of another call.
-#[inline]
 pub(crate) fn made_here() -> MadeBy {
     INNERMOST.with(|innermost| {
         if !innermost.is_some.get() {

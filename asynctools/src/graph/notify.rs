@@ -20,6 +20,7 @@ use crate::graph::traits::Ending;
 use crate::graph::traits::Job;
 use crate::graph::traits::Maker;
 use crate::graph::traits::Observer;
+use crate::graph::traits::Place;
 use crate::graph::traits::Scheduler;
 use crate::graph::traits::Standing;
 use crate::graph::traits::Tried;
@@ -230,9 +231,9 @@ fn wake(wakers: Vec<Waker>) {
 struct Unobserved;
 
 impl Observer for Unobserved {
-    fn began(&self, _stood: Standing) {}
+    fn began(&self, _place: Place) {}
 
-    fn ended(&self, _ending: Ending, _stood: Standing) {}
+    fn ended(&self, _ending: Ending, _place: Place) {}
 }
 
 /// Ends a stopped call on this thread.

@@ -93,6 +93,21 @@ pub(crate) enum Standing {
     DefaultQueue,
 }
 
+impl Standing {
+    pub(crate) fn place(self) -> Place {
+        if matches!(self, Self::Thread(..)) { Place::Thread } else { Place::Queue }
+    }
+}
+
+/// Where a call stood before it was taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// With an entry in the queue of a pool, and room there.
+    Queue,
+    /// With the thread that takes it.
+    Thread,
+}
+
 /// The queues that a stopped call has come back from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Tried {
@@ -226,8 +241,8 @@ pub(crate) trait Observer {
         true
     }
 
-    fn began(&self, stood: Standing);
-    fn ended(&self, ending: Ending, stood: Standing);
+    fn began(&self, place: Place);
+    fn ended(&self, ending: Ending, place: Place);
 }
 
 /// The ending of a call taken from a queue.

@@ -24,6 +24,7 @@ use crate::graph::traits::JobRef;
 use crate::graph::traits::Maker;
 use crate::graph::traits::Moment;
 use crate::graph::traits::Observer;
+use crate::graph::traits::Place;
 use crate::graph::traits::Outlook;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Scheduler;
@@ -120,29 +121,24 @@ impl Observer for RunCount<'_> {
         self.turn != Turn::Awaited
     }
 
-    fn began(&self, stood: Standing) {
+    fn began(&self, place: Place) {
         bump(&self.worker.depth, 1);
-        if self.turn != Turn::Next && is_in_queue(stood) {
+        if self.turn != Turn::Next && place == Place::Queue {
             self.inner.queue.bury();
         }
-        if self.turn.is_nested() && is_in_queue(stood) {
+        if self.turn.is_nested() && place == Place::Queue {
             self.inner.make_room();
         }
     }
 
-    fn ended(&self, ending: Ending, stood: Standing) {
+    fn ended(&self, ending: Ending, place: Place) {
         bump(&self.worker.depth, usize::MAX);
         bump(&self.worker.finished, usize::from(ending != Ending::Stopped));
         bump(&self.worker.panicked, usize::from(ending == Ending::Panicked));
-        if !self.turn.is_nested() && is_in_queue(stood) {
+        if !self.turn.is_nested() && place == Place::Queue {
             self.inner.make_room();
         }
     }
-}
-
-/// Whether a call that stood there had an entry in the queue, and room.
-fn is_in_queue(stood: Standing) -> bool {
-    !matches!(stood, Standing::Thread(..))
 }
 
 /// Keeps count of a call run by its caller.
@@ -150,9 +146,9 @@ struct CallerRun<'a>(&'a Inner);
 
 impl Observer for CallerRun<'_> {
     // The caller was counted together with the decision that it runs the call: a pool that closes in between waits for it.
-    fn began(&self, _stood: Standing) {}
+    fn began(&self, _place: Place) {}
 
-    fn ended(&self, ending: Ending, _stood: Standing) {
+    fn ended(&self, ending: Ending, _place: Place) {
         let mut state = self.0.lock();
         state.finished += usize::from(ending != Ending::Stopped);
         state.panicked += usize::from(ending == Ending::Panicked);

@@ -1,5 +1,6 @@
 //! The inside of a pool: the way of a call into the queue, and the calls run by their callers.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
@@ -114,6 +115,14 @@ pub(crate) struct RunCount<'a> {
     pub(crate) inner: &'a Inner,
     pub(crate) worker: &'a Worker,
     pub(crate) turn: Turn,
+    /// The run has left a tombstone, and there may be enough for a sweep.
+    pub(crate) may_sweep: Cell<bool>,
+}
+
+impl<'a> RunCount<'a> {
+    pub(crate) fn new(inner: &'a Inner, worker: &'a Worker, turn: Turn) -> Self {
+        Self { inner, worker, turn, may_sweep: Cell::new(false) }
+    }
 }
 
 impl Observer for RunCount<'_> {
@@ -123,8 +132,8 @@ impl Observer for RunCount<'_> {
 
     fn began(&self, place: Place) {
         bump(&self.worker.depth, 1);
-        if self.turn != Turn::Next && place == Place::Queue {
-            self.inner.queue.bury();
+        if self.turn != Turn::Next && place == Place::Queue && self.inner.queue.bury() {
+            self.may_sweep.set(true);
         }
         if self.turn.is_nested() && place == Place::Queue {
             self.inner.make_room();
@@ -420,9 +429,11 @@ impl Scheduler for Inner {
     fn unscheduled(&self, unrun: Unrun, error: &TaskError) {
         match unrun {
             Unrun::Queued => {
-                self.queue.bury();
+                let may_sweep = self.queue.bury();
                 self.count_out(error);
-                self.sweep();
+                if may_sweep {
+                    self.sweep();
+                }
                 self.look_for_idlers();
             }
             Unrun::Waiting if matches!(error, TaskError::Cancelled) => {

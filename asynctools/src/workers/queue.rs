@@ -107,8 +107,10 @@ impl Queue {
     }
 
     /// An entry has become a tombstone.
-    pub(crate) fn bury(&self) {
-        self.tombstones.0.fetch_add(1, Ordering::Relaxed);
+    ///
+    /// Returns whether a sweep may be due.
+    pub(crate) fn bury(&self) -> bool {
+        self.tombstones.0.fetch_add(1, Ordering::Relaxed) >= SWEEP.cast_signed()
     }
 
     /// A tombstone was taken out.

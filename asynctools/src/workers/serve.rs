@@ -28,10 +28,13 @@ use crate::workers::state::bump;
 const SPARE_TIMEOUT: Duration = Duration::from_millis(200);
 /// How often a worker looks for a call before it parks: to wake a parked worker costs the submitter microseconds.
 const SPINS: u32 = turns(100);
-/// In a flood a worker without calls rests for this number of turns. A worker that follows the submitter too closely
-/// steals the cache lines of the next submission; to fall behind saves a fifth of a batch of empty calls. A lone call
-/// is no flood, and finds the worker looking.
-const REST: u32 = turns(200);
+/// In a flood a worker without calls rests. A worker that follows the submitter too closely steals the cache lines of the next
+/// submission; to fall behind saves a fifth of a batch of empty calls. A lone call is no flood, and finds the worker looking. The
+/// worker looks after this number of turns: a submitter that has stopped, and waits for its calls, is not kept waiting.
+const FIRST_LOOK: u32 = turns(60);
+/// The first rest in a flood, and the longest: each rest that pays doubles the next one.
+const SHORTEST_REST: u32 = turns(175);
+const LONGEST_REST: u32 = turns(800);
 /// A rest pays if at least these many calls come in.
 const WORTH: usize = 4;
 /// The last turns let others run, who may have a call to submit.
@@ -74,8 +77,8 @@ impl Drop for Search<'_> {
 enum Tide {
     /// Calls come with pauses between.
     Low,
-    /// Calls come faster than the worker looks for calls.
-    Flood,
+    /// Calls come faster than the worker looks for calls: the next rest takes this number of turns.
+    Flood(u32),
 }
 
 impl Inner {
@@ -119,7 +122,7 @@ impl Inner {
 
     fn run_next(&self, worker: &Worker, job: Arc<dyn Job>) {
         bump(&worker.progress, 1);
-        if !job.run(&RunCount { inner: self, worker, turn: Turn::Next }) {
+        if !job.run(&RunCount::new(self, worker, Turn::Next)) {
             self.queue.unearth();
         }
         bump(&worker.progress, 1);
@@ -129,7 +132,7 @@ impl Inner {
     fn run_one(&self, worker: &Worker) {
         while let Some(job) = self.queue.pop() {
             bump(&worker.progress, 1);
-            if job.run(&RunCount { inner: self, worker, turn: Turn::Next }) {
+            if job.run(&RunCount::new(self, worker, Turn::Next)) {
                 bump(&worker.progress, 1);
                 return;
             }
@@ -151,8 +154,9 @@ impl Inner {
 
     /// Runs a call of this pool before its turn, unless another thread has taken the call.
     pub(crate) fn run_early(&self, worker: &Worker, job: Arc<dyn Job>, turn: Turn) -> bool {
-        let ran = job.run(&RunCount { inner: self, worker, turn });
-        if ran {
+        let count = RunCount::new(self, worker, turn);
+        let ran = job.run(&count);
+        if count.may_sweep.get() {
             self.sweep();
         }
         ran
@@ -204,8 +208,8 @@ impl Inner {
                     break;
                 }
                 if let Some(search) = search.take() {
-                    if !self.queue.is_empty() {
-                        *tide = Tide::Flood;
+                    if *tide == Tide::Low && !self.queue.is_empty() {
+                        *tide = Tide::Flood(SHORTEST_REST);
                     }
                     search.found();
                 }
@@ -214,9 +218,8 @@ impl Inner {
             if search.is_none() {
                 *search = Some(Search::begin(self));
             }
-            if turn == 0 && *tide == Tide::Flood {
-                (0..REST).for_each(|_| hint::spin_loop());
-                *tide = if self.queue.len() >= WORTH { Tide::Flood } else { Tide::Low };
+            if turn == 0 {
+                *tide = self.rest(*tide);
             }
             if turn + YIELDS < SPINS { hint::spin_loop() } else { thread::yield_now() }
         }
@@ -231,6 +234,17 @@ impl Inner {
             search.found();
         }
         Some(job)
+    }
+
+    /// Falls behind a submitter, if there is a flood, and returns how it goes on.
+    fn rest(&self, tide: Tide) -> Tide {
+        let Tide::Flood(turns) = tide else { return Tide::Low };
+        (0..FIRST_LOOK).for_each(|_| hint::spin_loop());
+        if self.queue.is_empty() {
+            return Tide::Low;
+        }
+        (0..turns).for_each(|_| hint::spin_loop());
+        if self.queue.len() >= WORTH { Tide::Flood(LONGEST_REST.min(turns + turns / 16)) } else { Tide::Low }
     }
 
     /// Parks until there is something to do; `false` when the thread should end.

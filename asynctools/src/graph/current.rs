@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::error::TaskError;
 use crate::graph::agenda::Agenda;
 use crate::graph::blocked::BlockedOn;
-use crate::graph::traits::Awaited;
+use crate::graph::traits::AwaitedRef;
 use crate::graph::traits::Needs;
 use crate::sync::Instant;
 use crate::sync::thread_local;
@@ -18,7 +18,7 @@ pub(crate) trait CurrentWorker {
     /// meanwhile.
     fn wait(
         &self,
-        call: &Arc<dyn Awaited>,
+        call: AwaitedRef<'_>,
         deadline: Option<Instant>,
         agenda: Option<&Arc<Agenda>>,
     ) -> Result<bool, TaskError>;

@@ -157,6 +157,9 @@ pub(crate) trait Awaited: Send + Sync {
     fn forget(&self, dependant: usize);
 }
 
+/// Gives a call, each time it is asked, as [`JobRef`] does.
+pub(crate) type AwaitedRef<'a> = &'a dyn Fn() -> Arc<dyn Awaited>;
+
 /// Calls needed by other calls.
 pub(crate) type Needs = Vec<Arc<dyn Awaited>>;
 

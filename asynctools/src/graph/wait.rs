@@ -15,6 +15,7 @@ use crate::graph::lineage;
 use crate::graph::look;
 use crate::graph::notify;
 use crate::graph::traits::Awaited;
+use crate::graph::traits::AwaitedRef;
 use crate::graph::traits::Waiter;
 use crate::sync::Instant;
 use crate::sync::hint;
@@ -27,13 +28,23 @@ pub(crate) fn block(
     deadline: Option<Instant>,
     agenda: Option<&Arc<Agenda>>,
 ) -> Result<bool, TaskError> {
+    block_on(&**call, &|| call.clone(), deadline, agenda)
+}
+
+/// As [`block`], for a call that `own` gives where a reference of its own is needed: most waits are over before.
+pub(crate) fn block_on(
+    call: &dyn Awaited,
+    own: AwaitedRef<'_>,
+    deadline: Option<Instant>,
+    agenda: Option<&Arc<Agenda>>,
+) -> Result<bool, TaskError> {
     if call.is_done() {
         return Ok(true);
     }
     notify::before_blocking();
     match current() {
-        Some(worker) => worker.wait(call, deadline, agenda),
-        None => Ok(park(call, deadline)),
+        Some(worker) => worker.wait(own, deadline, agenda),
+        None => Ok(look_for_end(call, deadline) || park(&own(), deadline)),
     }
 }
 
@@ -65,8 +76,8 @@ fn give_way(call: &dyn Awaited) -> bool {
     })
 }
 
-/// Waits on a thread of no pool.
-pub(crate) fn park(call: &Arc<dyn Awaited>, deadline: Option<Instant>) -> bool {
+/// Looks for the end of a call for a while, and returns whether the call has ended.
+pub(crate) fn look_for_end(call: &dyn Awaited, deadline: Option<Instant>) -> bool {
     for _ in 0..SPINS {
         if call.is_done() {
             return true;
@@ -74,9 +85,11 @@ pub(crate) fn park(call: &Arc<dyn Awaited>, deadline: Option<Instant>) -> bool {
         hint::spin_loop();
     }
     // A yield may take as long as others have work, so a wait with a deadline does none.
-    if deadline.is_none() && give_way(&**call) {
-        return true;
-    }
+    deadline.is_none() && give_way(call)
+}
+
+/// Waits on a thread of no pool.
+pub(crate) fn park(call: &Arc<dyn Awaited>, deadline: Option<Instant>) -> bool {
     let thread = thread::current();
     let id = thread.id();
     if call.enlist(Waiter::Thread(thread)).is_some() {

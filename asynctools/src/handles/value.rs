@@ -18,9 +18,8 @@ use crate::graph::lose::lose;
 use crate::graph::lose::lose_all;
 use crate::graph::node::Node;
 use crate::graph::slot::Slot;
-use crate::graph::traits::Awaited;
 use crate::graph::traits::Job;
-use crate::graph::wait::block;
+use crate::graph::wait::block_on;
 use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
 use crate::graph::wait::watch;
@@ -324,8 +323,8 @@ impl<T> AsyncValue<T> {
         if self.is_finished() {
             return Ok(true);
         }
-        let call: Arc<dyn Awaited> = self.node().clone();
-        block(&call, deadline, agenda)
+        let node = self.node();
+        block_on(&**node, &|| node.clone(), deadline, agenda)
     }
 
     fn take(&mut self) -> Result<T, TaskError> {

@@ -17,6 +17,7 @@ use crate::graph::lineage;
 use crate::graph::look;
 use crate::graph::notify;
 use crate::graph::traits::Awaited;
+use crate::graph::traits::AwaitedRef;
 use crate::graph::traits::BlockedWorker;
 use crate::graph::traits::Helper;
 use crate::graph::traits::Job;
@@ -251,20 +252,21 @@ impl WorkerContext {
     /// Waits for the end of `call`, in the order that the comment at the top tells.
     fn wait_here(
         &self,
-        call: &Arc<dyn Awaited>,
+        call: AwaitedRef<'_>,
         deadline: Option<Instant>,
         agenda: Option<&Arc<Agenda>>,
     ) -> Result<bool, TaskError> {
         if agenda.is_some() {
-            return self.wait_with(call, deadline, agenda);
+            return self.wait_with(&call(), deadline, agenda);
         }
         if deadline.is_none()
             && self.may_run_here()
-            && let Some(job) = call.clone().as_job_of(self.inner.id)
+            && let Some(job) = call().as_job_of(self.inner.id)
             && self.run_here(job, Turn::Awaited)
         {
             return Ok(true);
         }
+        let call = &call();
         match call.clone().survey(&mut |_| None, &mut Vec::new()) {
             Survey::Running(_) | Survey::Ended | Survey::Unseen => {
                 for _ in 0..WAIT_SPINS {
@@ -295,13 +297,13 @@ impl WorkerContext {
 impl CurrentWorker for WorkerContext {
     fn wait(
         &self,
-        call: &Arc<dyn Awaited>,
+        call: AwaitedRef<'_>,
         deadline: Option<Instant>,
         agenda: Option<&Arc<Agenda>>,
     ) -> Result<bool, TaskError> {
         self.with_permit(|| {
             if self.has_no_permit() {
-                return Ok(park(call, deadline));
+                return Ok(park(&call(), deadline));
             }
             self.wait_here(call, deadline, agenda)
         })

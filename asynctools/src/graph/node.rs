@@ -153,7 +153,7 @@ impl<W: Work> Node<W> {
             if work.needs_others() {
                 let helpers = core.waiters.take_helpers();
                 drop(core);
-                helpers.for_each(|helper| helper.changed(self.clone()));
+                helpers.into_iter().for_each(|helper| helper.changed(self.clone()));
             }
             return None;
         }
@@ -187,7 +187,7 @@ impl<W: Work> Node<W> {
         let helpers = core.waiters.take_helpers();
         drop(core);
         // Before it is queued: a permit goes to the worker that waits for it rather than to a thread that happens to find it.
-        helpers.for_each(|helper| helper.ready(job()));
+        helpers.into_iter().for_each(|helper| helper.ready(job()));
         pool.schedule(&job, maker, if bounded { moment } else { Moment::Later });
         None
     }
@@ -346,7 +346,7 @@ impl<W: Work> Job for Node<W> {
         if now_at == Standing::Queue {
             let helpers = core.waiters.take_helpers();
             drop(core);
-            helpers.for_each(|helper| helper.ready(self.clone()));
+            helpers.into_iter().for_each(|helper| helper.ready(self.clone()));
         }
         true
     }

@@ -118,62 +118,110 @@ pub(crate) fn tell_all(waiters: impl IntoIterator<Item = Waiter>) {
 /// Runs `store`, which stores ends, and then does the rest of these ends.
 pub(crate) fn in_phases(store: impl FnOnce(&mut Aftermath)) {
     let mut aftermath = Aftermath::default();
-    hold(|| store(&mut aftermath));
-    settle(aftermath);
+    let draining = Draining::begin();
+    store(&mut aftermath);
+    draining.settle(aftermath);
 }
 
 /// Runs `f`, and holds back the effects until [`settle`].
 pub(crate) fn hold(f: impl FnOnce()) {
-    let outer = WORKLIST.with(|list| std::mem::replace(&mut list.borrow_mut().draining, true));
+    let draining = Draining::begin();
     f();
-    WORKLIST.with(|list| list.borrow_mut().draining = outer);
+    if draining == Draining::Here {
+        WORKLIST.with(|list| list.borrow_mut().draining = false);
+    }
 }
 
 /// Does the rest after ends were stored: passes the ends on to dependants, wakes tasks, ends stopped calls, and drops
 /// unwanted values. Inside of an outer `settle` of the same thread, the outer `settle` passes on.
-pub(crate) fn settle(mut aftermath: Aftermath) {
-    if LOOKS_AFTER.with(Cell::get) && !aftermath.is_empty() {
-        end_soon(Later::new(std::mem::take(&mut aftermath)));
+pub(crate) fn settle(aftermath: Aftermath) {
+    Draining::begin().settle(aftermath);
+}
+
+/// Which frame of this thread passes on what is in the lists.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Draining {
+    Here,
+    /// An outer frame.
+    Outer,
+}
+
+impl Draining {
+    fn begin() -> Self {
+        let outer = WORKLIST.with(|list| std::mem::replace(&mut list.borrow_mut().draining, true));
+        if outer { Self::Outer } else { Self::Here }
     }
-    let outermost = WORKLIST.with(|list| !std::mem::replace(&mut list.borrow_mut().draining, true));
-    if outermost {
-        pass_on();
-    }
-    wake(aftermath.wakers);
-    if outermost {
-        // Wakers may have ended other calls.
-        pass_on();
-        while let Some(job) = WORKLIST.with(|list| list.borrow_mut().stopped.pop_front()) {
-            if is_in_wait() {
-                hand_over(job);
-            } else {
-                end(job);
-            }
+
+    fn settle(self, mut aftermath: Aftermath) {
+        if !aftermath.is_empty() && LOOKS_AFTER.with(Cell::get) {
+            end_soon(Later::new(std::mem::take(&mut aftermath)));
+        }
+        if self == Self::Here {
             pass_on();
         }
-        WORKLIST.with(|list| {
-            let mut list = list.borrow_mut();
-            list.draining = false;
-            // An idle thread owns no memory for it.
-            drop((std::mem::take(&mut list.open), std::mem::take(&mut list.stopped), std::mem::take(&mut list.ready)));
-        });
+        let has_woken = !aftermath.wakers.is_empty();
+        wake(aftermath.wakers);
+        if self == Self::Here {
+            // Wakers may have ended other calls.
+            if has_woken {
+                pass_on();
+            }
+            end_stopped();
+        }
+        discard_all(aftermath.dropped);
     }
-    discard_all(aftermath.dropped);
+}
+
+/// Ends the stopped calls of the list, and passes on what follows, until nothing is left.
+fn end_stopped() {
+    loop {
+        let next = WORKLIST.with(|list| {
+            let mut list = list.borrow_mut();
+            let next = list.stopped.pop_front();
+            if next.is_none() {
+                list.draining = false;
+                // An idle thread owns no memory for it.
+                list.open.shrink_to_fit();
+                list.stopped.shrink_to_fit();
+                list.ready.shrink_to_fit();
+            }
+            next
+        });
+        let Some(job) = next else { return };
+        if is_in_wait() {
+            hand_over(job);
+        } else {
+            end(job);
+        }
+        pass_on();
+    }
+}
+
+/// What is passed on next.
+enum Next {
+    Arrival(Arc<dyn Dependant>, u32),
+    Run(Ready),
 }
 
 /// Empties the list of arrivals. Runs no user code, but in serial mode the calls that are ready.
 fn pass_on() {
     loop {
-        while let Some((dependant, index)) = WORKLIST.with(|list| list.borrow_mut().open.pop_front()) {
-            // A value that is dropped with a dependant may be a user's.
-            let stopped = catch_unwind(AssertUnwindSafe(|| dependant.arrived(index)));
-            if let Some(job) = stopped.map_err(discard).ok().flatten() {
-                end_soon(job);
+        let next = WORKLIST.with(|list| {
+            let mut list = list.borrow_mut();
+            let arrival = list.open.pop_front().map(|(dependant, index)| Next::Arrival(dependant, index));
+            arrival.or_else(|| list.ready.pop_front().map(Next::Run))
+        });
+        match next {
+            None => return,
+            Some(Next::Arrival(dependant, index)) => {
+                // A value that is dropped with a dependant may be a user's.
+                let stopped = catch_unwind(AssertUnwindSafe(|| dependant.arrived(index)));
+                if let Some(job) = stopped.map_err(discard).ok().flatten() {
+                    end_soon(job);
+                }
             }
+            Some(Next::Run((pool, job, maker))) => pool.run_ready(job, maker),
         }
-        let ready = WORKLIST.with(|list| list.borrow_mut().ready.pop_front());
-        let Some((pool, job, maker)) = ready else { return };
-        pool.run_ready(job, maker);
     }
 }
 

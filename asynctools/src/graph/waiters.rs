@@ -164,19 +164,40 @@ impl<T> Waiters<T> {
     }
 
     /// Takes out the waiters to be told when the call is ready to run.
-    pub(crate) fn take_helpers(&mut self) -> impl Iterator<Item = Arc<dyn Helper>> + use<T> {
-        let helpers = self.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Helper(_))));
-        helpers.into_iter().filter_map(|waiter| match waiter {
-            WaiterKind::Plain(Waiter::Helper(helper)) => Some(helper),
-            _ => None,
-        })
+    pub(crate) fn take_helpers(&mut self) -> Vec<Arc<dyn Helper>> {
+        self.extract_as(
+            |waiter| matches!(waiter, WaiterKind::Plain(Waiter::Helper(_))),
+            |waiter| if let WaiterKind::Plain(Waiter::Helper(helper)) = waiter { Some(helper) } else { None },
+        )
     }
 
     /// Takes out the lends.
     pub(crate) fn take_lends(&mut self) -> Vec<Arc<dyn Lend<T>>> {
-        let lends = self.extract(|waiter| matches!(waiter, WaiterKind::Lend(_)));
-        let lend = |waiter| if let WaiterKind::Lend(lend) = waiter { Some(lend) } else { None };
-        lends.into_iter().filter_map(lend).collect()
+        self.extract_as(
+            |waiter| matches!(waiter, WaiterKind::Lend(_)),
+            |waiter| if let WaiterKind::Lend(lend) = waiter { Some(lend) } else { None },
+        )
+    }
+
+    /// Takes out each waiter for which `which` is true, as `what`. Most calls have none, and no list is made for them.
+    #[inline]
+    fn extract_as<W>(
+        &mut self,
+        which: impl Fn(&WaiterKind<T>) -> bool,
+        what: impl Fn(WaiterKind<T>) -> Option<W>,
+    ) -> Vec<W> {
+        let has_any = match self {
+            Self::None(_) => false,
+            Self::One(waiter) => which(waiter),
+            Self::Many(many) => many.entries.iter().any(&which),
+        };
+        if !has_any {
+            return Vec::new();
+        }
+        match self {
+            Self::Many(many) => many.entries.extract_if(.., |waiter| which(waiter)).filter_map(what).collect(),
+            _ => std::mem::take(self).into_iter().filter_map(what).collect(),
+        }
     }
 
     /// Returns the engines of the call.

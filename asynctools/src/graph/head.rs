@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 // Every call has these, and a million waiting calls should be small. So a call keeps 48 bits of the number of its pool, which stand
 // beside the flags. At a pool each microsecond they last for nine years.
 
-/// What a call knows of itself outside of its lock.
+/// The part of a call outside of the lock.
 pub(crate) struct Head {
     done: AtomicBool,
     wanted: AtomicBool,

@@ -197,7 +197,7 @@ fn end_stopped() {
     }
 }
 
-/// What is passed on next.
+/// The next entry of the lists.
 enum Next {
     Arrival(Arc<dyn Dependant>, u32),
     Run(Ready),

@@ -14,7 +14,7 @@ pub(crate) struct PoolId(pub(crate) u64);
 
 impl PoolId {
     pub(crate) const NONE: Self = Self(0);
-    /// How many bits of a number are used: a call keeps its pool in so many.
+    /// How many bits of a number are used: a call keeps no more.
     pub(crate) const BITS: u32 = 48;
 }
 

@@ -27,7 +27,7 @@ impl<T> Default for Waiters<T> {
     }
 }
 
-/// What a call knows of its making, until it runs.
+/// The maker of a call, and the moment of its making, until the call runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) made_by: MadeBy,

@@ -46,6 +46,7 @@ const RUNTIME: &[&str] = &[
     "workers::bound",
     "workers::state",
     "workers::inner",
+    "workers::run_count",
     "workers::permits",
     "workers::lend",
     "workers::control",

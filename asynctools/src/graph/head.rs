@@ -28,7 +28,7 @@ impl Head {
     /// Returns the pool of the call, and of calls that follow the call.
     #[inline]
     pub(crate) fn pool(&self) -> PoolId {
-        PoolId(u64::from(self.pool_high) << 32 | u64::from(self.pool_low))
+        PoolId((u64::from(self.pool_high) << 32) | u64::from(self.pool_low))
     }
 
     /// Whether the call has ended. The end is stored before.

@@ -33,7 +33,7 @@ impl MadeBy {
     const CALL_BITS: u32 = 42;
 
     fn new(place: usize, call: u64) -> Self {
-        Self((place as u64) << Self::CALL_BITS | call % (1 << Self::CALL_BITS))
+        Self(((place as u64) << Self::CALL_BITS) | (call % (1 << Self::CALL_BITS)))
     }
 
     fn place(self) -> usize {

@@ -14,23 +14,18 @@ use crate::graph::lose::end_unrun;
 use crate::graph::notify;
 use crate::graph::slot::Slot;
 use crate::graph::stop;
+use crate::graph::traits;
 use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
-use crate::graph::traits::Dependant;
 use crate::graph::traits::Dropped;
 use crate::graph::traits::Ending;
-use crate::graph::traits::Helper;
 use crate::graph::traits::Job;
 use crate::graph::traits::Moment;
-use crate::graph::traits::Needs;
 use crate::graph::traits::Observer;
 use crate::graph::traits::Place;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Standing;
 use crate::graph::traits::Survey;
-use crate::graph::traits::ThreadNumber;
-use crate::graph::traits::Tried;
-use crate::graph::traits::Unrun;
 use crate::graph::traits::Unstarted;
 use crate::graph::traits::Waiter;
 use crate::graph::waiters;
@@ -70,9 +65,9 @@ enum State<W: Work> {
     /// In the queue of its pool, all arguments there. The thread that takes the work runs it; `take_unstarted` may take it.
     Queued(W),
     /// All arguments have ended, one without a value. Boxed for the few. The thread that takes the work ends the call, with user code.
-    Stopped(Box<Stopped<W>>),
+    Stopped(Box<(W, Standing)>),
     /// That thread runs it, and only the thread may end it.
-    Running(ThreadNumber),
+    Running(traits::ThreadNumber),
     /// The holder of its promise may end it.
     Promised,
     /// Ended. The owner of the handle may take it.
@@ -83,19 +78,13 @@ enum State<W: Work> {
     Taken,
 }
 
-struct Stopped<W> {
-    work: W,
-    at: Standing,
-}
-
 struct Core<W: Work> {
     state: State<W>,
     waiters: Waiters<W::Output>,
 }
 
 /// One call. In the `Arc` with its counts: 88 bytes for a `fn() -> u64`.
-///
-/// In this order: a waiter that looks at the flags should not take the cache line of the lock from the thread that runs the call.
+/// In this order a waiter that looks at the flags seldom takes the cache line of the lock from the thread that runs the call.
 #[repr(C)]
 pub(crate) struct Node<W: Work> {
     site: CallSite,
@@ -130,7 +119,7 @@ impl<W: Work> Node<W> {
         work: W,
         pool: PoolId,
         site: CallSite,
-        listen: impl FnOnce(&mut W, Arc<dyn Dependant>),
+        listen: impl FnOnce(&mut W, Arc<dyn traits::Dependant>),
     ) -> Arc<Self> {
         let node = Self::new(State::Waiting(work), Origin::here(), pool, site);
         if let State::Waiting(work) = &mut node.lock().state {
@@ -153,7 +142,7 @@ impl<W: Work> Node<W> {
             if work.needs_others() {
                 let helpers = core.waiters.take_helpers();
                 drop(core);
-                helpers.into_iter().for_each(|helper| helper.changed(self.clone()));
+                helpers.for_each(|helper| helper.changed(self.clone()));
             }
             return None;
         }
@@ -162,8 +151,8 @@ impl<W: Work> Node<W> {
             return None;
         };
         if stopped {
-            let at = Standing::Thread(this_thread(), Tried::Nothing);
-            core.state = State::Stopped(Box::new(Stopped { work, at }));
+            let at = Standing::Thread(this_thread(), traits::Tried::Nothing);
+            core.state = State::Stopped(Box::new((work, at)));
             return Some(self.clone());
         }
         let Some(route) = work.route() else {
@@ -173,59 +162,47 @@ impl<W: Work> Node<W> {
             return None;
         };
         let job = || -> Arc<dyn Job> { self.clone() };
-        let accepted = route.pool.as_ref().ok_or(TaskError::Closed).and_then(|pool| pool.accept(route.maker));
         // Asked before the state says so: a refused call never was in a queue.
-        if let Err(refusal) = accepted {
+        if let Err(refusal) = route.accept() {
             core.state = State::Waiting(work);
             drop(core);
             end_unrun(&job(), refusal);
             return None;
         }
-        let Some(Route { pool: Some(pool), maker, bounded }) = work.take_route() else { unreachable!("the pool was asked") };
+        let Some(Route { pool: Some(pool), maker, bounded }) = work.take_route() else { unreachable!("just asked") };
         core.state = State::Queued(work);
         core.waiters.set_requests(stop::requests());
         let helpers = core.waiters.take_helpers();
         drop(core);
         // Before it is queued: a permit goes to the worker that waits for it rather than to a thread that happens to find it.
-        helpers.into_iter().for_each(|helper| helper.ready(job()));
+        helpers.for_each(|helper| helper.ready(job()));
         pool.schedule(&job, maker, if bounded { moment } else { Moment::Later });
         None
     }
 
     /// Ends the call, by the one who took its work or holds its promise.
+    #[inline]
     pub(crate) fn complete(&self, outcome: Result<W::Output, TaskError>) {
-        self.complete_inline(outcome);
-    }
-
-    #[inline(always)]
-    fn complete_inline(&self, outcome: Result<W::Output, TaskError>) {
-        let core = self.lock();
-        // Most calls of a batch end before anybody waits for them.
+        let mut core = self.lock();
+        // Most calls of a batch end before anybody waits for them. No value of the user is replaced.
         if matches!(core.waiters, Waiters::None(_)) && self.head.is_wanted() {
-            return self.store(core, outcome);
+            core.state = State::Done(outcome);
+            self.head.set_done();
+            return;
         }
         notify::in_phases(|aftermath| self.end(core, outcome, aftermath));
-    }
-
-    /// Stores the end of a call that runs, or was promised: nothing of the user's is dropped.
-    #[inline(always)]
-    fn store(&self, mut core: MutexGuard<'_, Core<W>>, outcome: Result<W::Output, TaskError>) {
-        core.state = State::Done(outcome);
-        self.head.set_done();
     }
 
     /// Stores the end and tells those who wait; what is a user's in that is left in `aftermath`.
     fn end(&self, core: MutexGuard<'_, Core<W>>, outcome: Result<W::Output, TaskError>, aftermath: &mut Aftermath) {
         let mut core = self.serve_lends(core, &outcome);
         let waiters = core.waiters.take_at_end();
-        if self.head.is_wanted() {
-            self.store(core, outcome);
-        } else {
-            core.state = State::Taken;
-            self.head.set_done();
-            drop(core);
-            aftermath.dropped.push(Box::new(outcome));
-        }
+        let (state, unwanted) =
+            if self.head.is_wanted() { (State::Done(outcome), None) } else { (State::Taken, Some(outcome)) };
+        core.state = state;
+        self.head.set_done();
+        drop(core);
+        aftermath.dropped.extend(unwanted.map(|unwanted| -> Box<dyn Send> { Box::new(unwanted) }));
         for waiter in waiters.into_iter() {
             match waiter {
                 WaiterKind::Plain(waiter) => notify::tell(waiter, aftermath),
@@ -278,15 +255,15 @@ impl<W: Work> Awaited for Node<W> {
         self.site
     }
 
-    fn survey(self: Arc<Self>, helper: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, needs: &mut Needs) -> Survey {
+    fn survey(
+        self: Arc<Self>,
+        helper: &mut dyn FnMut(PoolId) -> Option<Arc<dyn traits::Helper>>,
+        needs: &mut traits::Needs,
+    ) -> Survey {
         let mut core = self.lock();
         match &core.state {
             State::Queued(..) => Survey::Queued(self.clone()),
-            State::Stopped(stopped) => match stopped.at {
-                Standing::Queue => Survey::Queued(self.clone()),
-                Standing::DefaultQueue => Survey::Unseen,
-                Standing::Thread(thread, _) => Survey::Running(thread),
-            },
+            State::Stopped(stopped) => stopped.1.survey(self.clone()),
             State::Waiting(work) => {
                 work.needs(needs);
                 if let Some(helper) = helper(self.head.pool()) {
@@ -331,22 +308,22 @@ impl<W: Work> Job for Node<W> {
 
     fn is_queued(&self) -> bool {
         let core = self.lock();
-        let is_stopped = matches!(&core.state, State::Stopped(stopped) if stopped.at.place() == Place::Queue);
+        let is_stopped = matches!(&core.state, State::Stopped(stopped) if stopped.1.place() == Place::Queue);
         is_stopped || matches!(core.state, State::Queued(..))
     }
 
     fn stopped(&self) -> Option<Standing> {
-        if let State::Stopped(stopped) = &self.lock().state { Some(stopped.at) } else { None }
+        if let State::Stopped(stopped) = &self.lock().state { Some(stopped.1) } else { None }
     }
 
     fn stand(self: Arc<Self>, now_at: Standing) -> bool {
         let mut core = self.lock();
         let State::Stopped(stopped) = &mut core.state else { return false };
-        stopped.at = now_at;
+        stopped.1 = now_at;
         if now_at == Standing::Queue {
             let helpers = core.waiters.take_helpers();
             drop(core);
-            helpers.into_iter().for_each(|helper| helper.ready(self.clone()));
+            helpers.for_each(|helper| helper.ready(self.clone()));
         }
         true
     }
@@ -367,22 +344,18 @@ impl<W: Work> Job for Node<W> {
         match taken {
             State::Queued(work) => {
                 observer.began(Place::Queue);
-                let running = lineage::enter(waiters::address(&self), self.head.pool(), origin.made_by, origin.requests);
+                let running =
+                    lineage::enter(waiters::address(&self), self.head.pool(), origin.made_by, origin.requests);
                 let result = catch_unwind(AssertUnwindSafe(|| work.run(&mut dropped)));
                 drop(running);
+                observer.ended(if result.is_ok() { Ending::Returned } else { Ending::Panicked }, Place::Queue);
                 match result {
-                    Ok(value) => {
-                        observer.ended(Ending::Returned, Place::Queue);
-                        self.complete_inline(Ok(value));
-                    }
-                    Err(payload) => {
-                        observer.ended(Ending::Panicked, Place::Queue);
-                        self.complete(Err(panicked(self.site, payload)));
-                    }
+                    Ok(value) => self.complete(Ok(value)),
+                    Err(payload) => self.complete(Err(panicked(self.site, payload))),
                 }
             }
             State::Stopped(stopped) => {
-                let Stopped { work, at } = *stopped;
+                let (work, at) = *stopped;
                 let place = at.place();
                 observer.began(place);
                 let outcome = caught(self.site, || work.stop(self.site, &mut dropped));
@@ -398,9 +371,9 @@ impl<W: Work> Job for Node<W> {
     fn take_unstarted(self: Arc<Self>) -> Option<Unstarted> {
         let mut core = self.lock();
         let unrun = match &core.state {
-            State::Waiting(work) if work.route().is_none() => Unrun::Uncounted,
-            State::Waiting(..) => Unrun::Waiting,
-            State::Queued(..) => Unrun::Queued,
+            State::Waiting(work) if work.route().is_none() => traits::Unrun::Uncounted,
+            State::Waiting(..) => traits::Unrun::Waiting,
+            State::Queued(..) => traits::Unrun::Queued,
             _ => return None,
         };
         let taken = std::mem::replace(&mut core.state, State::Running(this_thread()));
@@ -433,7 +406,7 @@ impl<W: Work> Job for Node<W> {
     }
 }
 
-impl<W: Work> Dependant for Node<W> {
+impl<W: Work> traits::Dependant for Node<W> {
     fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
         self.advance(Moment::Later)
     }

@@ -94,6 +94,15 @@ pub(crate) enum Standing {
 }
 
 impl Standing {
+    /// Returns what a waiter finds of the stopped call `job`.
+    pub(crate) fn survey(self, job: Arc<dyn Job>) -> Survey {
+        match self {
+            Self::Queue => Survey::Queued(job),
+            Self::DefaultQueue => Survey::Unseen,
+            Self::Thread(thread, _) => Survey::Running(thread),
+        }
+    }
+
     pub(crate) fn place(self) -> Place {
         if matches!(self, Self::Thread(..)) { Place::Thread } else { Place::Queue }
     }

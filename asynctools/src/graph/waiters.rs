@@ -164,11 +164,12 @@ impl<T> Waiters<T> {
     }
 
     /// Takes out the waiters to be told when the call is ready to run.
-    pub(crate) fn take_helpers(&mut self) -> Vec<Arc<dyn Helper>> {
-        self.extract_as(
+    pub(crate) fn take_helpers(&mut self) -> impl Iterator<Item = Arc<dyn Helper>> + use<T> {
+        let helpers = self.extract_as(
             |waiter| matches!(waiter, WaiterKind::Plain(Waiter::Helper(_))),
             |waiter| if let WaiterKind::Plain(Waiter::Helper(helper)) = waiter { Some(helper) } else { None },
-        )
+        );
+        helpers.into_iter()
     }
 
     /// Takes out the lends.

@@ -103,6 +103,13 @@ pub(crate) struct Route {
     pub(crate) bounded: bool,
 }
 
+impl Route {
+    /// Asks the pool whether the pool takes the call.
+    pub(crate) fn accept(&self) -> Result<(), TaskError> {
+        self.pool.as_ref().ok_or(TaskError::Closed)?.accept(self.maker)
+    }
+}
+
 /// The work of a promise, which has none.
 pub(crate) struct NoWork<T>(Infallible, PhantomData<fn() -> T>);
 

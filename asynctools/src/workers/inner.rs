@@ -1,6 +1,5 @@
 //! The inside of a pool: the way of a call into the queue, and the calls run by their callers.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
@@ -25,8 +24,8 @@ use crate::graph::traits::JobRef;
 use crate::graph::traits::Maker;
 use crate::graph::traits::Moment;
 use crate::graph::traits::Observer;
-use crate::graph::traits::Place;
 use crate::graph::traits::Outlook;
+use crate::graph::traits::Place;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Scheduler;
 use crate::graph::traits::Standing;
@@ -52,7 +51,6 @@ use crate::workers::state::PoolState;
 use crate::workers::state::UNWATCHED;
 use crate::workers::state::VACANT;
 use crate::workers::state::Worker;
-use crate::workers::state::bump;
 use crate::workers::state::publish;
 
 // Implementation
@@ -88,66 +86,6 @@ pub(crate) struct Inner {
     state: Mutex<PoolState>,
     /// The first function of a new thread: handed down from `blocking.rs`.
     pub(crate) main: fn(&Arc<Inner>, &Arc<Worker>),
-}
-
-/// How a worker came to run a call.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// Taken from the queue.
-    Next,
-    /// Before its turn: the entry stays in the queue.
-    Early,
-    /// Before its turn, on the stack of a waiting call, which counts against the bound as long as its thread runs. The call
-    /// in there does not.
-    Nested,
-    /// As `Nested`, for the awaited call itself, which the waiter tries to run before it looks what the call is about.
-    Awaited,
-}
-
-impl Turn {
-    fn is_nested(self) -> bool {
-        matches!(self, Self::Nested | Self::Awaited)
-    }
-}
-
-/// Keeps count of a call run by a worker.
-pub(crate) struct RunCount<'a> {
-    pub(crate) inner: &'a Inner,
-    pub(crate) worker: &'a Worker,
-    pub(crate) turn: Turn,
-    /// The run has left a tombstone, and there may be enough for a sweep.
-    pub(crate) may_sweep: Cell<bool>,
-}
-
-impl<'a> RunCount<'a> {
-    pub(crate) fn new(inner: &'a Inner, worker: &'a Worker, turn: Turn) -> Self {
-        Self { inner, worker, turn, may_sweep: Cell::new(false) }
-    }
-}
-
-impl Observer for RunCount<'_> {
-    fn takes_stopped(&self) -> bool {
-        self.turn != Turn::Awaited
-    }
-
-    fn began(&self, place: Place) {
-        bump(&self.worker.depth, 1);
-        if self.turn != Turn::Next && place == Place::Queue && self.inner.queue.bury() {
-            self.may_sweep.set(true);
-        }
-        if self.turn.is_nested() && place == Place::Queue {
-            self.inner.make_room();
-        }
-    }
-
-    fn ended(&self, ending: Ending, place: Place) {
-        bump(&self.worker.depth, usize::MAX);
-        bump(&self.worker.finished, usize::from(ending != Ending::Stopped));
-        bump(&self.worker.panicked, usize::from(ending == Ending::Panicked));
-        if !self.turn.is_nested() && place == Place::Queue {
-            self.inner.make_room();
-        }
-    }
 }
 
 /// Keeps count of a call run by its caller.
@@ -305,7 +243,7 @@ impl Inner {
     }
 
     /// A call of a bounded queue has ended, was taken back, or has begun inside the wait of another.
-    fn make_room(&self) {
+    pub(crate) fn make_room(&self) {
         if self.config.bound.is_some() {
             self.make_room_in_bound();
         }

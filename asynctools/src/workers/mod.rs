@@ -6,6 +6,7 @@ pub(crate) mod queue;
 pub(crate) mod bound;
 pub(crate) mod state;
 pub(crate) mod inner;
+pub(crate) mod run_count;
 pub(crate) mod permits;
 pub(crate) mod lend;
 pub(crate) mod control;

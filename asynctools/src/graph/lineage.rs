@@ -1,6 +1,7 @@
 //! The calls on the stack of the current thread, and their makers.
 
 use std::cell::Cell;
+use std::cell::OnceCell;
 use std::cell::RefCell;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -159,7 +160,7 @@ thread_local! {
     };
     /// The calls around the innermost call, the outermost first.
     static OUTER: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
-    static OWN_LIST: OwnList = OwnList::new();
+    static OWN_LIST: OnceCell<OwnList> = const { OnceCell::new() };
 }
 
 /// Makes the current thread a worker of `pool`, from now until its end.
@@ -190,7 +191,7 @@ impl Drop for Running {
         INNERMOST.with(|innermost| {
             innermost.run.end();
             if innermost.own.get() != MadeBy::NOBODY {
-                let _ = OWN_LIST.try_with(OwnList::leave);
+                let _ = OWN_LIST.try_with(|list| list.get().map(OwnList::leave));
             }
             innermost.is_some.set(false);
             if self.is_nested
@@ -214,7 +215,8 @@ pub(crate) fn made_here() -> MadeBy {
             return MadeBy::NOBODY;
         }
         if innermost.own.get() == MadeBy::NOBODY {
-            let entered = OWN_LIST.try_with(|list| list.enter(innermost.run.pool(), innermost.made_by.get()));
+            let entered = OWN_LIST
+                .try_with(|list| list.get_or_init(OwnList::new).enter(innermost.run.pool(), innermost.made_by.get()));
             innermost.own.set(entered.unwrap_or(MadeBy::NOBODY));
         }
         innermost.own.get()

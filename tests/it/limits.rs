@@ -119,6 +119,32 @@ fn block_wakes_when_the_pool_grows() {
     });
 }
 
+/// A call that blocks makes room for one more, also where more calls run than the pool has workers by now.
+#[test]
+fn block_wakes_when_a_call_blocks_in_a_pool_that_has_shrunk() {
+    watched(|| {
+        let (pool, gate) = (Arc::new(bounded(2, 1, OnFull::Block)), Gate::new());
+        let (promise, value) = AsyncValue::<u32>::promise();
+        let value = value.shared();
+        let calls = pool.map(0..2, {
+            let gate = gate.clone();
+            move |_| {
+                gate.pass();
+                value.outcome().copied().unwrap()
+            }
+        });
+        gate.wait_for(2);
+        pool.set_workers(1);
+        let (_submitters, submission) = blocked_submission(&pool);
+        gate.open();
+        // Both calls wait for what the program sets when the submission has come through.
+        let call = submission.get();
+        assert_eq!(call.get(), 5);
+        promise.set(7);
+        assert_eq!(calls.get(), [7, 7]);
+    });
+}
+
 #[test]
 fn block_wakes_when_the_pool_closes() {
     watched(|| {

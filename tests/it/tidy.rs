@@ -333,7 +333,8 @@ fn the_checks_of_every_promise_exist() {
 #[test]
 fn the_workflow_runs_every_stage() {
     let stages = read(".ci/run");
-    let stages: Vec<_> = stages.lines().filter_map(|line| line.trim_start().strip_prefix("stage ")?.split(' ').next()).collect();
+    let stages: Vec<_> =
+        stages.lines().filter_map(|line| line.trim_start().strip_prefix("stage ")?.split(' ').next()).collect();
     assert!(stages.len() > 10, "{stages:?}");
     let workflow = read(".github/workflows/ci.yml");
     let matrix = workflow.split('[').find_map(|list| list.split_once(']').filter(|_| list.starts_with("format")));

@@ -31,7 +31,6 @@ impl Inner {
             let was_paused = std::mem::replace(&mut state.target, target) == 0;
             // A parked thread that has become a spare leaves sooner.
             state.parked.iter().for_each(|worker| worker.unpark());
-            state.grant_room();
             // Workers that blocked meanwhile found no spare for their needs: they look again.
             state.blocked.iter().filter(|worker| was_paused && worker.is_blocked()).cloned().collect()
         };

@@ -251,11 +251,9 @@ impl Inner {
 
     #[cold]
     fn make_room_in_bound(&self) {
-        let mut state = self.lock();
-        if let Some(bound) = &mut state.bound {
+        if let Some(bound) = &mut self.lock().bound {
             bound.leave();
         }
-        state.grant_room();
     }
 
     /// Ends all calls in the queue with the result of `error`, and returns their number.

@@ -86,7 +86,6 @@ impl Inner {
         if let Some(worker) = state.parked.pop() {
             *lock(&worker.assignment) = Some(assignment);
             worker.mode.store(ACTIVE, Ordering::Release);
-            state.grant_room();
             drop(state);
             worker.unpark();
             return Ok(());
@@ -111,7 +110,6 @@ impl Inner {
         match started {
             Ok(handle) => {
                 *lock(&worker.handle) = Some(handle);
-                state.grant_room();
                 Ok(())
             }
             Err(error) => {

@@ -160,7 +160,7 @@ impl PoolState {
     }
 
     /// Passes room on to blocked submissions.
-    pub(crate) fn grant_room(&mut self) {
+    fn grant_room(&mut self) {
         let capacity = self.capacity();
         if let Some(bound) = &mut self.bound {
             bound.grant(capacity);
@@ -207,7 +207,8 @@ fn first_wanted(wanted: &mut Vec<Wanted>) -> Option<Assignment> {
     first
 }
 
-/// The state of a pool under its lock. The drop updates the flags, for reads without the lock.
+/// The state of a pool under its lock. The drop passes room on, whatever has made it, and updates the flags, for reads without the
+/// lock.
 pub(crate) struct Locked<'a> {
     state: MutexGuard<'a, PoolState>,
     flags: &'a AtomicU8,
@@ -246,6 +247,7 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
+        self.state.grant_room();
         publish(&self.state, self.flags);
     }
 }

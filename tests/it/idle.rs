@@ -11,6 +11,8 @@ use asynctools::AsyncValue;
 use asynctools::OnFull;
 use asynctools::Pool;
 use asynctools::TaskError;
+use asynctools::pooled;
+use asynctools::serial;
 
 use crate::helpers::Gate;
 use crate::helpers::until;
@@ -31,6 +33,38 @@ fn waits(pool: &Arc<Pool>) -> mpsc::Receiver<()> {
 /// The text of the panic of a lost call.
 fn text_of(error: &TaskError) -> String {
     error.to_string()
+}
+
+static ONE: Pool = Pool::new(1);
+
+/// Comes to a gate when it is dropped.
+struct AtDrop(Gate);
+
+impl Drop for AtDrop {
+    fn drop(&mut self) {
+        self.0.pass();
+    }
+}
+
+#[pooled(pool = ONE)]
+fn unwanted(gate: Gate, _after: ()) -> AtDrop {
+    AtDrop(gate)
+}
+
+/// A call is run by the thread that readies it, and its result, which nobody wants, is still being dropped.
+#[test]
+fn a_wait_lasts_for_the_last_effect_of_a_call_run_by_its_caller() {
+    watched(|| {
+        let (gate, (promise, value)) = (Gate::new(), AsyncValue::promise());
+        let _open = gate.opener();
+        unwanted(gate.clone(), value).detach();
+        let caller = thread::spawn(move || serial(|| promise.set(())));
+        gate.wait_for(1);
+        assert!(!ONE.wait_idle_timeout(Duration::ZERO), "the result is being dropped");
+        gate.open();
+        caller.join().expect("nothing panics");
+        ONE.wait_idle();
+    });
 }
 
 #[test]

@@ -10,7 +10,6 @@ use futures_core::Stream;
 use futures_core::stream::FusedStream;
 
 use crate::error::TaskError;
-use crate::graph::traits::Waiter;
 use crate::graph::wait::watch;
 use crate::handles::as_completed::AsCompleted;
 use crate::handles::value::AsyncValue;
@@ -93,7 +92,8 @@ pub trait PollWindow: Window {
         context: &Context<'_>,
     ) -> Poll<Option<(<Self::Call as Pending>::Key, AsyncValue<<Self::Call as Pending>::Value>)>>;
 
-    fn forget_task(&self);
+    /// Forgets the task that polled last. A call forgets it by itself, with its handle.
+    fn forget_task(&self) {}
 }
 
 impl<I: Iterator<Item: Pending>> PollWindow for Buffered<I> {
@@ -106,12 +106,6 @@ impl<I: Iterator<Item: Pending>> PollWindow for Buffered<I> {
             return Poll::Pending;
         }
         Poll::Ready(self.window.pop_front())
-    }
-
-    fn forget_task(&self) {
-        if let Some((_key, call)) = self.window.front() {
-            call.node().delist(&|waiter| matches!(waiter, Waiter::Task(_)));
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-const SHAPES: &str = include_str!("shapes.rs");
+const SHAPES: &str = concat!(include_str!("shapes.rs"), "\n", include_str!("more_shapes.rs"));
 const CLEAN: &str = include_str!("clean.rs");
 
 /// Lints that are about a whole crate or its toolchain, or do not exist outside of nightly.

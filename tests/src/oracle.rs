@@ -82,7 +82,8 @@ pub(crate) struct Oracle {
 impl Oracle {
     pub(crate) fn new(program: &Arc<Program>, scarce: bool) -> Self {
         let cancels = |wait: &ListWait| {
-            matches!(wait, ListWait::Cancel | ListWait::First | ListWait::FirstOk | ListWait::FirstTimeout(_))
+            let takes_first = matches!(wait, ListWait::First | ListWait::FirstOk | ListWait::FirstTimeout(_));
+            takes_first || matches!(wait, ListWait::Cancel | ListWait::Stop | ListWait::WindowPartly(..))
         };
         let lists = program.users.iter().flatten().filter_map(|act| match act {
             Act::UseList(calls, wait) if cancels(wait) => Some(calls),
@@ -118,7 +119,7 @@ impl Oracle {
             _ => {}
         }
         let by_itself = call.keep == Keep::Borrowed && (call.mild || !call.grouped);
-        if by_itself && call.wait == Wait::Cancel || self.cancelled.contains(&index) {
+        if by_itself && matches!(call.wait, Wait::Cancel | Wait::Stop) || self.cancelled.contains(&index) {
             ends.insert(End::Lost(Kind::Cancelled, 0));
         }
         let passes = |end: &End| match end {
@@ -285,7 +286,7 @@ fn note(facts: &mut [Facts], act: PoolAct) {
             facts[pool].least = facts[pool].least.min(workers);
             facts[pool].resized = true;
         }
-        PoolAct::CancelQueued(pool) => facts[pool].cancels = true,
+        PoolAct::CancelQueued(pool) | PoolAct::RequestStop(pool) => facts[pool].cancels = true,
         PoolAct::Close(pool) | PoolAct::CloseTimeout(pool, _) => facts[pool].closes = true,
         PoolAct::Drop(pool) => {
             facts[pool].closes = true;

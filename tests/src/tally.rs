@@ -46,6 +46,9 @@ tally! {
     inline: "inline runs", "Bodies that ran inside of the wait of another.";
     hooks: "hooks", "User code that the runtime ran: drops, clones, conversions, and wakers.";
     wakers: "wakers", "Wakes of wakers that do more than wake.";
+    windows: "windows", "Lists that were read through a window.";
+    stops: "requests to stop", "Requests of calls, lists and pools to stop.";
+    stopped: "stops seen", "Bodies that saw that somebody asked them to stop.";
     awaits: "awaits", "Waits for an earlier call of the program.";
     owners: "owned pools", "Pools that calls owned.";
     crowds: "crowds", "Crowds of calls that waited for one thing.";

@@ -185,6 +185,7 @@ fn on_pool(act: PoolAct, pools: usize) -> PoolAct {
     match act {
         PoolAct::Resize(pool, workers) => PoolAct::Resize(pool % pools, workers),
         PoolAct::CancelQueued(pool) => PoolAct::CancelQueued(pool % pools),
+        PoolAct::RequestStop(pool) => PoolAct::RequestStop(pool % pools),
         PoolAct::Close(pool) => PoolAct::Close(pool % pools),
         PoolAct::CloseTimeout(pool, micros) => PoolAct::CloseTimeout(pool % pools, micros),
         PoolAct::Drop(pool) => PoolAct::Drop(pool % pools),
@@ -194,7 +195,7 @@ fn on_pool(act: PoolAct, pools: usize) -> PoolAct {
 /// Replaces a wait that the style leaves out.
 fn calmed(wait: Wait, style: Style) -> Wait {
     match (style, wait) {
-        (Style::Calm | Style::Exact, Wait::Cancel) => Wait::Outcome,
+        (Style::Calm | Style::Exact, Wait::Cancel | Wait::Stop) => Wait::Outcome,
         (Style::Exact, Wait::GetTimeout(_) | Wait::OutcomeTimeout(_) | Wait::Within(_)) => Wait::Get,
         (Style::Exact, Wait::Waker(_)) => Wait::PollAgain,
         (_, wait) => wait,
@@ -203,8 +204,11 @@ fn calmed(wait: Wait, style: Style) -> Wait {
 
 fn calmed_list(wait: ListWait, style: Style) -> ListWait {
     match (style, wait) {
-        (Style::Calm | Style::Exact, ListWait::Cancel | ListWait::First | ListWait::FirstOk) => ListWait::Outcomes,
+        (Style::Calm | Style::Exact, ListWait::Cancel | ListWait::Stop | ListWait::First | ListWait::FirstOk) => {
+            ListWait::Outcomes
+        }
         (Style::Calm | Style::Exact, ListWait::FirstTimeout(_)) => ListWait::AsCompleted,
+        (Style::Calm | Style::Exact, ListWait::WindowPartly(size, order, _)) => ListWait::Window(size, order),
         (Style::Exact, ListWait::GetTimeout(_)) => ListWait::Get,
         (_, wait) => wait,
     }

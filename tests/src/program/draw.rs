@@ -23,6 +23,7 @@ use crate::program::plan::Hook;
 use crate::program::plan::Hooks;
 use crate::program::plan::Keep;
 use crate::program::plan::ListWait;
+use crate::program::plan::Order;
 use crate::program::plan::Own;
 use crate::program::plan::PoolAct;
 use crate::program::plan::PoolPlan;
@@ -201,6 +202,7 @@ fn wait() -> impl Strategy<Value = Wait> {
         1 => hook(true).prop_map(Wait::Waker),
         1 => Just(Wait::PollAgain),
         3 => Just(Wait::Cancel),
+        1 => Just(Wait::Stop),
         1 => Just(Wait::Drop),
         1 => Just(Wait::Detach),
     ]
@@ -218,8 +220,15 @@ fn list_wait() -> impl Strategy<Value = ListWait> {
         1 => Just(ListWait::First),
         1 => Just(ListWait::FirstOk),
         1 => Just(ListWait::Cancel),
+        1 => Just(ListWait::Stop),
+        2 => (1..4_u8, order()).prop_map(|(size, order)| ListWait::Window(size, order)),
+        1 => (1..4_u8, order(), 0..3_u8).prop_map(|(size, order, most)| ListWait::WindowPartly(size, order, most)),
         1 => Just(ListWait::Drop),
     ]
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    prop_oneof![Just(Order::OfCalls), Just(Order::OfEnds)]
 }
 
 fn disturbance() -> impl Strategy<Value = PoolAct> {
@@ -227,6 +236,7 @@ fn disturbance() -> impl Strategy<Value = PoolAct> {
     prop_oneof![
         3 => (pool(), 1..5_usize).prop_map(|(pool, workers)| PoolAct::Resize(pool, workers)),
         2 => pool().prop_map(PoolAct::CancelQueued),
+        1 => pool().prop_map(PoolAct::RequestStop),
         1 => pool().prop_map(PoolAct::Close),
         1 => (pool(), 0..300_u16).prop_map(|(pool, micros)| PoolAct::CloseTimeout(pool, micros)),
         1 => pool().prop_map(PoolAct::Drop),
@@ -241,5 +251,6 @@ fn operation() -> impl Strategy<Value = Act> {
         3 => resize.prop_map(Act::Pool),
         2 => pause.prop_map(Act::Pool),
         1 => (0..12_usize).prop_map(|pool| Act::Pool(PoolAct::CancelQueued(pool))),
+        1 => (0..12_usize).prop_map(|pool| Act::Pool(PoolAct::RequestStop(pool))),
     ]
 }

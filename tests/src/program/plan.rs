@@ -60,6 +60,14 @@ pub(crate) struct Program {
     pub(crate) crowds: Vec<Crowd>,
 }
 
+impl Program {
+    /// Whether anything in the program asks calls to stop. Looked for in the text of the program: it is asked seldom.
+    pub(crate) fn may_ask_to_stop(&self) -> bool {
+        let text = format!("{self:?}");
+        ["Stop", "First", "WindowPartly", "CloseTimeout"].iter().any(|word| text.contains(word))
+    }
+}
+
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn lines<T: fmt::Debug>(f: &mut fmt::Formatter<'_>, what: &str, all: &[T]) -> fmt::Result {
@@ -368,6 +376,8 @@ pub(crate) enum Wait {
     /// Polled by hand with a waker that polls again, outside of calls.
     PollAgain,
     Cancel,
+    /// Asked to stop, and then waited for.
+    Stop,
     Drop,
     Detach,
 }
@@ -380,18 +390,33 @@ pub(crate) enum ListWait {
     AsCompleted,
     /// At most that many ends.
     AsCompletedPartly(u8),
+    /// Through a window of that many calls, in call order or as they end.
+    Window(u8, Order),
+    /// At most that many ends, the last number; then the window is dropped.
+    WindowPartly(u8, Order, u8),
     GetTimeout(u16),
     FirstTimeout(u16),
     First,
     FirstOk,
     Cancel,
+    /// Asked to stop, and then waited for.
+    Stop,
     Drop,
+}
+
+/// The order in which a window gives its results.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Order {
+    OfCalls,
+    OfEnds,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum PoolAct {
     Resize(usize, usize),
     CancelQueued(usize),
+    /// Cancels the queue, and asks what runs to stop.
+    RequestStop(usize),
     /// Inside of calls only of their own pool.
     Close(usize),
     CloseTimeout(usize, u16),

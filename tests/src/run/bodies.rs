@@ -11,6 +11,7 @@ use asynctools::parallel;
 use crate::oracle::own_end;
 use crate::program::plan::At;
 use crate::program::plan::Body;
+use crate::program::plan::ListWait;
 use crate::program::plan::Step;
 use crate::program::plan::Via;
 use crate::program::plan::Wait;
@@ -55,7 +56,11 @@ impl Run {
             Step::List { calls, wait } => {
                 let ends: Vec<_> = calls
                     .iter()
-                    .map(|(at, body)| self.oracle.nested(body, *at, frame.home, Via::Itself, false))
+                    .map(|(at, body)| {
+                        let mut ends = self.oracle.nested(body, *at, frame.home, Via::Itself, false);
+                        ends.extend((*wait == ListWait::Stop).then_some(End::Lost(Kind::Cancelled, 0)));
+                        ends
+                    })
                     .collect();
                 let ids: Vec<_> = calls.iter().map(|(_, body)| body.id).collect();
                 let list: AsyncList<_> = calls.iter().map(|(at, body)| self.launch_from(frame, *at, body)).collect();
@@ -91,7 +96,8 @@ impl Run {
     }
 
     pub(crate) fn nest(self: &Arc<Self>, frame: &Frame<'_>, at: At, body: &Arc<Body>, via: Via, wait: Wait) {
-        let ends = self.oracle.nested(body, at, frame.home, via, wait == Wait::Cancel);
+        let mut ends = self.oracle.nested(body, at, frame.home, via, wait == Wait::Cancel);
+        ends.extend((wait == Wait::Stop).then_some(End::Lost(Kind::Cancelled, 0)));
         let value = self.launch_from(frame, at, body);
         let run = self.clone();
         let id = body.id;

@@ -110,6 +110,11 @@ impl Run {
                 }
                 Seen::Lost(Some(Kind::Cancelled), Some(0))
             }
+            Wait::Stop => {
+                Tally::add(&self.tally.stops);
+                let _asked = caught(|| value.request_stop());
+                seen_of_outcome(value.outcome())
+            }
             Wait::Drop => return drop_it(caught(|| drop(value))),
             Wait::Detach => return drop_it(caught(|| value.detach())),
         };
@@ -142,7 +147,9 @@ impl Run {
                 shared.wait();
                 outcome()
             }
-            Wait::Outcome | Wait::TryGet(_) | Wait::Poll(_) | Wait::Waker(_) | Wait::PollAgain => outcome(),
+            Wait::Outcome | Wait::Stop | Wait::TryGet(_) | Wait::Poll(_) | Wait::Waker(_) | Wait::PollAgain => {
+                outcome()
+            }
         };
         Some(self.counted(seen))
     }

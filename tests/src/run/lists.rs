@@ -6,8 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use asynctools::AsyncList;
+use asynctools::Calls as _;
+use asynctools::TaskError;
 
 use crate::program::plan::ListWait;
+use crate::program::plan::Order;
 use crate::run::finish::caught;
 use crate::run::finish::discard;
 use crate::run::state::Run;
@@ -64,13 +67,16 @@ impl Run {
             }
             ListWait::AsCompleted | ListWait::AsCompletedPartly(_) => {
                 let most = if let ListWait::AsCompletedPartly(most) = wait { usize::from(most) } else { ids.len() };
-                let mut calls = list.as_completed();
-                for (index, outcome) in calls.by_ref().take(most) {
-                    if seen[index].replace(seen_of_outcome(outcome)).is_some() {
-                        self.fault(format!("`as_completed` gave the end of call {} twice", ids[index]));
-                    }
+                self.read(list.as_completed(), most, &mut seen, ids);
+            }
+            ListWait::Window(size, order) | ListWait::WindowPartly(size, order, _) => {
+                Tally::add(&self.tally.windows);
+                let most = if let ListWait::WindowPartly(.., most) = wait { usize::from(most) } else { ids.len() };
+                let (calls, size) = (list.into_iter().enumerate(), usize::from(size));
+                match order {
+                    Order::OfCalls => self.read(calls.buffered(size).outcomes(), most, &mut seen, ids),
+                    Order::OfEnds => self.read(calls.buffer_unordered(size).outcomes(), most, &mut seen, ids),
                 }
-                discard(|| drop(calls));
             }
             ListWait::First => first(list.first(), &mut seen),
             ListWait::FirstTimeout(limit) => match list.first_timeout(micros(limit)) {
@@ -87,6 +93,11 @@ impl Run {
             ListWait::Cancel => {
                 let _cancelled = caught(move || list.cancel());
             }
+            ListWait::Stop => {
+                Tally::add(&self.tally.stops);
+                let _asked = caught(|| list.request_stop());
+                seen = list.outcomes().into_iter().map(|outcome| Some(seen_of_outcome(outcome))).collect();
+            }
             ListWait::Drop => discard(|| drop(list)),
         }
         if seen.len() != ids.len() {
@@ -96,6 +107,22 @@ impl Run {
             self.count(seen);
         }
         seen
+    }
+
+    /// Reads at most `most` ends of the calls `ids`, and drops the rest.
+    fn read(
+        &self,
+        mut calls: impl Iterator<Item = (usize, Result<Out<Bad>, TaskError>)>,
+        most: usize,
+        seen: &mut [Option<Seen>],
+        ids: &[usize],
+    ) {
+        for (index, outcome) in calls.by_ref().take(most) {
+            if seen[index].replace(seen_of_outcome(outcome)).is_some() {
+                self.fault(format!("the end of call {} came twice", ids[index]));
+            }
+        }
+        discard(|| drop(calls));
     }
 
     pub(crate) fn all(&self, results: thread::Result<Vec<Out<Bad>>>, seen: &mut Vec<Option<Seen>>) {

@@ -38,6 +38,10 @@ impl Run {
                 }
             }
             PoolAct::CancelQueued(pool) => drop(self.target(At::Pool(pool)).cancel_queued()),
+            PoolAct::RequestStop(pool) => {
+                Tally::add(&self.tally.stops);
+                self.target(At::Pool(pool)).request_stop();
+            }
             PoolAct::Close(pool) => {
                 Tally::add(&self.tally.closes);
                 self.target(At::Pool(pool)).close();

@@ -4,11 +4,15 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use asynctools::stop_requested;
+use asynctools::stop_token;
+
 use crate::program::plan::At;
 use crate::program::plan::Body;
 use crate::program::plan::Finish;
 use crate::run::frame::Frame;
 use crate::run::state::Run;
+use crate::tally::Tally;
 use crate::value::AtDrop;
 use crate::value::Boom;
 use crate::value::CONVERT;
@@ -70,6 +74,7 @@ impl Work {
             for step in &body.steps {
                 run.step(&frame, &body, step);
             }
+            run.look_for_stop(body.id);
         }
         let result = match body.end {
             Finish::Value => Ok(run.value(&body)),
@@ -106,6 +111,21 @@ impl Work {
 }
 
 impl Run {
+    /// Looks at the end of call `id` whether somebody has asked it to stop: nobody has, in a program that asks no call.
+    fn look_for_stop(&self, id: usize) {
+        let token = stop_token();
+        if !stop_requested() {
+            return;
+        }
+        Tally::add(&self.tally.stopped);
+        if !token.is_requested() {
+            self.fault(format!("call {id} was asked to stop, and its token does not know"));
+        }
+        if !self.program.may_ask_to_stop() {
+            self.fault(format!("call {id} was asked to stop, and nobody asked"));
+        }
+    }
+
     pub(crate) fn work(self: &Arc<Self>, body: &Arc<Body>, home: At) -> Work {
         let at_drop = AtDrop(self.code(body.hooks.argument, DROP + body.id));
         Work { run: self.clone(), body: body.clone(), home, at_drop, token: self.ledger.argument(body.id) }

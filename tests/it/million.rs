@@ -90,10 +90,10 @@ impl Chain {
         Self { bodies, last }
     }
 
-    /// Asserts how many bodies ran, when all calls have let go of their arguments.
+    /// Asserts how many bodies ran, and that all calls let go of their arguments. A call that did not run does so after its end.
     fn ran(bodies: &Bodies, expected: usize) {
         assert_eq!(bodies.load(Ordering::Relaxed), expected);
-        assert_eq!(Arc::strong_count(bodies), 1, "somebody holds an argument still");
+        until("nobody holds an argument", || Arc::strong_count(bodies) == 1);
     }
 }
 

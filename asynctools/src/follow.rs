@@ -24,6 +24,7 @@ use crate::handles::list::AsyncList;
 use crate::handles::shared::Shared;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
+use crate::panics::discard_all;
 use crate::pool::MAP;
 use crate::pool::Pool;
 use crate::pool::PoolRef;
@@ -393,7 +394,7 @@ impl<T: Send + 'static> AsyncList<T> {
         F: FnOnce() -> U + Send + 'static,
     {
         let each = |outcomes: Vec<Result<T, TaskError>>| {
-            outcomes.into_iter().for_each(discard);
+            discard_all(outcomes);
             f()
         };
         follow(self.pool(), CallSite::here(&CHAIN), Input::incoming(All::of(self, Outcome)), cannot_fail, each)

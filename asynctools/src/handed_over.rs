@@ -24,7 +24,7 @@ use crate::graph::work::Work;
 use crate::graph::work::panicked;
 use crate::handles::promise::Promise;
 use crate::handles::value::AsyncValue;
-use crate::panics::discard;
+use crate::panics::discard_all;
 
 /// A call of an annotated function that somebody else runs, argument by argument.
 #[must_use = "nothing is handed over until `.start(..)`"]
@@ -107,7 +107,7 @@ where
             }
             Err(Stop::Failed(_) | Stop::Lost(..)) => unreachable!("a stopped call never runs"),
         }
-        dropped.into_iter().for_each(discard);
+        discard_all(dropped);
     }
 
     fn arrived(&mut self) -> bool {

@@ -1,8 +1,9 @@
 //! The pool of a call, and two flags, in 8 bytes.
 
+use std::sync::atomic::Ordering;
+
 use crate::graph::traits::PoolId;
 use crate::sync::AtomicBool;
-use std::sync::atomic::Ordering;
 
 // Implementation
 //

@@ -15,7 +15,7 @@ use crate::graph::traits::PoolId;
 // Implementation
 //
 // Most calls are never asked to stop, so a call has no flag. A request puts the address of the call into a table, for as long as the
-// call runs, and raises a number; a call keeps the number of the moment when it went to its queue, in bytes that padding would take,
+// call runs, and raises a number; a call keeps the number of the moment when it went to its queue, until it runs (`Origin` in `waiters`),
 // and a look reads the table only if the number has changed since. A request to all calls of a pool leaves the new number in the
 // table: it is for the calls with a smaller number. Like `blocked`, the table is the standard library's under a model checker too:
 // nothing waits under this lock.

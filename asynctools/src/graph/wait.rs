@@ -77,7 +77,7 @@ fn give_way(call: &dyn Awaited) -> bool {
 }
 
 /// Looks for the end of a call for a while, and returns whether the call has ended.
-pub(crate) fn look_for_end(call: &dyn Awaited, deadline: Option<Instant>) -> bool {
+fn look_for_end(call: &dyn Awaited, deadline: Option<Instant>) -> bool {
     for _ in 0..SPINS {
         if call.is_done() {
             return true;

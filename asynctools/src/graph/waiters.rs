@@ -155,12 +155,7 @@ impl<T> Waiters<T> {
 
     /// Takes out each waiter for which `which` is true.
     pub(crate) fn extract(&mut self, which: impl Fn(&WaiterKind<T>) -> bool) -> Vec<WaiterKind<T>> {
-        match self {
-            Self::None(_) => Vec::new(),
-            Self::One(waiter) if !which(waiter) => Vec::new(),
-            Self::One(_) => std::mem::take(self).into_iter().collect(),
-            Self::Many(many) => many.entries.extract_if(.., |waiter| which(waiter)).collect(),
-        }
+        self.extract_as(which, Some)
     }
 
     /// Takes out the waiters to be told when the call is ready to run.

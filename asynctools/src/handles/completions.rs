@@ -31,7 +31,7 @@ use crate::graph::waiters::address;
 use crate::handles::value::AsyncValue;
 use crate::handles::value::cancel_all;
 use crate::handles::value::stop_all;
-use crate::panics::discard;
+use crate::panics::discard_all;
 use crate::panics::lock;
 use crate::sync::Instant;
 use crate::sync::Mutex;
@@ -202,7 +202,7 @@ impl<K, T> Completions<K, T> {
     /// Cancels the calls that have not started, asks the others to stop, and drops the calls that were not returned.
     pub(crate) fn discard(self) {
         self.stop();
-        self.into_entries().into_iter().for_each(discard);
+        discard_all(self.into_entries());
     }
 
     /// Returns the agenda of this worker. The agenda serves many waits, so the needs of the calls are looked up once;

@@ -7,7 +7,7 @@ use crate::call_error::CallError;
 use crate::graph::wait::deadline;
 use crate::handles::completions::Entry;
 use crate::handles::list::AsyncList;
-use crate::panics::discard;
+use crate::panics::discard_all;
 
 impl<T> AsyncList<T> {
     /// Blocks until a call ends with a value, returns the value, and stops the other calls as
@@ -98,7 +98,7 @@ impl<T, E> AsyncList<Result<T, E>> {
             match CallError::flatten(entry.value.into_outcome()) {
                 Ok(first) => {
                     calls.discard();
-                    errors.into_iter().for_each(discard);
+                    discard_all(errors);
                     return Ok(first);
                 }
                 Err(error) => errors[entry.index] = Some(error),
@@ -133,7 +133,7 @@ impl<T, E> AsyncList<Result<T, E>> {
                 Ok(value) => values[entry.index] = Some(value),
                 Err(error) => {
                     calls.discard();
-                    values.into_iter().for_each(discard);
+                    discard_all(values);
                     return Err(error);
                 }
             }

@@ -31,9 +31,9 @@ impl Turn {
 
 /// Keeps count of a call run by a worker.
 pub(crate) struct RunCount<'a> {
-    pub(crate) inner: &'a Inner,
-    pub(crate) worker: &'a Worker,
-    pub(crate) turn: Turn,
+    inner: &'a Inner,
+    worker: &'a Worker,
+    turn: Turn,
     /// The run has left a tombstone, and there may be enough for a sweep.
     pub(crate) may_sweep: Cell<bool>,
 }

@@ -32,7 +32,7 @@ const SPINS: u32 = turns(100);
 /// submission; to fall behind saves a fifth of a batch of empty calls. A lone call is no flood, and finds the worker looking. The
 /// worker looks after this number of turns: a submitter that has stopped, and waits for its calls, is not kept waiting.
 const FIRST_LOOK: u32 = turns(60);
-/// The first rest in a flood, and the longest: each rest that pays doubles the next one.
+/// The first rest in a flood, and the longest: after each rest that pays, the next one is a sixteenth longer.
 const SHORTEST_REST: u32 = turns(175);
 const LONGEST_REST: u32 = turns(800);
 /// A rest pays if at least these many calls come in.

@@ -19,7 +19,6 @@ use crate::arguments::input::Inputs;
 use crate::arguments::work::flow;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
-use crate::graph::traits::Dropped;
 use crate::graph::work::Route;
 use crate::handles::value::AsyncValue;
 use crate::pool::PoolRef;
@@ -48,10 +47,12 @@ impl<'p, F: 'static> CallBuilder<'p, F, ()> {
 }
 
 impl<'p, F: 'static, A: Inputs<F>> CallBuilder<'p, F, A> {
+    #[inline]
     fn arg<T: Send + 'static>(self, input: Input<T, F>) -> CallBuilder<'p, F, (A, Input<T, F>)> {
         CallBuilder { pool: self.pool, site: self.site, inputs: (self.inputs, input), fails: PhantomData }
     }
 
+    #[inline]
     fn start<R: Send + 'static>(
         self,
         fail: fn(F) -> R,
@@ -59,9 +60,18 @@ impl<'p, F: 'static, A: Inputs<F>> CallBuilder<'p, F, A> {
     ) -> AsyncValue<R> {
         if self.inputs.are_ready() {
             // A node with values is smaller than one with arguments that may be handles.
-            let Ok(values) = self.inputs.end(&mut Dropped::new()) else { unreachable!("all arguments are there") };
-            return self.pool.start(values, body, self.site);
+            return self.pool.start(self.inputs.into_ready(), body, self.site);
         }
+        self.start_waiting(fail, body)
+    }
+
+    /// Makes a call with handles among its arguments. Apart, so that the way of a call with values can stand in the caller.
+    #[inline(never)]
+    fn start_waiting<R: Send + 'static>(
+        self,
+        fail: fn(F) -> R,
+        body: impl FnOnce(A::Values) -> R + Send + 'static,
+    ) -> AsyncValue<R> {
         let inner = self.pool.0;
         let route = Route { pool: Some(inner.clone()), maker: inner.maker(), bounded: true };
         flow(inner.id, Some(route), self.site, self.inputs, fail, body)
@@ -74,6 +84,7 @@ impl<'p, F: 'static, A: Inputs<F>> CallBuilder<'p, F, A> {
 
 impl<F: 'static> CallBuilder<'_, F, ()> {
     /// Runs a fallible function of one argument: an argument that failed ends the call with its error.
+    #[inline]
     pub fn try_run1<A: GoesToAnotherThread, R: Fallible<Error = F> + GoesToAnotherThread>(
         self,
         a: Input<A, F>,
@@ -83,6 +94,7 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
     }
 
     /// Runs a fallible function of 2 arguments: an argument that failed ends the call with its error.
+    #[inline]
     pub fn try_run2<A: GoesToAnotherThread, B: GoesToAnotherThread, R: Fallible<Error = F> + GoesToAnotherThread>(
         self,
         a: Input<A, F>,
@@ -93,6 +105,7 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
     }
 
     /// Runs a fallible function of 3 arguments: an argument that failed ends the call with its error.
+    #[inline]
     pub fn try_run3<
         A: GoesToAnotherThread,
         B: GoesToAnotherThread,
@@ -109,6 +122,7 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
     }
 
     /// Runs a fallible function of 4 arguments: an argument that failed ends the call with its error.
+    #[inline]
     pub fn try_run4<
         A: GoesToAnotherThread,
         B: GoesToAnotherThread,
@@ -127,6 +141,7 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
     }
 
     /// Runs a fallible function of 5 arguments: an argument that failed ends the call with its error.
+    #[inline]
     pub fn try_run5<
         A: GoesToAnotherThread,
         B: GoesToAnotherThread,
@@ -149,11 +164,13 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
 
 impl CallBuilder<'_, Infallible, ()> {
     /// Runs an infallible function without arguments.
+    #[inline]
     pub fn run0<R: GoesToAnotherThread>(self, body: impl FnOnce() -> R + Send + 'static) -> AsyncValue<R> {
         self.start(never, |()| body())
     }
 
     /// Runs an infallible function of one argument.
+    #[inline]
     pub fn run1<A: GoesToAnotherThread, R: GoesToAnotherThread>(
         self,
         a: Input<A, Infallible>,
@@ -163,6 +180,7 @@ impl CallBuilder<'_, Infallible, ()> {
     }
 
     /// Runs an infallible function of 2 arguments.
+    #[inline]
     pub fn run2<A: GoesToAnotherThread, B: GoesToAnotherThread, R: GoesToAnotherThread>(
         self,
         a: Input<A, Infallible>,
@@ -173,6 +191,7 @@ impl CallBuilder<'_, Infallible, ()> {
     }
 
     /// Runs an infallible function of 3 arguments.
+    #[inline]
     pub fn run3<A: GoesToAnotherThread, B: GoesToAnotherThread, C: GoesToAnotherThread, R: GoesToAnotherThread>(
         self,
         a: Input<A, Infallible>,
@@ -184,6 +203,7 @@ impl CallBuilder<'_, Infallible, ()> {
     }
 
     /// Runs an infallible function of 4 arguments.
+    #[inline]
     pub fn run4<
         A: GoesToAnotherThread,
         B: GoesToAnotherThread,
@@ -202,6 +222,7 @@ impl CallBuilder<'_, Infallible, ()> {
     }
 
     /// Runs an infallible function of 5 arguments.
+    #[inline]
     pub fn run5<
         A: GoesToAnotherThread,
         B: GoesToAnotherThread,
@@ -272,6 +293,7 @@ run! { run12 try_run12(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: 
 run! { run13 try_run13(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M, n: N) ((((((((((((((), a), b), c), d), e), g), h), i), j), k), l), m), n) }
 
 /// Takes an argument for a parameter `T`.
+#[inline]
 pub fn arg<T, F, A: Arg<T, F>>(argument: A) -> Input<T, F> {
     argument.into_input()
 }
@@ -282,6 +304,7 @@ pub fn arg_ref<B: ?Sized + GoesToAnotherThread, F, A: ArgRef<B, F>>(argument: A)
 }
 
 /// Takes an argument that is a plain value.
+#[inline]
 pub fn plain<T, F>(value: T) -> Input<T, F> {
     Input::ready(value)
 }

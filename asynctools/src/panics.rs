@@ -23,10 +23,13 @@ pub(crate) fn survive(f: impl FnOnce()) {
     let _ = catch_unwind(AssertUnwindSafe(f)).map_err(discard);
 }
 
-/// Drops a user's values, each by itself. Most calls leave none.
+/// Drops a user's values, each by itself.
 #[inline]
 pub(crate) fn discard_all<T>(values: Vec<T>) {
-    if !values.is_empty() {
+    if values.capacity() == 0 {
+        // As most calls leave it: there is nothing to drop, which the compiler does not see.
+        std::mem::forget(values);
+    } else {
         values.into_iter().for_each(discard);
     }
 }

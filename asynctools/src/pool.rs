@@ -178,6 +178,7 @@ impl Pool {
         &GLOBAL
     }
 
+    #[inline]
     pub(crate) fn inner(&self) -> &Arc<Inner> {
         self.inner.get_or_init(|| {
             registry::set_default(|| PoolRef::from(Self::global()).0.clone());
@@ -431,6 +432,7 @@ pub fn pool_of(pool: &Pool) -> PoolInside {
 }
 
 impl<'p> From<&'p Pool> for PoolRef<'p> {
+    #[inline]
     fn from(pool: &'p Pool) -> Self {
         Self(pool.inner())
     }
@@ -444,6 +446,7 @@ impl<'p> From<&'p PoolInside> for PoolRef<'p> {
 
 impl PoolRef<'_> {
     /// Queues a call with all values.
+    #[inline]
     pub(crate) fn start<V, G, R>(self, values: V, body: G, site: CallSite) -> AsyncValue<R>
     where
         V: Send + 'static,

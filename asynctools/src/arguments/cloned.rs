@@ -11,13 +11,13 @@ use crate::error::TaskError;
 use crate::graph::notify;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
-use crate::graph::traits::Waiter;
 use crate::graph::waiters::Lend;
 use crate::graph::waiters::address;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard;
 use crate::panics::lock;
 use crate::sync::Mutex;
+use crate::sync::MutexGuard;
 
 /// A clone of the result of a call, as soon as the call has ended.
 struct Relay<T>(Mutex<Relayed<T>>);
@@ -37,7 +37,7 @@ impl<T: CloneOut + Send + 'static> Lend<T> for Relay<T> {
         let there = Relayed::There(copy(outcome));
         let awaited = std::mem::replace(&mut *lock(&self.0), there);
         if let Relayed::Awaited(Some(dependant)) = awaited {
-            notify::tell_all([Waiter::Dependant(dependant, 0)]);
+            notify::arrive(dependant, 0);
         }
         // The dependant may have been cancelled: then the clone is dropped here, by a `Drop` of the user's.
         discard(self);
@@ -52,7 +52,8 @@ fn copy<T: CloneOut>(outcome: Result<&T, &TaskError>) -> Copied<T> {
 /// A borrowed handle, as an argument.
 pub(crate) struct Cloned<T> {
     call: Arc<dyn Awaited>,
-    relay: Arc<Relay<T>>,
+    /// `None` once the clone is taken: a dependant that has run leaves nothing behind.
+    relay: Option<Arc<Relay<T>>>,
 }
 
 impl<T: CloneOut + Send + 'static> Cloned<T> {
@@ -64,9 +65,9 @@ impl<T: CloneOut + Send + 'static> Cloned<T> {
             Some(Ok(Ok(clone))) => Ok(clone),
             Some(without) => Err(Self::new(value, Relayed::There(without))),
             None => {
-                let cloned = Self::new(value, Relayed::Awaited(None));
-                value.node().lend(cloned.relay.clone());
-                Err(cloned)
+                let relay = Arc::new(Relay(Mutex::new(Relayed::Awaited(None))));
+                value.node().lend(relay.clone());
+                Err(Self { call: value.node().clone(), relay: Some(relay) })
             }
         }
     }
@@ -79,15 +80,21 @@ impl<T> Cloned<T> {
     }
 
     fn new(value: &AsyncValue<T>, relayed: Relayed<T>) -> Self {
-        Self { call: value.node().clone(), relay: Arc::new(Relay(Mutex::new(relayed))) }
+        Self { call: value.node().clone(), relay: Some(Arc::new(Relay(Mutex::new(relayed)))) }
+    }
+
+    fn relayed(&self) -> Option<MutexGuard<'_, Relayed<T>>> {
+        self.relay.as_ref().map(|relay| lock(&relay.0))
     }
 }
 
 /// An argument of a cancelled call leaves nothing behind in the call whose result the argument is.
 impl<T> Drop for Cloned<T> {
     fn drop(&mut self) {
-        if matches!(&*lock(&self.relay.0), Relayed::Awaited(_)) {
-            self.call.forget(address(&self.relay));
+        if let Some(relay) = &self.relay
+            && matches!(&*lock(&relay.0), Relayed::Awaited(_))
+        {
+            self.call.forget(address(relay));
         }
     }
 }
@@ -101,18 +108,19 @@ impl<T: Send> Single for Cloned<T> {
 
     /// The dependant is told when the clone is there, which is after the end of the call.
     fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize {
-        let Relayed::Awaited(awaits) = &mut *lock(&self.relay.0) else { return 0 };
+        let Some(mut relayed) = self.relayed() else { return 0 };
+        let Relayed::Awaited(awaits) = &mut *relayed else { return 0 };
         *awaits = Some(dependant.clone());
         1
     }
 
     fn is_good(&self, good: fn(&T) -> bool) -> bool {
-        matches!(&*lock(&self.relay.0), Relayed::There(Ok(Ok(clone))) if good(clone))
+        self.relayed().is_some_and(|relayed| matches!(&*relayed, Relayed::There(Ok(Ok(clone))) if good(clone)))
     }
 
-    fn end<F>(self) -> Result<T, Stop<F>> {
-        let relayed = std::mem::replace(&mut *lock(&self.relay.0), Relayed::Taken);
-        let Relayed::There(copied) = relayed else { unreachable!("asked once, after the end of the call") };
+    fn end<F>(mut self) -> Result<T, Stop<F>> {
+        let relayed = self.relay.take().map(|relay| std::mem::replace(&mut *lock(&relay.0), Relayed::Taken));
+        let Some(Relayed::There(copied)) = relayed else { unreachable!("asked once, after the end of the call") };
         match copied {
             Ok(clone) => clone.map_err(Stop::Panicked),
             Err(error) => Err(Stop::Lost(error, self.call.site())),

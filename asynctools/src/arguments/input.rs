@@ -61,6 +61,12 @@ impl<T, F> Input<T, F> {
         self.source().map_or(0, Source::stopped)
     }
 
+    #[inline]
+    fn into_ready(self) -> T {
+        let InputKind::Ready(value) = self.0 else { unreachable!("asked only if the argument is there") };
+        value
+    }
+
     fn end(self, dropped: &mut Dropped) -> Result<T, Stop<F>> {
         match self.0 {
             InputKind::Ready(value) => Ok(value),
@@ -78,6 +84,9 @@ pub trait Inputs<F>: Send + 'static {
 
     #[doc(hidden)]
     fn are_ready(&self) -> bool;
+    /// Takes the values, if all [are ready](Self::are_ready).
+    #[doc(hidden)]
+    fn into_ready(self) -> Self::Values;
     #[doc(hidden)]
     fn needs(&self, needs: &mut Vec<Arc<dyn Awaited>>);
     #[doc(hidden)]
@@ -98,9 +107,13 @@ pub trait Inputs<F>: Send + 'static {
 impl<F: 'static> Inputs<F> for () {
     type Values = ();
 
+    #[inline]
     fn are_ready(&self) -> bool {
         true
     }
+
+    #[inline]
+    fn into_ready(self) {}
 
     fn needs(&self, _needs: &mut Vec<Arc<dyn Awaited>>) {}
 
@@ -125,8 +138,14 @@ impl<F: 'static> Inputs<F> for () {
 impl<F: 'static, A: Inputs<F>, T: Send + 'static> Inputs<F> for (A, Input<T, F>) {
     type Values = (A::Values, T);
 
+    #[inline]
     fn are_ready(&self) -> bool {
         matches!(self.1.0, InputKind::Ready(_)) && self.0.are_ready()
+    }
+
+    #[inline]
+    fn into_ready(self) -> Self::Values {
+        (self.0.into_ready(), self.1.into_ready())
     }
 
     fn needs(&self, needs: &mut Vec<Arc<dyn Awaited>>) {

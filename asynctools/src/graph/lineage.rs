@@ -139,6 +139,34 @@ impl Innermost {
         self.made_by.set(made_by);
         self.own.set(own);
     }
+
+    /// Keeps the call among the outer calls, while another one runs.
+    #[cold]
+    fn keep(&self) {
+        let _ = OUTER.try_with(|frames| frames.borrow_mut().extend(self.get()));
+    }
+
+    /// Makes the last of the outer calls the innermost again.
+    #[cold]
+    fn restore(&self) {
+        if let Ok(Some(outer)) = OUTER.try_with(|frames| frames.borrow_mut().pop()) {
+            self.set(outer);
+        }
+    }
+
+    /// Puts the call, which makes its first call, on the list of its thread.
+    #[cold]
+    fn enter_list(&self) {
+        let enter =
+            |list: &OnceCell<OwnList>| list.get_or_init(OwnList::new).enter(self.run.pool(), self.made_by.get());
+        self.own.set(OWN_LIST.try_with(enter).unwrap_or(MadeBy::NOBODY));
+    }
+}
+
+/// Takes the innermost call off the list of its thread.
+#[cold]
+fn leave_list() {
+    let _ = OWN_LIST.try_with(|list| list.get().map(OwnList::leave));
 }
 
 thread_local! {
@@ -179,7 +207,7 @@ pub(crate) fn enter(call: usize, pool: PoolId, made_by: MadeBy, requests: u32) -
     INNERMOST.with(|innermost| {
         let is_nested = innermost.is_some.get();
         if is_nested {
-            let _ = OUTER.try_with(|frames| frames.borrow_mut().extend(innermost.get()));
+            innermost.keep();
         }
         innermost.set(Frame { run: Run::new(call, pool, requests), made_by, own: MadeBy::NOBODY });
         Running { is_nested }
@@ -191,13 +219,11 @@ impl Drop for Running {
         INNERMOST.with(|innermost| {
             innermost.run.end();
             if innermost.own.get() != MadeBy::NOBODY {
-                let _ = OWN_LIST.try_with(|list| list.get().map(OwnList::leave));
+                leave_list();
             }
             innermost.is_some.set(false);
-            if self.is_nested
-                && let Ok(Some(outer)) = OUTER.try_with(|frames| frames.borrow_mut().pop())
-            {
-                innermost.set(outer);
+            if self.is_nested {
+                innermost.restore();
             }
         });
     }
@@ -215,9 +241,7 @@ pub(crate) fn made_here() -> MadeBy {
             return MadeBy::NOBODY;
         }
         if innermost.own.get() == MadeBy::NOBODY {
-            let entered = OWN_LIST
-                .try_with(|list| list.get_or_init(OwnList::new).enter(innermost.run.pool(), innermost.made_by.get()));
-            innermost.own.set(entered.unwrap_or(MadeBy::NOBODY));
+            innermost.enter_list();
         }
         innermost.own.get()
     })

@@ -93,24 +93,27 @@ pub(crate) struct Node<W: Work> {
 }
 
 impl<W: Work> Node<W> {
-    fn new(state: State<W>, origin: Origin, pool: PoolId, site: CallSite) -> Arc<Self> {
-        let head = Head::new(matches!(state, State::Done(_)), pool);
+    #[inline]
+    fn new(state: State<W>, origin: Origin, head: Head, site: CallSite) -> Arc<Self> {
         Arc::new(Self { head, site, core: Mutex::new(Core { state, waiters: Waiters::None(origin) }) })
     }
 
     /// A call with all its arguments, for the queue of `pool`.
+    #[inline]
     pub(crate) fn queued(work: W, pool: PoolId, site: CallSite) -> Arc<Self> {
-        Self::new(State::Queued(work), Origin::here(), pool, site)
+        // Before the state is made, which would have to stand in memory for the unwinding of this function.
+        let origin = Origin::here();
+        Self::new(State::Queued(work), origin, Head::new(false, pool), site)
     }
 
     /// A call that has ended with `value`.
     pub(crate) fn ready(value: W::Output, site: CallSite) -> Arc<Self> {
-        Self::new(State::Done(Ok(value)), Origin::USUAL, PoolId::NONE, site)
+        Self::new(State::Done(Ok(value)), Origin::USUAL, Head::new(true, PoolId::NONE), site)
     }
 
     /// A call that the program ends.
     pub(crate) fn promised(site: CallSite) -> Arc<Self> {
-        Self::new(State::Promised, Origin::USUAL, PoolId::NONE, site)
+        Self::new(State::Promised, Origin::USUAL, Head::new(false, PoolId::NONE), site)
     }
 
     /// A call that waits for arguments; what follows it runs on `pool`. `listen` registers it with the arguments; those that
@@ -121,7 +124,8 @@ impl<W: Work> Node<W> {
         site: CallSite,
         listen: impl FnOnce(&mut W, Arc<dyn traits::Dependant>),
     ) -> Arc<Self> {
-        let node = Self::new(State::Waiting(work), Origin::here(), pool, site);
+        let origin = Origin::here();
+        let node = Self::new(State::Waiting(work), origin, Head::new(false, pool), site);
         if let State::Waiting(work) = &mut node.lock().state {
             listen(work, node.clone());
         }
@@ -147,9 +151,8 @@ impl<W: Work> Node<W> {
             return None;
         }
         let stopped = work.is_stopped();
-        let State::Waiting(mut work) = std::mem::replace(&mut core.state, State::Running(this_thread())) else {
-            return None;
-        };
+        let State::Waiting(mut work) = std::mem::replace(&mut core.state, State::Taken) else { return None };
+        core.state = State::Running(this_thread());
         if stopped {
             let at = Standing::Thread(this_thread(), traits::Tried::Nothing);
             core.state = State::Stopped(Box::new((work, at)));
@@ -181,7 +184,11 @@ impl<W: Work> Node<W> {
     }
 
     /// Ends the call, by the one who took its work or holds its promise.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "the outcome was just made: passed through memory, it would be waited for"
+    )]
+    #[inline(always)]
     pub(crate) fn complete(&self, outcome: Result<W::Output, TaskError>) {
         let mut core = self.lock();
         // Most calls of a batch end before anybody waits for them. No value of the user is replaced.
@@ -190,6 +197,11 @@ impl<W: Work> Node<W> {
             self.head.set_done();
             return;
         }
+        self.complete_awaited(core, outcome);
+    }
+
+    #[inline(never)]
+    fn complete_awaited(&self, core: MutexGuard<'_, Core<W>>, outcome: Result<W::Output, TaskError>) {
         notify::in_phases(|aftermath| self.end(core, outcome, aftermath));
     }
 
@@ -330,7 +342,7 @@ impl<W: Work> Job for Node<W> {
 
     fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
         // Asked before: a waiter that looks for the end takes the cache line away from a thread that has the lock for long.
-        let running = State::Running(this_thread());
+        let thread = this_thread();
         let mut core = self.lock();
         match &core.state {
             State::Queued(..) => {}
@@ -338,7 +350,9 @@ impl<W: Work> Job for Node<W> {
             _ => return false,
         }
         let origin = core.waiters.origin();
-        let taken = std::mem::replace(&mut core.state, running);
+        let taken = std::mem::replace(&mut core.state, State::Taken);
+        // In two steps: a new state that was built elsewhere first would be read back whole.
+        core.state = State::Running(thread);
         drop(core);
         let mut dropped = Dropped::new();
         match taken {

@@ -115,6 +115,18 @@ pub(crate) fn tell_all(waiters: impl IntoIterator<Item = Waiter>) {
     in_phases(|aftermath| waiters.into_iter().for_each(|waiter| tell(waiter, aftermath)));
 }
 
+/// Tells `dependant` that one of its arguments has arrived.
+pub(crate) fn arrive(dependant: Arc<dyn Dependant>, index: u32) {
+    let is_held = WORKLIST.with(|list| {
+        let mut list = list.borrow_mut();
+        list.open.push_back((dependant, index));
+        list.draining
+    });
+    if !is_held {
+        settle(Aftermath::default());
+    }
+}
+
 /// Runs `store`, which stores ends, and then does the rest of these ends.
 pub(crate) fn in_phases(store: impl FnOnce(&mut Aftermath)) {
     let mut aftermath = Aftermath::default();
@@ -181,9 +193,9 @@ fn end_stopped() {
             if next.is_none() {
                 list.draining = false;
                 // An idle thread owns no memory for it.
-                list.open.shrink_to_fit();
-                list.stopped.shrink_to_fit();
-                list.ready.shrink_to_fit();
+                release(&mut list.open);
+                release(&mut list.stopped);
+                release(&mut list.ready);
             }
             next
         });
@@ -194,6 +206,14 @@ fn end_stopped() {
             end(job);
         }
         pass_on();
+    }
+}
+
+/// Gives back the memory of an empty list, which most often owns none.
+#[inline]
+fn release<T>(list: &mut VecDeque<T>) {
+    if list.capacity() > 0 {
+        list.shrink_to_fit();
     }
 }
 

@@ -19,10 +19,10 @@ use crate::arguments::input::Inputs;
 use crate::arguments::work::flow;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
-use crate::graph::traits::Dropped;
 use crate::graph::work::Route;
 use crate::handles::value::AsyncValue;
 use crate::pool::PoolRef;
+use crate::tag::Dropped;
 
 /// A call of an annotated function, argument by argument.
 #[must_use = "nothing is called until `.run(..)`"]

@@ -1,7 +1,5 @@
 //! The one state machine of a call.
 
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::PoisonError;
 
@@ -17,16 +15,12 @@ use crate::graph::stop;
 use crate::graph::traits;
 use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
-use crate::graph::traits::Dropped;
-use crate::graph::traits::Ending;
 use crate::graph::traits::Job;
 use crate::graph::traits::Moment;
-use crate::graph::traits::Observer;
 use crate::graph::traits::Place;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Standing;
 use crate::graph::traits::Survey;
-use crate::graph::traits::Unstarted;
 use crate::graph::traits::Waiter;
 use crate::graph::waiters;
 use crate::graph::waiters::Origin;
@@ -36,11 +30,12 @@ use crate::graph::work::Promised;
 use crate::graph::work::Route;
 use crate::graph::work::Work;
 use crate::graph::work::caught;
-use crate::graph::work::panicked;
 use crate::panics::discard_all;
 use crate::panics::lock;
 use crate::sync::Mutex;
 use crate::sync::MutexGuard;
+use crate::tag::Dropped;
+use crate::tag::Tag;
 
 // Implementation
 //
@@ -81,6 +76,7 @@ enum State<W: Work> {
 struct Core<W: Work> {
     state: State<W>,
     waiters: Waiters<W::Output>,
+    tag: Tag,
 }
 
 /// One call. In the `Arc` with its counts: 88 bytes for a `fn() -> u64`.
@@ -93,24 +89,24 @@ pub(crate) struct Node<W: Work> {
 }
 
 impl<W: Work> Node<W> {
-    fn new(state: State<W>, origin: Origin, pool: PoolId, site: CallSite) -> Arc<Self> {
+    fn new(state: State<W>, origin: Origin, pool: PoolId, site: CallSite, tag: Tag) -> Arc<Self> {
         let head = Head::new(matches!(state, State::Done(_)), pool);
-        Arc::new(Self { head, site, core: Mutex::new(Core { state, waiters: Waiters::None(origin) }) })
+        Arc::new(Self { head, site, core: Mutex::new(Core { state, waiters: Waiters::None(origin), tag }) })
     }
 
     /// A call with all its arguments, for the queue of `pool`.
-    pub(crate) fn queued(work: W, pool: PoolId, site: CallSite) -> Arc<Self> {
-        Self::new(State::Queued(work), Origin::here(), pool, site)
+    pub(crate) fn queued(work: W, pool: PoolId, site: CallSite, tag: Tag) -> Arc<Self> {
+        Self::new(State::Queued(work), Origin::here(), pool, site, tag)
     }
 
     /// A call that has ended with `value`.
     pub(crate) fn ready(value: W::Output, site: CallSite) -> Arc<Self> {
-        Self::new(State::Done(Ok(value)), Origin::USUAL, PoolId::NONE, site)
+        Self::new(State::Done(Ok(value)), Origin::USUAL, PoolId::NONE, site, Tag::NONE)
     }
 
     /// A call that the program ends.
     pub(crate) fn promised(site: CallSite) -> Arc<Self> {
-        Self::new(State::Promised, Origin::USUAL, PoolId::NONE, site)
+        Self::new(State::Promised, Origin::USUAL, PoolId::NONE, site, Tag::NONE)
     }
 
     /// A call that waits for arguments; what follows it runs on `pool`. `listen` registers it with the arguments; those that
@@ -119,9 +115,10 @@ impl<W: Work> Node<W> {
         work: W,
         pool: PoolId,
         site: CallSite,
+        tag: Tag,
         listen: impl FnOnce(&mut W, Arc<dyn traits::Dependant>),
     ) -> Arc<Self> {
-        let node = Self::new(State::Waiting(work), Origin::here(), pool, site);
+        let node = Self::new(State::Waiting(work), Origin::here(), pool, site, tag);
         if let State::Waiting(work) = &mut node.lock().state {
             listen(work, node.clone());
         }
@@ -171,6 +168,7 @@ impl<W: Work> Node<W> {
         }
         let Some(Route { pool: Some(pool), maker, bounded }) = work.take_route() else { unreachable!("just asked") };
         core.state = State::Queued(work);
+        core.tag.ready();
         core.waiters.set_requests(stop::requests());
         let helpers = core.waiters.take_helpers();
         drop(core);
@@ -328,7 +326,7 @@ impl<W: Work> Job for Node<W> {
         true
     }
 
-    fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
+    fn run(self: Arc<Self>, observer: &dyn traits::Observer) -> bool {
         // Asked before: a waiter that looks for the end takes the cache line away from a thread that has the lock for long.
         let running = State::Running(this_thread());
         let mut core = self.lock();
@@ -337,21 +335,22 @@ impl<W: Work> Job for Node<W> {
             State::Stopped(..) if observer.takes_stopped() => {}
             _ => return false,
         }
-        let origin = core.waiters.origin();
-        let taken = std::mem::replace(&mut core.state, running);
+        let Origin { made_by, requests } = core.waiters.origin();
+        let (taken, tag) = (std::mem::replace(&mut core.state, running), core.tag.take());
         drop(core);
         let mut dropped = Dropped::new();
         match taken {
             State::Queued(work) => {
                 observer.began(Place::Queue);
-                let running =
-                    lineage::enter(waiters::address(&self), self.head.pool(), origin.made_by, origin.requests);
-                let result = catch_unwind(AssertUnwindSafe(|| work.run(&mut dropped)));
-                drop(running);
-                observer.ended(if result.is_ok() { Ending::Returned } else { Ending::Panicked }, Place::Queue);
-                match result {
-                    Ok(value) => self.complete(Ok(value)),
-                    Err(payload) => self.complete(Err(panicked(self.site, payload))),
+                let running = lineage::enter(waiters::address(&self), self.head.pool(), made_by, requests);
+                let end = |outcome| {
+                    drop(running);
+                    observer.ended(traits::Ending::of_run(&outcome), Place::Queue);
+                    self.complete(outcome);
+                };
+                match tag.watched() {
+                    None => end(caught(self.site, || Ok(work.run(&mut dropped)))),
+                    Some(tag) => end(tag.run(work, &mut dropped, W::run)),
                 }
             }
             State::Stopped(stopped) => {
@@ -359,7 +358,8 @@ impl<W: Work> Job for Node<W> {
                 let place = at.place();
                 observer.began(place);
                 let outcome = caught(self.site, || work.stop(self.site, &mut dropped));
-                observer.ended(Ending::Stopped, place);
+                tag.end_unrun(&outcome, &mut dropped);
+                observer.ended(traits::Ending::Stopped, place);
                 self.complete(outcome);
             }
             _ => unreachable!("looked at under the same lock"),
@@ -368,7 +368,7 @@ impl<W: Work> Job for Node<W> {
         true
     }
 
-    fn take_unstarted(self: Arc<Self>) -> Option<Unstarted> {
+    fn take_unstarted(self: Arc<Self>) -> Option<traits::Unstarted> {
         let mut core = self.lock();
         let unrun = match &core.state {
             State::Waiting(work) if work.route().is_none() => traits::Unrun::Uncounted,
@@ -376,7 +376,7 @@ impl<W: Work> Job for Node<W> {
             State::Queued(..) => traits::Unrun::Queued,
             _ => return None,
         };
-        let taken = std::mem::replace(&mut core.state, State::Running(this_thread()));
+        let (taken, tag) = (std::mem::replace(&mut core.state, State::Running(this_thread())), core.tag.take());
         drop(core);
         // A dependant that is gone leaves nothing behind in the calls that it needed.
         if let State::Waiting(work) = &taken {
@@ -386,7 +386,7 @@ impl<W: Work> Job for Node<W> {
                 need.forget(waiters::address(&self));
             }
         }
-        Some(Unstarted { unrun, remains: Box::new(taken) })
+        Some(traits::Unstarted { unrun, remains: Box::new(taken), tag })
     }
 
     fn tell_unwanted(&self) -> bool {

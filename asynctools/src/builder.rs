@@ -7,6 +7,12 @@ use std::time::Duration;
 
 use crate::pool::Pool;
 use crate::pool::default_workers;
+#[cfg(feature = "hooks")]
+use crate::tag::Around;
+#[cfg(feature = "hooks")]
+use crate::tag::around::CallInfo;
+#[cfg(feature = "hooks")]
+use crate::tag::around::Run;
 use crate::workers::config::Config;
 use crate::workers::config::OnFull;
 use crate::workers::config::ThreadHook;
@@ -30,6 +36,9 @@ pub struct PoolBuilder {
     queue: Option<usize>,
     on_full: Option<OnFull>,
     config: Config,
+    /// Two arounds are no mix of both.
+    #[cfg(feature = "hooks")]
+    has_two_arounds: bool,
 }
 
 impl Pool {
@@ -54,7 +63,14 @@ impl Pool {
     /// # Ok::<(), asynctools::BuildError>(())
     /// ```
     pub fn builder() -> PoolBuilder {
-        PoolBuilder { workers: None, queue: None, on_full: None, config: Config::named("pool") }
+        PoolBuilder {
+            workers: None,
+            queue: None,
+            on_full: None,
+            config: Config::named("pool"),
+            #[cfg(feature = "hooks")]
+            has_two_arounds: false,
+        }
     }
 }
 
@@ -231,12 +247,63 @@ impl PoolBuilder {
         self
     }
 
+    /// Runs code of the program around each call of the pool. `f` runs at the call, on the caller's thread, and looks at
+    /// what belongs to the call there; the closure that `f` returns goes with the call, and runs around the body, on the
+    /// thread that runs the body. So the context of a request, which a thread has, comes with the call to another
+    /// thread. Default: nothing.
+    ///
+    /// | what happens | the call |
+    /// | --- | --- |
+    /// | the body panics | the panic unwinds through the closure, and the call ends as [`Panicked`] |
+    /// | `f` or the closure panics | ends as [`Panicked`] |
+    /// | the closure drops its [`Run`] unrun | ends as [`Rejected`] |
+    /// | the call is lost before its start | the closure is dropped unrun |
+    ///
+    /// A call that its caller or a waiter runs goes through the closure too, inside of that of the waiter. The calls that `f`
+    /// or the closure makes itself, outside of the body, go without.
+    ///
+    /// [`Panicked`]: crate::TaskError::Panicked
+    /// [`Rejected`]: crate::TaskError::Rejected
+    /// [`Run`]: crate::Run
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{CallInfo, Pool, Run};
+    /// use std::cell::RefCell;
+    ///
+    /// thread_local!(static USER: RefCell<String> = RefCell::default());
+    ///
+    /// let around = |_call: &CallInfo| {
+    ///     let user = USER.with_borrow(String::clone);
+    ///     move |run: Run<'_>| {
+    ///         let before = USER.replace(user);
+    ///         run.run();
+    ///         USER.set(before);
+    ///     }
+    /// };
+    /// let pool = Pool::builder().workers(1).around(around).build()?;
+    /// USER.set("Ada".to_owned());
+    /// assert_eq!(pool.spawn(|| USER.with_borrow(String::clone)).get(), "Ada");
+    /// # Ok::<(), asynctools::BuildError>(())
+    /// ```
+    #[cfg(feature = "hooks")]
+    pub fn around<F, G>(mut self, f: F) -> Self
+    where
+        F: Fn(&CallInfo) -> G + Send + Sync + 'static,
+        G: FnOnce(Run<'_>) + Send + 'static,
+    {
+        self.has_two_arounds |= self.config.around.is_some();
+        self.config.around = Around::new(f);
+        self
+    }
+
     /// Makes the pool, and starts no thread yet.
     ///
     /// # Errors
     ///
     /// If the configuration can never work: a queue of 0, `on_full` without a queue, a stack of 0, a name with a zero
-    /// byte.
+    /// byte, two `around`s.
     ///
     /// # Examples
     ///
@@ -259,6 +326,10 @@ impl PoolBuilder {
         }
         if has_zero_byte(&self.config.name) {
             return Err(BuildError::new("name", ZERO_BYTE));
+        }
+        #[cfg(feature = "hooks")]
+        if self.has_two_arounds {
+            return Err(BuildError::new("around", "is set twice; nest one closure in the other"));
         }
         let bound = self.queue.map(|queue| (queue, self.on_full.unwrap_or_default()));
         Ok(Pool::with(self.workers.unwrap_or_else(default_workers), Config { bound, ..self.config }))

@@ -38,7 +38,8 @@ pub enum TaskError {
     Cancelled,
     /// The pool of the call was closed before it started.
     Closed,
-    /// The queue of the pool was full, and `on_full` said to reject.
+    /// The queue of the pool was full, and `on_full` said to reject. With the feature `hooks` also: the code around the call
+    /// did not run the call.
     Rejected,
     /// The [`Promise`](crate::Promise) was dropped before it was set.
     Abandoned,
@@ -182,7 +183,7 @@ impl TaskError {
             Self::Panicked(panic) => write!(f, "panicked: {}", panic.message()),
             Self::Cancelled => f.write_str("cancelled"),
             Self::Closed => f.write_str("the pool is closed"),
-            Self::Rejected => f.write_str("rejected: the queue of the pool is full"),
+            Self::Rejected => f.write_str(REJECTED),
             Self::Abandoned => f.write_str("abandoned: the promise was dropped unset"),
             Self::Spawn(refused) => write!(f, "no thread: {}", refused.0.error),
             Self::WouldDeadlock(refused) => write!(f, "waiting would deadlock: no thread for it: {}", refused.0.error),
@@ -192,6 +193,13 @@ impl TaskError {
         }
     }
 }
+
+/// The cause of a rejected call. Without the feature no code around a call exists.
+const REJECTED: &str = if cfg!(feature = "hooks") {
+    "not run by `around`, or rejected: the queue of the pool is full"
+} else {
+    "rejected: the queue of the pool is full"
+};
 
 /// Prints the sites of a path, the nearest first, and how many calls the path leaves out after the first sites.
 fn fmt_path(f: &mut fmt::Formatter<'_>, path: impl Iterator<Item = CallSite>, left_out: usize) -> fmt::Result {

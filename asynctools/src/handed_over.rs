@@ -17,7 +17,6 @@ use crate::call_site::Function;
 use crate::error::TaskError;
 use crate::graph::node::Node;
 use crate::graph::traits::Awaited;
-use crate::graph::traits::Dropped;
 use crate::graph::traits::PoolId;
 use crate::graph::work::Promised;
 use crate::graph::work::Work;
@@ -25,6 +24,8 @@ use crate::graph::work::panicked;
 use crate::handles::promise::Promise;
 use crate::handles::value::AsyncValue;
 use crate::panics::discard_all;
+use crate::tag::Dropped;
+use crate::tag::Tag;
 
 /// A call of an annotated function that somebody else runs, argument by argument.
 #[must_use = "nothing is handed over until `.start(..)`"]
@@ -65,7 +66,7 @@ impl<F: 'static, A: Inputs<F>> HandOver<F, A> {
             return value;
         }
         let work = HandedOver { inputs: self.inputs, start, missing: 1, fail, result: PhantomData };
-        AsyncValue::of(Node::waiting(work, PoolId::NONE, self.site, |work, node| {
+        AsyncValue::of(Node::waiting(work, PoolId::NONE, self.site, Tag::NONE, |work, node| {
             work.missing += work.inputs.listen(&node);
         }))
     }

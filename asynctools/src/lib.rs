@@ -8,6 +8,7 @@ mod call_site;
 mod panics;
 mod error;
 mod call_error;
+mod tag;
 mod graph;
 mod handles;
 mod workers;
@@ -255,6 +256,14 @@ pub use crate::per_worker::PerWorkerGuard;
 pub use crate::pool::Pool;
 pub use crate::pool::parallel;
 pub use crate::serial::serial;
+#[cfg(feature = "hooks")]
+pub use crate::tag::around::AlreadySet;
+#[cfg(feature = "hooks")]
+pub use crate::tag::around::CallInfo;
+#[cfg(feature = "hooks")]
+pub use crate::tag::around::Run;
+#[cfg(feature = "hooks")]
+pub use crate::tag::around::around;
 pub use crate::workers::config::OnFull;
 pub use crate::workers::config::PoolStats;
 

@@ -16,6 +16,7 @@ use crate::graph::wait::deadline;
 use crate::handles::list::AsyncList;
 use crate::handles::value::AsyncValue;
 use crate::sync::OnceLock;
+use crate::tag::Tag;
 use crate::workers::blocking;
 use crate::workers::config::Config;
 use crate::workers::config::PoolStats;
@@ -206,6 +207,7 @@ impl Pool {
     /// ```
     #[doc(alias = "spawn_blocking")]
     #[track_caller]
+    #[inline]
     pub fn spawn<T, F>(&self, f: F) -> AsyncValue<T>
     where
         T: Send + 'static,
@@ -453,7 +455,8 @@ impl PoolRef<'_> {
         G: FnOnce(V) -> R + Send + 'static,
         R: Send + 'static,
     {
-        let node = Node::queued(ReadyWork { values, body }, self.0.id, site);
+        let tag = Tag::new(site, &self.0.home);
+        let node = Node::queued(ReadyWork { values, body }, self.0.id, site, tag);
         self.0.submit(&|| node.clone());
         AsyncValue::of(node)
     }

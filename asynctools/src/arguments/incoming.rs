@@ -9,8 +9,8 @@ use crate::call_site::CallSite;
 use crate::error::TaskError;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
-use crate::graph::traits::Dropped;
 use crate::graph::traits::Waiter;
+use crate::tag::Dropped;
 
 /// An argument that is still to come: the result of one call, or of many.
 pub(crate) trait Incoming<T, F>: Send {

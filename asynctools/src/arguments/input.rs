@@ -12,8 +12,8 @@ use crate::error::Panic;
 use crate::error::TaskError;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
-use crate::graph::traits::Dropped;
 use crate::handles::value::AsyncValue;
+use crate::tag::Dropped;
 
 /// One argument of a call, there or to come.
 pub struct Input<T, F>(InputKind<T, F>);

@@ -10,10 +10,10 @@ use crate::arguments::incoming::enlist;
 use crate::error::TaskError;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
-use crate::graph::traits::Dropped;
 use crate::handles::list::AsyncList;
 use crate::handles::shared::Shared;
 use crate::handles::value::AsyncValue;
+use crate::tag::Dropped;
 
 /// The result of a call, as an argument: the differences between the kinds of handles.
 pub(crate) trait Single: Send {

@@ -12,12 +12,13 @@ use crate::call_site::CallSite;
 use crate::error::TaskError;
 use crate::graph::node::Node;
 use crate::graph::traits::Dependant;
-use crate::graph::traits::Dropped;
 use crate::graph::traits::Needs;
 use crate::graph::traits::PoolId;
 use crate::graph::work::Route;
 use crate::graph::work::Work;
 use crate::handles::value::AsyncValue;
+use crate::tag::Dropped;
+use crate::tag::Tag;
 
 /// A function and the values of its arguments.
 pub(crate) struct ReadyWork<V, G> {
@@ -116,8 +117,9 @@ where
     F: 'static,
     R: Send + 'static,
 {
+    let tag = route.as_ref().map_or(Tag::NONE, |route| route.tag(site));
     let work = PendingWork { inputs, body, missing: 1, route, fail };
-    AsyncValue::of(Node::waiting(work, followers_run_on, site, |work, node| {
+    AsyncValue::of(Node::waiting(work, followers_run_on, site, tag, |work, node| {
         work.missing += work.inputs.listen(&node);
     }))
 }
@@ -204,7 +206,7 @@ impl<T: Send + 'static> Work for FlattenWork<T> {
 pub(crate) fn flatten<T: Send + 'static>(outer: AsyncValue<AsyncValue<T>>) -> AsyncValue<T> {
     let (pool, site) = (outer.node().pool(), outer.node().site());
     let work = FlattenWork { stage: Flatten::Outer(outer), missing: 1, own: None };
-    AsyncValue::of(Node::waiting(work, pool, site, |work, node| {
+    AsyncValue::of(Node::waiting(work, pool, site, Tag::NONE, |work, node| {
         work.own = Some(Arc::downgrade(&node));
         if let Flatten::Outer(outer) = &work.stage {
             work.missing += enlist(&**outer.node(), &node);

@@ -7,6 +7,7 @@ use crate::graph::notify;
 use crate::graph::registry;
 use crate::graph::traits::Job;
 use crate::graph::traits::Unstarted;
+use crate::tag::Dropped;
 
 // Implementation
 //
@@ -43,16 +44,21 @@ pub(crate) fn lose_counted(
         };
         let error = error(&*job);
         count(&job, &unstarted, &error);
-        Some((job, error, unstarted.remains))
+        Some((job, error, unstarted))
     });
-    let taken: Vec<_> = taken.collect();
+    let mut taken: Vec<_> = taken.collect();
     let lost = taken.len();
     counted(others.len());
+    let mut dropped = Dropped::new();
+    for (_, error, unstarted) in &mut taken {
+        unstarted.tag.take().lose(error, notify::runs_user_code(), &mut dropped);
+    }
     notify::in_phases(|aftermath| {
-        for (job, error, remains) in taken {
+        for (job, error, unstarted) in taken {
             job.end_lost(error, aftermath);
-            aftermath.dropped.push(remains);
+            aftermath.dropped.push(unstarted.remains);
         }
+        aftermath.dropped.append(&mut dropped);
     });
     lost + others.iter().filter(|job| job.tell_unwanted()).count()
 }
@@ -75,8 +81,11 @@ pub(crate) fn end_unrun(job: &Arc<dyn Job>, error: TaskError) {
 
 /// Ends a call after the work was taken out, and the pool has counted the call out.
 fn end_unstarted(job: &dyn Job, error: TaskError, unstarted: Unstarted) {
+    let mut dropped = Dropped::new();
+    unstarted.tag.lose(&error, notify::runs_user_code(), &mut dropped);
     notify::in_phases(|aftermath| {
         job.end_lost(error, aftermath);
         aftermath.dropped.push(unstarted.remains);
+        aftermath.dropped.append(&mut dropped);
     });
 }

@@ -18,4 +18,5 @@ pub(crate) mod lose;
 pub(crate) mod work;
 pub(crate) mod slot;
 pub(crate) mod head;
+pub(crate) mod state;
 pub(crate) mod node;

@@ -1,7 +1,5 @@
 //! The one state machine of a call.
 
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::PoisonError;
 
@@ -13,20 +11,17 @@ use crate::graph::lineage;
 use crate::graph::lose::end_unrun;
 use crate::graph::notify;
 use crate::graph::slot::Slot;
+use crate::graph::state::State;
 use crate::graph::stop;
 use crate::graph::traits;
 use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
-use crate::graph::traits::Dropped;
-use crate::graph::traits::Ending;
 use crate::graph::traits::Job;
 use crate::graph::traits::Moment;
-use crate::graph::traits::Observer;
 use crate::graph::traits::Place;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Standing;
 use crate::graph::traits::Survey;
-use crate::graph::traits::Unstarted;
 use crate::graph::traits::Waiter;
 use crate::graph::waiters;
 use crate::graph::waiters::Origin;
@@ -36,51 +31,22 @@ use crate::graph::work::Promised;
 use crate::graph::work::Route;
 use crate::graph::work::Work;
 use crate::graph::work::caught;
-use crate::graph::work::panicked;
 use crate::panics::discard_all;
 use crate::panics::lock;
 use crate::sync::Mutex;
 use crate::sync::MutexGuard;
+use crate::tag::Dropped;
+use crate::tag::Tag;
 
 // Implementation
 //
 // A call is one `Arc<Node>`: the work and later the result in one `State` behind one mutex, and a flag outside that shows the end
 // without the lock. No user code runs under the lock: a transition takes out the user's work, result or waker.
-//
-// | from | to | by whom | under which call |
-// | --- | --- | --- | --- |
-// | - | `Waiting`, `Queued`, `Promised`, `Done` | the maker | `waiting`, `queued`, `promised`, `ready` |
-// | `Waiting` | `Queued`; `Stopped` by a lost argument; `Running` if no user code runs | who brings the last | `advance` |
-// | `Queued`, `Stopped` | `Running` | the first worker or waiter | `run` |
-// | `Waiting`, `Queued` | `Running` | who cancels or closes | `take_unstarted` |
-// | `Running` | `Promised` | who hands the call over | `hand_over` |
-// | `Running`, `Promised` | `Done`, `Taken` | who took the work, or sets the promise | `complete`, `end_lost` |
-// | `Done` | `Lent`, and back | who clones the result | `lend_out` |
-// | `Done` | `Taken` | the owner of the handle | `take`, `abandon_result` |
-
-/// The life of a call, from the top down.
-enum State<W: Work> {
-    /// Arguments are missing. The thread that brings the last one moves on; `take_unstarted` may take the work.
-    Waiting(W),
-    /// In the queue of its pool, all arguments there. The thread that takes the work runs it; `take_unstarted` may take it.
-    Queued(W),
-    /// All arguments have ended, one without a value. Boxed for the few. The thread that takes the work ends the call, with user code.
-    Stopped(Box<(W, Standing)>),
-    /// That thread runs it, and only the thread may end it.
-    Running(traits::ThreadNumber),
-    /// The holder of its promise may end it.
-    Promised,
-    /// Ended. The owner of the handle may take it.
-    Done(Result<W::Output, TaskError>),
-    /// Ended; the result is out to be cloned, by the thread that will put it back. `true`: it is an error.
-    Lent(bool),
-    /// Ended, and the result was taken, or nobody wants it.
-    Taken,
-}
 
 struct Core<W: Work> {
     state: State<W>,
     waiters: Waiters<W::Output>,
+    tag: Tag,
 }
 
 /// One call. In the `Arc` with its counts: 88 bytes for a `fn() -> u64`.
@@ -94,26 +60,26 @@ pub(crate) struct Node<W: Work> {
 
 impl<W: Work> Node<W> {
     #[inline]
-    fn new(state: State<W>, origin: Origin, head: Head, site: CallSite) -> Arc<Self> {
-        Arc::new(Self { head, site, core: Mutex::new(Core { state, waiters: Waiters::None(origin) }) })
+    fn new(state: State<W>, origin: Origin, head: Head, site: CallSite, tag: Tag) -> Arc<Self> {
+        Arc::new(Self { head, site, core: Mutex::new(Core { state, waiters: Waiters::None(origin), tag }) })
     }
 
     /// A call with all its arguments, for the queue of `pool`.
     #[inline]
-    pub(crate) fn queued(work: W, pool: PoolId, site: CallSite) -> Arc<Self> {
+    pub(crate) fn queued(work: W, pool: PoolId, site: CallSite, tag: Tag) -> Arc<Self> {
         // Before the state is made, which would have to stand in memory for the unwinding of this function.
         let origin = Origin::here();
-        Self::new(State::Queued(work), origin, Head::new(false, pool), site)
+        Self::new(State::Queued(work), origin, Head::new(false, pool), site, tag)
     }
 
     /// A call that has ended with `value`.
     pub(crate) fn ready(value: W::Output, site: CallSite) -> Arc<Self> {
-        Self::new(State::Done(Ok(value)), Origin::USUAL, Head::new(true, PoolId::NONE), site)
+        Self::new(State::Done(Ok(value)), Origin::USUAL, Head::new(true, PoolId::NONE), site, Tag::NONE)
     }
 
     /// A call that the program ends.
     pub(crate) fn promised(site: CallSite) -> Arc<Self> {
-        Self::new(State::Promised, Origin::USUAL, Head::new(false, PoolId::NONE), site)
+        Self::new(State::Promised, Origin::USUAL, Head::new(false, PoolId::NONE), site, Tag::NONE)
     }
 
     /// A call that waits for arguments; what follows it runs on `pool`. `listen` registers it with the arguments; those that
@@ -122,10 +88,11 @@ impl<W: Work> Node<W> {
         work: W,
         pool: PoolId,
         site: CallSite,
+        tag: Tag,
         listen: impl FnOnce(&mut W, Arc<dyn traits::Dependant>),
     ) -> Arc<Self> {
         let origin = Origin::here();
-        let node = Self::new(State::Waiting(work), origin, Head::new(false, pool), site);
+        let node = Self::new(State::Waiting(work), origin, Head::new(false, pool), site, tag);
         if let State::Waiting(work) = &mut node.lock().state {
             listen(work, node.clone());
         }
@@ -174,6 +141,7 @@ impl<W: Work> Node<W> {
         }
         let Some(Route { pool: Some(pool), maker, bounded }) = work.take_route() else { unreachable!("just asked") };
         core.state = State::Queued(work);
+        core.tag.ready();
         core.waiters.set_requests(stop::requests());
         let helpers = core.waiters.take_helpers();
         drop(core);
@@ -340,7 +308,7 @@ impl<W: Work> Job for Node<W> {
         true
     }
 
-    fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
+    fn run(self: Arc<Self>, observer: &dyn traits::Observer) -> bool {
         // Asked before: a waiter that looks for the end takes the cache line away from a thread that has the lock for long.
         let thread = this_thread();
         let mut core = self.lock();
@@ -349,8 +317,8 @@ impl<W: Work> Job for Node<W> {
             State::Stopped(..) if observer.takes_stopped() => {}
             _ => return false,
         }
-        let origin = core.waiters.origin();
-        let taken = std::mem::replace(&mut core.state, State::Taken);
+        let Origin { made_by, requests } = core.waiters.origin();
+        let (taken, tag) = (std::mem::replace(&mut core.state, State::Taken), core.tag.take());
         // In two steps: a new state that was built elsewhere first would be read back whole.
         core.state = State::Running(thread);
         drop(core);
@@ -358,14 +326,15 @@ impl<W: Work> Job for Node<W> {
         match taken {
             State::Queued(work) => {
                 observer.began(Place::Queue);
-                let running =
-                    lineage::enter(waiters::address(&self), self.head.pool(), origin.made_by, origin.requests);
-                let result = catch_unwind(AssertUnwindSafe(|| work.run(&mut dropped)));
-                drop(running);
-                observer.ended(if result.is_ok() { Ending::Returned } else { Ending::Panicked }, Place::Queue);
-                match result {
-                    Ok(value) => self.complete(Ok(value)),
-                    Err(payload) => self.complete(Err(panicked(self.site, payload))),
+                let running = lineage::enter(waiters::address(&self), self.head.pool(), made_by, requests);
+                let end = |outcome| {
+                    drop(running);
+                    observer.ended(traits::Ending::of_run(&outcome), Place::Queue);
+                    self.complete(outcome);
+                };
+                match tag.watched() {
+                    None => end(caught(self.site, || Ok(work.run(&mut dropped)))),
+                    Some(tag) => end(tag.run(work, &mut dropped, W::run)),
                 }
             }
             State::Stopped(stopped) => {
@@ -373,7 +342,8 @@ impl<W: Work> Job for Node<W> {
                 let place = at.place();
                 observer.began(place);
                 let outcome = caught(self.site, || work.stop(self.site, &mut dropped));
-                observer.ended(Ending::Stopped, place);
+                tag.end_unrun(&outcome, &mut dropped);
+                observer.ended(traits::Ending::Stopped, place);
                 self.complete(outcome);
             }
             _ => unreachable!("looked at under the same lock"),
@@ -382,7 +352,7 @@ impl<W: Work> Job for Node<W> {
         true
     }
 
-    fn take_unstarted(self: Arc<Self>) -> Option<Unstarted> {
+    fn take_unstarted(self: Arc<Self>) -> Option<traits::Unstarted> {
         let mut core = self.lock();
         let unrun = match &core.state {
             State::Waiting(work) if work.route().is_none() => traits::Unrun::Uncounted,
@@ -390,7 +360,7 @@ impl<W: Work> Job for Node<W> {
             State::Queued(..) => traits::Unrun::Queued,
             _ => return None,
         };
-        let taken = std::mem::replace(&mut core.state, State::Running(this_thread()));
+        let (taken, tag) = (std::mem::replace(&mut core.state, State::Running(this_thread())), core.tag.take());
         drop(core);
         // A dependant that is gone leaves nothing behind in the calls that it needed.
         if let State::Waiting(work) = &taken {
@@ -400,7 +370,7 @@ impl<W: Work> Job for Node<W> {
                 need.forget(waiters::address(&self));
             }
         }
-        Some(Unstarted { unrun, remains: Box::new(taken) })
+        Some(traits::Unstarted { unrun, remains: Box::new(taken), tag })
     }
 
     fn tell_unwanted(&self) -> bool {

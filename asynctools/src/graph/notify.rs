@@ -93,6 +93,11 @@ pub(crate) fn look_after<R>(f: impl FnOnce() -> R) -> R {
     result
 }
 
+/// Whether the current thread may run user code: not while it looks after a pool for others.
+pub(crate) fn runs_user_code() -> bool {
+    !LOOKS_AFTER.with(Cell::get)
+}
+
 fn is_in_wait() -> bool {
     WAITS.with(Cell::get) > 0
 }

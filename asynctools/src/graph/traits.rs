@@ -7,6 +7,10 @@ use crate::call_site::CallSite;
 use crate::error::TaskError;
 use crate::sync::Instant;
 use crate::sync::Thread;
+use crate::tag::Dropped;
+#[cfg(feature = "hooks")]
+use crate::tag::Home;
+use crate::tag::Tag;
 
 /// A pool, by number: a call remembers its pool without a contended reference count. 0 is no pool.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -21,6 +25,10 @@ impl PoolId {
 /// A pool, as the calls of the graph see it.
 pub(crate) trait Scheduler: Send + Sync {
     fn id(&self) -> PoolId;
+
+    /// Returns the pool as the tags of its calls know the pool.
+    #[cfg(feature = "hooks")]
+    fn home(&self) -> &Home;
 
     /// Says whether the pool takes a call with all arguments. A closed pool takes only the calls of its own calls.
     fn accept(&self, maker: Maker) -> Result<(), TaskError>;
@@ -228,6 +236,7 @@ pub(crate) struct Unstarted {
     pub(crate) unrun: Unrun,
     /// The user's function and arguments, to be dropped when nothing waits for the drop.
     pub(crate) remains: Box<dyn Send>,
+    pub(crate) tag: Tag,
 }
 
 /// The effects of ends, to be done after all ends are stored.
@@ -242,9 +251,6 @@ impl Aftermath {
         self.wakers.is_empty() && self.dropped.is_empty()
     }
 }
-
-/// A user's values, to be dropped by themselves when nothing waits for the drops.
-pub(crate) type Dropped = Vec<Box<dyn Send>>;
 
 /// Counts the run of a call. Hears of begin and end before another thread can see the end of the call.
 pub(crate) trait Observer {
@@ -262,8 +268,20 @@ pub(crate) trait Observer {
 pub(crate) enum Ending {
     Returned,
     Panicked,
-    /// A loss upstream had ended the call: its function did not run.
+    /// A loss upstream had ended the call, or the code around the call did not run it: its function did not run.
     Stopped,
+}
+
+impl Ending {
+    /// Returns the ending of a run with this outcome.
+    #[inline]
+    pub(crate) fn of_run<T>(outcome: &Result<T, TaskError>) -> Self {
+        match outcome {
+            Ok(_) => Self::Returned,
+            Err(TaskError::Panicked(_)) => Self::Panicked,
+            Err(_) => Self::Stopped,
+        }
+    }
 }
 
 /// A waiter is told of an end, and only while no lock is held: wakers are a user's code.

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use crate::call_site::CallSite;
 use crate::error::Panic;
 use crate::error::TaskError;
-use crate::graph::traits::Dropped;
 use crate::graph::traits::Maker;
 use crate::graph::traits::Needs;
 use crate::graph::traits::Scheduler;
 use crate::graph::waiters::Elsewhere;
 use crate::panics::discard_all;
+use crate::tag::Dropped;
+use crate::tag::Tag;
 
 /// The work of a call: a function with its arguments.
 pub(crate) trait Work: Send + 'static {
@@ -107,6 +108,19 @@ impl Route {
     /// Asks the pool whether the pool takes the call.
     pub(crate) fn accept(&self) -> Result<(), TaskError> {
         self.pool.as_ref().ok_or(TaskError::Closed)?.accept(self.maker)
+    }
+
+    /// Makes the tag of a call at `site`, which takes this route.
+    #[cfg(feature = "hooks")]
+    pub(crate) fn tag(&self, site: CallSite) -> Tag {
+        self.pool.as_ref().map_or(Tag::NONE, |pool| Tag::new(site, pool.home()))
+    }
+
+    /// Makes the tag of a call that takes this route, and that nobody can watch.
+    #[cfg(not(feature = "hooks"))]
+    #[expect(clippy::unused_self, reason = "with a feature that watches, the pool is asked")]
+    pub(crate) fn tag(&self, _site: CallSite) -> Tag {
+        Tag::NONE
     }
 }
 

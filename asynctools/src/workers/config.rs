@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::panics::survive;
+use crate::tag::Around;
 
 /// Says how a pool treats a call when the queue is full.
 ///
@@ -82,6 +83,7 @@ pub(crate) struct Config {
     pub(crate) dedicated_threads: bool,
     pub(crate) on_thread_start: ThreadHook,
     pub(crate) on_thread_stop: ThreadHook,
+    pub(crate) around: Around,
 }
 
 /// Calls the program's code on each thread of a pool, if the program gave any.
@@ -148,6 +150,7 @@ impl Config {
             dedicated_threads: false,
             on_thread_start: ThreadHook::default(),
             on_thread_stop: ThreadHook::default(),
+            around: Around::default(),
         }
     }
 }

@@ -37,6 +37,7 @@ use crate::sync::AtomicUsize;
 use crate::sync::Instant;
 use crate::sync::Mutex;
 use crate::sync::fence;
+use crate::tag::Home;
 use crate::workers::bound::Bound;
 use crate::workers::config::Config;
 use crate::workers::config::OnFull;
@@ -74,6 +75,7 @@ use crate::workers::state::publish;
 pub(crate) struct Inner {
     pub(crate) id: PoolId,
     pub(crate) config: Config,
+    pub(crate) home: Home,
     pub(crate) queue: Queue,
     flags: Padded<AtomicU8>,
     /// Threads with a permit but no call: they found the queue empty, or just got the permit, and look for a call. Each
@@ -114,9 +116,11 @@ impl Inner {
     pub(crate) fn new(config: Config, target: usize, main: fn(&Arc<Inner>, &Arc<Worker>)) -> Arc<Self> {
         let bound = config.bound.map(|(queue, on_full)| Bound::new(queue, on_full));
         let max_blocked = config.max_blocked;
+        let home = Home::new(&config.name, config.around.clone());
         let inner = Arc::new(Self {
             id: registry::new_pool_id(),
             config,
+            home,
             queue: Queue::new(),
             flags: Padded::default(),
             searching: Padded::default(),
@@ -321,6 +325,11 @@ enum Room {
 impl Scheduler for Inner {
     fn id(&self) -> PoolId {
         self.id
+    }
+
+    #[cfg(feature = "hooks")]
+    fn home(&self) -> &Home {
+        &self.home
     }
 
     fn accept(&self, maker: Maker) -> Result<(), TaskError> {

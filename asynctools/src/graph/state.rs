@@ -1,0 +1,39 @@
+//! The states of a call, which only `node` knows.
+
+use crate::error::TaskError;
+use crate::graph::traits::Standing;
+use crate::graph::traits::ThreadNumber;
+use crate::graph::work::Work;
+
+// Implementation
+//
+// | from | to | by whom | under which call |
+// | --- | --- | --- | --- |
+// | - | `Waiting`, `Queued`, `Promised`, `Done` | the maker | `waiting`, `queued`, `promised`, `ready` |
+// | `Waiting` | `Queued`; `Stopped` by a lost argument; `Running` if no user code runs | who brings the last | `advance` |
+// | `Queued`, `Stopped` | `Running` | the first worker or waiter | `run` |
+// | `Waiting`, `Queued` | `Running` | who cancels or closes | `take_unstarted` |
+// | `Running` | `Promised` | who hands the call over | `hand_over` |
+// | `Running`, `Promised` | `Done`, `Taken` | who took the work, or sets the promise | `complete`, `end_lost` |
+// | `Done` | `Lent`, and back | who clones the result | `lend_out` |
+// | `Done` | `Taken` | the owner of the handle | `take`, `abandon_result` |
+
+/// The life of a call, from the top down.
+pub(crate) enum State<W: Work> {
+    /// Arguments are missing. The thread that brings the last one moves on; `take_unstarted` may take the work.
+    Waiting(W),
+    /// In the queue of its pool, all arguments there. The thread that takes the work runs it; `take_unstarted` may take it.
+    Queued(W),
+    /// All arguments have ended, one without a value. Boxed for the few. The thread that takes the work ends the call, with user code.
+    Stopped(Box<(W, Standing)>),
+    /// That thread runs it, and only the thread may end it.
+    Running(ThreadNumber),
+    /// The holder of its promise may end it.
+    Promised,
+    /// Ended. The owner of the handle may take it.
+    Done(Result<W::Output, TaskError>),
+    /// Ended; the result is out to be cloned, by the thread that will put it back. `true`: it is an error.
+    Lent(bool),
+    /// Ended, and the result was taken, or nobody wants it.
+    Taken,
+}

@@ -1,0 +1,57 @@
+//! Whether the current thread runs the code of somebody who watches calls.
+
+use std::cell::Cell;
+
+use crate::sync::thread_local;
+
+// Implementation
+//
+// A subscriber that calls an annotated function would hear of that call too, and call the function again, without end. So nobody
+// hears of the calls that the code of a watcher makes.
+
+thread_local! {
+    /// Has no destructor, so a destructor of the user's may still call.
+    static IS_CLIENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the current thread runs the code of a watcher.
+pub(crate) fn is_here() -> bool {
+    IS_CLIENT.with(Cell::get)
+}
+
+/// Says until the drop whether the current thread runs the code of a watcher.
+pub(crate) struct Client {
+    outer: bool,
+}
+
+/// Begins the code of a watcher.
+pub(crate) fn enter() -> Client {
+    Client { outer: IS_CLIENT.with(|is_client| is_client.replace(true)) }
+}
+
+/// Begins the body of a call, inside of the code of a watcher.
+pub(crate) fn leave() -> Client {
+    Client { outer: IS_CLIENT.with(|is_client| is_client.replace(false)) }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        IS_CLIENT.with(|is_client| is_client.set(self.outer));
+    }
+}
+
+/// A value of a watcher: its drop is the code of the watcher.
+pub(crate) struct Owned<T>(Option<T>);
+
+impl<T> Owned<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+}
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        let _client = enter();
+        drop(self.0.take());
+    }
+}

@@ -1,0 +1,27 @@
+//! What goes with each call for those who watch it. Without a feature that watches, it is nothing.
+
+// Ground floor first: each room imports from those above it in this list only.
+#[cfg(not(feature = "hooks"))]
+pub(crate) mod nobody;
+#[cfg(feature = "hooks")]
+pub(crate) mod client;
+#[cfg(feature = "hooks")]
+pub(crate) mod around;
+#[cfg(feature = "hooks")]
+pub(crate) mod seen;
+
+#[cfg(feature = "hooks")]
+pub(crate) use crate::tag::around::Around;
+#[cfg(feature = "hooks")]
+pub(crate) use crate::tag::around::Home;
+#[cfg(not(feature = "hooks"))]
+pub(crate) use crate::tag::nobody::Around;
+#[cfg(not(feature = "hooks"))]
+pub(crate) use crate::tag::nobody::Home;
+#[cfg(not(feature = "hooks"))]
+pub(crate) use crate::tag::nobody::Tag;
+#[cfg(feature = "hooks")]
+pub(crate) use crate::tag::seen::Tag;
+
+/// A user's values, to be dropped by themselves when nothing waits for the drops.
+pub(crate) type Dropped = Vec<Box<dyn Send>>;

@@ -1,0 +1,66 @@
+//! The tag of a call where nobody can watch: nothing, in no bytes.
+
+use crate::call_site::CallSite;
+use crate::error::TaskError;
+use crate::tag::Dropped;
+
+/// The program's code around the calls of a pool, which needs the feature `hooks`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Around(());
+
+/// A pool, as the tags of its calls know it.
+pub(crate) struct Home;
+
+impl Home {
+    #[inline]
+    pub(crate) fn new(_name: &str, _around: Around) -> Self {
+        Self
+    }
+}
+
+/// The tag of a call that somebody watches: there is none.
+pub(crate) enum Watched {}
+
+impl Watched {
+    pub(crate) fn run<W, R>(
+        self,
+        _work: W,
+        _dropped: &mut Dropped,
+        _body: impl FnOnce(W, &mut Dropped) -> R,
+    ) -> Result<R, TaskError> {
+        match self {}
+    }
+}
+
+/// The tag of one call.
+pub(crate) struct Tag;
+
+#[expect(clippy::unused_self, reason = "with a feature that watches, the tag is more than nothing")]
+impl Tag {
+    pub(crate) const NONE: Self = Self;
+
+    #[inline]
+    pub(crate) fn new(_site: CallSite, _home: &Home) -> Self {
+        Self
+    }
+
+    #[inline]
+    pub(crate) fn take(&mut self) -> Self {
+        Self
+    }
+
+    #[inline]
+    pub(crate) fn ready(&mut self) {}
+
+    /// Returns the tag if somebody watches the call.
+    #[inline]
+    pub(crate) fn watched(self) -> Option<Watched> {
+        None
+    }
+
+    #[inline]
+    pub(crate) fn end_unrun<T>(self, _outcome: &Result<T, TaskError>, _dropped: &mut Dropped) {}
+
+    #[inline]
+    pub(crate) fn lose(self, _error: &TaskError, _now: bool, _dropped: &mut Dropped) {}
+}

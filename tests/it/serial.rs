@@ -271,6 +271,26 @@ fn a_call_that_a_waiter_runs_before_its_turn_is_counted_once() {
     });
 }
 
+/// Also in the middle of a call that was made ready itself, where calls that become ready wait for their turns.
+#[test]
+fn what_follows_an_ended_call_runs_at_the_call() {
+    watched(|| {
+        let pool = Arc::new(Pool::new(1));
+        let inner = pool.clone();
+        let Ready { promise, first, second } = ready([&pool, &pool], move || {
+            let follows = inner.spawn(here).map(|ran_on| (ran_on, here()));
+            assert!(follows.is_finished(), "at the call");
+            assert_eq!(follows.get(), (here(), here()));
+            let listed = inner.map(0..3, |n| n).chain(here);
+            assert!(listed.is_finished() && listed.get() == here());
+        });
+        serial(|| promise.set(5));
+        first.get();
+        assert_eq!(second.get(), 5);
+        assert_eq!(pool.stats().finished, 2 + 1 + 1 + 3 + 1);
+    });
+}
+
 #[test]
 fn a_pool_with_a_call_before_its_turn_is_not_idle() {
     watched(|| {

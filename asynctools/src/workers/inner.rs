@@ -149,8 +149,7 @@ impl Inner {
     /// Takes in a call with all arguments, at the call.
     pub(crate) fn submit(self: &Arc<Self>, job: JobRef<'_>) {
         if serial::is_on(self.config.dedicated_threads) && self.becomes_guest(self.maker()) {
-            self.run_by_caller(job(), Moment::AtCall);
-            return;
+            return self.run_by_caller(job(), Moment::AtCall);
         }
         if !self.has(CLOSED | BOUND) {
             return self.enqueue(job, Maker::Other);
@@ -350,6 +349,9 @@ impl Scheduler for Inner {
         }
         if !serial::is_on(self.config.dedicated_threads) {
             return self.take_in_late(job, maker);
+        }
+        if moment == Moment::AtFollowing && self.becomes_guest(maker) {
+            return self.run_by_caller(job(), moment);
         }
         // From now on, although the thread may have to run others first: as a call in the queue is counted.
         self.enter_late();

@@ -22,3 +22,5 @@ mod worklist;
 mod lending;
 #[path = "../it/endings.rs"]
 mod endings;
+#[path = "../it/serial.rs"]
+mod serial;

@@ -44,6 +44,7 @@ mod idle;
 mod in_place;
 mod stop;
 mod serial;
+mod serially;
 mod stream;
 mod infer;
 mod edges;

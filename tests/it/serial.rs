@@ -6,19 +6,23 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::thread;
 use std::thread::ThreadId;
+use std::time::Duration;
 
 use asynctools::AsyncList;
 use asynctools::AsyncValue;
 use asynctools::Calls as _;
 use asynctools::OnFull;
 use asynctools::Pool;
+use asynctools::Promise;
 use asynctools::TaskError;
 use asynctools::parallel;
 use asynctools::pooled;
 use asynctools::serial;
 
+use crate::helpers::Gate;
 use crate::helpers::fib;
 use crate::helpers::lock;
+use crate::helpers::until;
 use crate::helpers::watched;
 use crate::process::alone_with;
 
@@ -175,6 +179,159 @@ fn endings_and_counts_stay_as_they_are() {
             assert_ne!(paused.get(), here());
             pool.close();
             assert!(matches!(pool.spawn(here).outcome(), Err(TaskError::Closed)));
+        });
+    });
+}
+
+/// Calls of two pools that one promise makes ready: the thread that sets it comes to one after the other.
+struct Ready {
+    promise: Promise<u32>,
+    /// Runs `act` at its turn, when the second call is ready.
+    first: AsyncValue<()>,
+    second: AsyncValue<u32>,
+}
+
+#[derive(Clone)]
+struct On(Arc<Pool>);
+
+impl On {
+    #[pooled(pool = self.0)]
+    fn act(&self, n: &u32, act: impl FnOnce() + Send + 'static) {
+        assert_eq!(*n, 5);
+        act();
+    }
+
+    #[pooled(pool = self.0)]
+    fn copy(&self, n: &u32) -> u32 {
+        *n
+    }
+}
+
+fn ready(pools: [&Arc<Pool>; 2], act: impl FnOnce() + Send + 'static) -> Ready {
+    let (promise, value) = AsyncValue::promise();
+    let value = value.shared();
+    let [first, second] = pools.map(|pool| On(pool.clone()));
+    Ready { promise, first: first.act(value.clone(), act), second: second.copy(value) }
+}
+
+/// The handle of a call, for another call that is made before it.
+type Slot<T> = Arc<Mutex<Option<AsyncValue<T>>>>;
+
+#[test]
+fn a_call_that_is_cancelled_before_its_turn_is_counted_once() {
+    watched(|| {
+        let built = Pool::builder().workers(1).queue(1).on_full(OnFull::Reject).build();
+        let (pool, slot) = (Arc::new(built.expect("it fits")), Slot::<u32>::default());
+        let seen = slot.clone();
+        let Ready { promise, first, second } = ready([&pool, &pool], move || {
+            let second = lock(&seen).take().expect("made before");
+            assert!(second.cancel(), "the thread has not come to it");
+            assert!(matches!(second.outcome(), Err(TaskError::Cancelled)));
+        });
+        *lock(&slot) = Some(second);
+        serial(|| promise.set(5));
+        first.get();
+        let stats = pool.stats();
+        assert_eq!((stats.finished, stats.cancelled, stats.queued, stats.running), (1, 1, 0, 0));
+        pool.wait_idle();
+        pool.set_workers(0);
+        let queued = pool.spawn(|| 6);
+        assert_eq!(pool.stats().queued, 1, "no entry is taken for a tombstone");
+        assert!(matches!(pool.spawn(|| 7).outcome(), Err(TaskError::Rejected)), "no room was won");
+        pool.set_workers(1);
+        assert_eq!(queued.get(), 6);
+        pool.close();
+    });
+}
+
+#[test]
+fn a_call_that_a_waiter_runs_before_its_turn_is_counted_once() {
+    watched(|| {
+        let built = Pool::builder().workers(1).queue(1).on_full(OnFull::Reject).build();
+        let (pool, other) = (Arc::new(built.expect("it fits")), Arc::new(Pool::new(1)));
+        let gate = Gate::new();
+        let (_open, at_gate) = (gate.opener(), gate.clone());
+        let Ready { promise, first, second } = ready([&other, &pool], move || at_gate.pass());
+        let waiter = pool.spawn(move || second.get());
+        until("it waits", || pool.stats().blocked == 1);
+        let caller = thread::spawn(move || serial(|| promise.set(5)));
+        gate.wait_for(1);
+        assert_eq!(waiter.get(), 5);
+        gate.open();
+        caller.join().expect("nothing panics");
+        first.get();
+        pool.wait_idle();
+        pool.set_workers(0);
+        let queued = pool.spawn(|| 6);
+        assert_eq!(pool.stats().queued, 1, "no entry is taken for a tombstone");
+        assert!(matches!(pool.spawn(|| 7).outcome(), Err(TaskError::Rejected)), "no room was won");
+        pool.set_workers(1);
+        assert_eq!(queued.get(), 6);
+        pool.close();
+    });
+}
+
+/// Also in the middle of a call that was made ready itself, where calls that become ready wait for their turns.
+#[test]
+fn what_follows_an_ended_call_runs_at_the_call() {
+    watched(|| {
+        let pool = Arc::new(Pool::new(1));
+        let inner = pool.clone();
+        let Ready { promise, first, second } = ready([&pool, &pool], move || {
+            let follows = inner.spawn(here).map(|ran_on| (ran_on, here()));
+            assert!(follows.is_finished(), "at the call");
+            assert_eq!(follows.get(), (here(), here()));
+            let listed = inner.map(0..3, |n| n).chain(here);
+            assert!(listed.is_finished() && listed.get() == here());
+        });
+        serial(|| promise.set(5));
+        first.get();
+        assert_eq!(second.get(), 5);
+        assert_eq!(pool.stats().finished, 2 + 1 + 1 + 3 + 1);
+    });
+}
+
+#[test]
+fn a_pool_with_a_call_before_its_turn_is_not_idle() {
+    watched(|| {
+        let (pool, other, gate) = (Arc::new(Pool::new(1)), Arc::new(Pool::new(1)), Gate::new());
+        let (_open, at_gate) = (gate.opener(), gate.clone());
+        let Ready { promise, first, second } = ready([&other, &pool], move || at_gate.pass());
+        let caller = thread::spawn(move || serial(|| promise.set(5)));
+        gate.wait_for(1);
+        assert!(!pool.wait_idle_timeout(Duration::ZERO), "it has all its arguments");
+        let waits = thread::spawn(move || {
+            pool.wait_idle();
+            second.is_finished()
+        });
+        gate.open();
+        assert!(waits.join().expect("nothing panics"));
+        caller.join().expect("nothing panics");
+        first.get();
+    });
+}
+
+#[test]
+fn a_call_that_its_caller_runs_counts_as_running() {
+    watched(|| {
+        let pool = Arc::new(Pool::new(1));
+        serial(|| {
+            let (inner, (promise, value)) = (pool.clone(), AsyncValue::<()>::promise());
+            let counts = pool.spawn(move || {
+                let nested = inner.clone();
+                let below = inner.spawn(move || nested.stats()).get();
+                let own = inner.stats();
+                (below, own)
+            });
+            let (below, own) = counts.get();
+            assert_eq!((below.running, below.finished), (1, 0), "one thread runs one of them");
+            assert_eq!((own.running, own.blocked, own.finished), (1, 0, 1));
+            let waiting = pool.clone();
+            let caller = thread::spawn(move || serial(|| waiting.spawn(move || value.get()).get()));
+            until("it waits", || (pool.stats().running, pool.stats().blocked) == (0, 1));
+            promise.set(());
+            caller.join().expect("nothing panics");
+            assert_eq!((pool.stats().running, pool.stats().blocked), (0, 0));
         });
     });
 }

@@ -279,10 +279,10 @@ fn a_window_keeps_no_more_than_its_calls() {
     alone(|| {
         let calls = || (0..400_000_u64).map(AsyncValue::ready);
         let sum = |most: &mut usize, n: u64| {
-            *most = (*most).max(status("VmRSS"));
+            *most = (*most).max(status("RssAnon"));
             n
         };
-        let resident = status("VmRSS");
+        let resident = status("RssAnon");
         let mut most = 0;
         let in_order: u64 = calls().buffered(64).map(|n| if n % 50_000 == 0 { sum(&mut most, n) } else { n }).sum();
         let calls = calls().map(|call| ([0_u8; 64], call)).buffer_unordered(64);

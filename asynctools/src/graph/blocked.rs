@@ -99,6 +99,10 @@ pub(crate) fn of(thread: ThreadNumber) -> Option<BlockedOn> {
     BLOCKED.lock().unwrap_or_else(PoisonError::into_inner).get(&thread).cloned()
 }
 
+pub(crate) fn is_blocked(thread: ThreadNumber) -> bool {
+    BLOCKED.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&thread)
+}
+
 /// Whether a call is blocked in a submission, or in a close.
 pub(crate) fn is_any_held_up() -> bool {
     IN_SUBMISSION.load(Ordering::SeqCst) > 0 || is_any_closing()

@@ -147,7 +147,7 @@ impl<W: Work> Node<W> {
         drop(core);
         // Before it is queued: a permit goes to the worker that waits for it rather than to a thread that happens to find it.
         helpers.for_each(|helper| helper.ready(job()));
-        pool.schedule(&job, maker, if bounded { moment } else { Moment::Later });
+        pool.schedule(&job, maker, if moment == Moment::AtCall && !bounded { Moment::AtFollowing } else { moment });
         None
     }
 

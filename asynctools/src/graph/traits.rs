@@ -76,6 +76,8 @@ pub(crate) enum Maker {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Moment {
     AtCall,
+    /// At the call too, of a closure that follows ended calls: no caller is held up for it.
+    AtFollowing,
     Later,
 }
 

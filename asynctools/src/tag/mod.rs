@@ -1,4 +1,4 @@
-//! What goes with each call for those who watch it. Without a feature that watches, it is nothing.
+//! A tag goes with each call, for those who watch calls. Without a feature that watches, a tag is nothing.
 
 // Ground floor first: each room imports from those above it in this list only.
 #[cfg(not(feature = "hooks"))]

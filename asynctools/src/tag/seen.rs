@@ -19,9 +19,9 @@ use crate::tag::client;
 
 // Implementation
 //
-// A tag is made on the caller's thread, and lies in the call, under its lock, until the call runs or is lost. Whoever takes the
-// work out takes the tag out too, and ends the tag before the end of the call can be seen. What the tag runs is the program's
-// code, so none of it runs under a lock. A panic of the inner or outer code of `around` ends the call; that of another watcher
+// A tag is made on the caller's thread, and lies in the call, under its lock, until the call runs or is lost. The thread that takes
+// the work out takes the tag out too, and ends the tag before the end of the call can be seen. A tag runs the program's code, so
+// no tag runs under a lock. A panic of the inner or outer code of `around` ends the call; that of another watcher
 // ends in `survive`.
 
 /// The tag of one call: `None` if nobody watches.

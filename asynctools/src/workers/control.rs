@@ -1,10 +1,12 @@
 //! The ways in which an owner operates a pool: resize, watch, close.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::error::TaskError;
 use crate::graph::blocked::BlockedOn;
+use crate::graph::blocked::is_blocked;
 use crate::graph::blocked::this_thread;
 use crate::graph::lineage;
 use crate::graph::look;
@@ -156,12 +158,15 @@ impl Inner {
         let in_calls = workers().filter(|worker| worker.depth.load(Ordering::Relaxed) > 0).count();
         let room = state.target.saturating_sub(state.busy);
         let spares = state.parked.len().saturating_sub(room);
-        let blocked = state.blocked.len();
+        // A thread counts once, however many calls stand on its stack.
+        let mut guests: HashSet<_> = state.guests.iter().copied().collect();
+        workers().filter_map(|worker| worker.number_of_thread()).for_each(|own| _ = guests.remove(&own));
+        let blocked_guests = guests.iter().filter(|guest| is_blocked(**guest)).count();
         PoolStats {
             workers: state.target,
             idle: (state.workers.len() - in_calls).saturating_sub(spares),
-            running: in_calls.saturating_sub(blocked),
-            blocked,
+            running: in_calls.saturating_sub(state.blocked.len()) + guests.len() - blocked_guests,
+            blocked: state.blocked.len() + blocked_guests,
             queued: self.queue.live(),
             finished: state.finished + workers().map(|worker| worker.finished.load(Ordering::Relaxed)).sum::<usize>(),
             panicked: state.panicked + workers().map(|worker| worker.panicked.load(Ordering::Relaxed)).sum::<usize>(),

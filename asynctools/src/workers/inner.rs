@@ -91,24 +91,26 @@ pub(crate) struct Inner {
 }
 
 /// Keeps count of a call run by its caller.
-struct CallerRun<'a>(&'a Inner);
+struct CallerRun<'a> {
+    inner: &'a Inner,
+    moment: Moment,
+}
 
 impl Observer for CallerRun<'_> {
     // The caller was counted together with the decision that it runs the call: a pool that closes in between waits for it.
     fn began(&self, _place: Place) {}
 
     fn ended(&self, ending: Ending, _place: Place) {
-        let mut state = self.0.lock();
+        let mut state = self.inner.lock();
         state.finished += usize::from(ending != Ending::Stopped);
         state.panicked += usize::from(ending == Ending::Panicked);
-        let own = this_thread();
-        if let Some(at) = state.guests.iter().rposition(|guest| *guest == own) {
-            state.guests.swap_remove(at);
+        // A call has entered the bound if the call was ready before its run.
+        if self.moment == Moment::Later
+            && let Some(bound) = &mut state.bound
+        {
+            bound.leave();
         }
-        state.update_gone();
-        if state.guests.is_empty() {
-            state.tell_closers();
-        }
+        state.remove_guest(this_thread());
     }
 }
 
@@ -150,8 +152,8 @@ impl Inner {
 
     /// Takes in a call with all arguments, at the call.
     pub(crate) fn submit(self: &Arc<Self>, job: JobRef<'_>) {
-        if serial::is_on(self.config.dedicated_threads) && self.try_serially(job, self.maker()) {
-            return;
+        if serial::is_on(self.config.dedicated_threads) && self.becomes_guest(self.maker()) {
+            return self.run_by_caller(job(), Moment::AtCall);
         }
         if !self.has(CLOSED | BOUND) {
             return self.enqueue(job, Maker::Other);
@@ -159,41 +161,54 @@ impl Inner {
         let maker = self.maker();
         match self.accept(maker).and_then(|()| self.find_room(maker)) {
             Ok(Room::Queue) => self.enqueue(job, maker),
-            Ok(Room::Here) => self.run_by_caller(job()),
+            Ok(Room::Here) => self.run_by_caller(job(), Moment::AtCall),
             Err(error) => end_unrun(&job(), error),
         }
     }
 
-    /// Runs a call on the current thread, unless the pool is paused, or refuses the call.
-    fn try_serially(&self, job: JobRef<'_>, maker: Maker) -> bool {
-        {
-            let mut state = self.lock();
-            if state.target == 0 || (state.closed && (maker == Maker::Other || state.gone)) {
-                return false;
-            }
+    /// Counts the current thread as a guest, for a call in serial mode, unless the pool is paused, or refuses the call. Returns
+    /// whether this is so.
+    fn becomes_guest(&self, maker: Maker) -> bool {
+        let mut state = self.lock();
+        let may_run = state.target > 0 && !(state.closed && (maker == Maker::Other || state.gone));
+        if may_run {
             state.take_guest(this_thread());
         }
-        self.run_by_caller(job());
-        true
+        may_run
     }
 
     /// Takes in a call that got its last argument after the call was made.
     fn take_in_late(self: &Arc<Self>, job: JobRef<'_>, maker: Maker) {
+        self.enter_late();
+        self.enqueue(job, maker);
+    }
+
+    /// Makes a bounded queue count a call beyond its limit.
+    fn enter_late(&self) {
         if self.config.bound.is_some()
             && let Some(bound) = &mut self.lock().bound
         {
             bound.enter();
         }
-        self.enqueue(job, maker);
     }
 
-    /// Runs a call on the current thread, which was counted as a guest.
-    fn run_by_caller(&self, job: Arc<dyn Job>) {
+    /// Runs a call on the current thread, which was counted as a guest. After the call was made, at `Later`, others may have taken
+    /// it meanwhile.
+    fn run_by_caller(&self, job: Arc<dyn Job>, moment: Moment) {
         let guest = lineage::be_guest(self.id);
         self.callers.fetch_add(1, Ordering::SeqCst);
-        job.run(&CallerRun(self));
-        self.callers.fetch_sub(1, Ordering::SeqCst);
+        if !job.run(&CallerRun { inner: self, moment }) {
+            self.lock().remove_guest(this_thread());
+            // The thread that has taken the call left a tombstone for it, as for a call in the queue.
+            self.queue.unearth();
+        }
         drop(guest);
+        self.leave_caller();
+    }
+
+    /// Counts out a call that a caller has run, or was about to run.
+    fn leave_caller(&self) {
+        self.callers.fetch_sub(1, Ordering::SeqCst);
         self.look_for_idlers();
     }
 
@@ -344,16 +359,25 @@ impl Scheduler for Inner {
         if !serial::is_on(self.config.dedicated_threads) {
             return self.take_in_late(job, maker);
         }
-        if notify::run_serially((self.clone(), job(), maker)).is_some() {
-            self.take_in_late(job, maker);
+        if moment == Moment::AtFollowing && self.becomes_guest(maker) {
+            return self.run_by_caller(job(), moment);
+        }
+        // From now on, although the thread may have to run others first: as a call in the queue is counted.
+        self.enter_late();
+        self.callers.fetch_add(1, Ordering::SeqCst);
+        if let Some((_, job, maker)) = notify::run_serially((self.clone(), job(), maker)) {
+            self.enqueue(&|| job.clone(), maker);
+            self.leave_caller();
         }
     }
 
     fn run_ready(self: Arc<Self>, job: Arc<dyn Job>, maker: Maker) {
-        let job = || job.clone();
-        if !self.try_serially(&job, maker) {
-            self.take_in_late(&job, maker);
+        if self.becomes_guest(maker) {
+            self.run_by_caller(job, Moment::Later);
+        } else {
+            self.enqueue(&|| job.clone(), maker);
         }
+        self.leave_caller();
     }
 
     fn schedule_end(self: Arc<Self>, job: Arc<dyn Job>, at: Standing) -> bool {

@@ -145,6 +145,17 @@ impl PoolState {
         self.starts += 1;
     }
 
+    /// Counts out a caller who has run a call, or found the call taken.
+    pub(crate) fn remove_guest(&mut self, guest: ThreadNumber) {
+        if let Some(at) = self.guests.iter().rposition(|other| *other == guest) {
+            self.guests.swap_remove(at);
+        }
+        self.update_gone();
+        if self.guests.is_empty() {
+            self.tell_closers();
+        }
+    }
+
     /// Whether no thread runs a call of the pool, looks for one, or is blocked in one.
     pub(crate) fn is_quiet(&self) -> bool {
         self.busy == 0 && self.blocked.is_empty() && self.guests.is_empty()

@@ -15,12 +15,6 @@ use crate::graph::stop;
 use crate::graph::traits;
 use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
-use crate::graph::traits::Job;
-use crate::graph::traits::Moment;
-use crate::graph::traits::Place;
-use crate::graph::traits::PoolId;
-use crate::graph::traits::Standing;
-use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
 use crate::graph::waiters;
 use crate::graph::waiters::Origin;
@@ -29,7 +23,10 @@ use crate::graph::waiters::Waiters;
 use crate::graph::work::Promised;
 use crate::graph::work::Route;
 use crate::graph::work::Work;
-use crate::graph::work::caught;
+use crate::graph::work::run_tagged;
+use crate::graph::work::stop_tagged;
+use crate::graph::work::untaken;
+use crate::graph::work::untaken_later;
 use crate::panics::discard_all;
 use crate::panics::lock;
 use crate::sync::Mutex;
@@ -60,7 +57,7 @@ enum State<W: Work> {
     /// In the queue of its pool, all arguments there. The thread that takes the work runs it; `take_unstarted` may take it.
     Queued(W),
     /// All arguments have ended, one without a value. Boxed for the few. The thread that takes the work ends the call, with user code.
-    Stopped(Box<(W, Standing)>),
+    Stopped(Box<(W, traits::Standing)>),
     /// That thread runs it, and only the thread may end it.
     Running(traits::ThreadNumber),
     /// The holder of its promise may end it.
@@ -89,31 +86,31 @@ pub(crate) struct Node<W: Work> {
 }
 
 impl<W: Work> Node<W> {
-    fn new(state: State<W>, origin: Origin, pool: PoolId, site: CallSite, tag: Tag) -> Arc<Self> {
+    fn new(state: State<W>, origin: Origin, pool: traits::PoolId, site: CallSite, tag: Tag) -> Arc<Self> {
         let head = Head::new(matches!(state, State::Done(_)), pool);
         Arc::new(Self { head, site, core: Mutex::new(Core { state, waiters: Waiters::None(origin), tag }) })
     }
 
     /// A call with all its arguments, for the queue of `pool`.
-    pub(crate) fn queued(work: W, pool: PoolId, site: CallSite, tag: Tag) -> Arc<Self> {
+    pub(crate) fn queued(work: W, pool: traits::PoolId, site: CallSite, tag: Tag) -> Arc<Self> {
         Self::new(State::Queued(work), Origin::here(), pool, site, tag)
     }
 
     /// A call that has ended with `value`.
     pub(crate) fn ready(value: W::Output, site: CallSite) -> Arc<Self> {
-        Self::new(State::Done(Ok(value)), Origin::USUAL, PoolId::NONE, site, Tag::NONE)
+        Self::new(State::Done(Ok(value)), Origin::USUAL, traits::PoolId::NONE, site, Tag::NONE)
     }
 
     /// A call that the program ends.
     pub(crate) fn promised(site: CallSite) -> Arc<Self> {
-        Self::new(State::Promised, Origin::USUAL, PoolId::NONE, site, Tag::NONE)
+        Self::new(State::Promised, Origin::USUAL, traits::PoolId::NONE, site, Tag::NONE)
     }
 
     /// A call that waits for arguments; what follows it runs on `pool`. `listen` registers it with the arguments; those that
     /// arrive meanwhile wait for it to end. Locks go from a call to those that it needs, which are older, and never back.
     pub(crate) fn waiting(
         work: W,
-        pool: PoolId,
+        pool: traits::PoolId,
         site: CallSite,
         tag: Tag,
         listen: impl FnOnce(&mut W, Arc<dyn traits::Dependant>),
@@ -122,7 +119,7 @@ impl<W: Work> Node<W> {
         if let State::Waiting(work) = &mut node.lock().state {
             listen(work, node.clone());
         }
-        node.advance(Moment::AtCall).into_iter().for_each(notify::end);
+        node.advance(traits::Moment::AtCall).into_iter().for_each(notify::end);
         node
     }
 
@@ -132,7 +129,7 @@ impl<W: Work> Node<W> {
 
     /// Takes in that an argument has arrived, or at the call that all of them are registered. Runs no user code: a call that an
     /// argument has stopped is returned to be ended by it.
-    fn advance(self: &Arc<Self>, moment: Moment) -> Option<Arc<dyn Job>> {
+    fn advance(self: &Arc<Self>, moment: traits::Moment) -> Option<Arc<dyn traits::Job>> {
         let mut core = self.lock();
         let State::Waiting(work) = &mut core.state else { return None };
         if !work.arrived() {
@@ -148,7 +145,7 @@ impl<W: Work> Node<W> {
             return None;
         };
         if stopped {
-            let at = Standing::Thread(this_thread(), traits::Tried::Nothing);
+            let at = traits::Standing::Thread(this_thread(), traits::Tried::Nothing);
             core.state = State::Stopped(Box::new((work, at)));
             return Some(self.clone());
         }
@@ -158,7 +155,7 @@ impl<W: Work> Node<W> {
             work.run_here(self.clone(), self.site);
             return None;
         };
-        let job = || -> Arc<dyn Job> { self.clone() };
+        let job = || -> Arc<dyn traits::Job> { self.clone() };
         // Asked before the state says so: a refused call never was in a queue.
         if let Err(refusal) = route.accept() {
             core.state = State::Waiting(work);
@@ -174,7 +171,7 @@ impl<W: Work> Node<W> {
         drop(core);
         // Before it is queued: a permit goes to the worker that waits for it rather than to a thread that happens to find it.
         helpers.for_each(|helper| helper.ready(job()));
-        pool.schedule(&job, maker, if bounded { moment } else { Moment::Later });
+        pool.schedule(&job, maker, if bounded { moment } else { traits::Moment::Later });
         None
     }
 
@@ -200,7 +197,7 @@ impl<W: Work> Node<W> {
         core.state = state;
         self.head.set_done();
         drop(core);
-        aftermath.dropped.extend(unwanted.map(|unwanted| -> Box<dyn Send> { Box::new(unwanted) }));
+        aftermath.dropped.extend(unwanted.map(|outcome| untaken_later::<W>(self.site, outcome)));
         for waiter in waiters.into_iter() {
             match waiter {
                 WaiterKind::Plain(waiter) => notify::tell(waiter, aftermath),
@@ -249,33 +246,38 @@ impl<W: Work> Awaited for Node<W> {
         self.head.is_done()
     }
 
+    #[cfg(feature = "hooks")]
+    fn sources(&self, sources: &mut crate::tag::Sources) {
+        self.lock().tag.sources(sources);
+    }
+
     fn site(&self) -> CallSite {
         self.site
     }
 
     fn survey(
         self: Arc<Self>,
-        helper: &mut dyn FnMut(PoolId) -> Option<Arc<dyn traits::Helper>>,
+        helper: &mut dyn FnMut(traits::PoolId) -> Option<Arc<dyn traits::Helper>>,
         needs: &mut traits::Needs,
-    ) -> Survey {
+    ) -> traits::Survey {
         let mut core = self.lock();
         match &core.state {
-            State::Queued(..) => Survey::Queued(self.clone()),
+            State::Queued(..) => traits::Survey::Queued(self.clone()),
             State::Stopped(stopped) => stopped.1.survey(self.clone()),
             State::Waiting(work) => {
                 work.needs(needs);
                 if let Some(helper) = helper(self.head.pool()) {
                     core.waiters.push(WaiterKind::Plain(Waiter::Helper(helper)));
                 }
-                Survey::Waiting
+                traits::Survey::Waiting
             }
-            State::Running(thread) => Survey::Running(*thread),
-            State::Promised => Survey::Promised,
-            State::Done(_) | State::Lent(_) | State::Taken => Survey::Ended,
+            State::Running(thread) => traits::Survey::Running(*thread),
+            State::Promised => traits::Survey::Promised,
+            State::Done(_) | State::Lent(_) | State::Taken => traits::Survey::Ended,
         }
     }
 
-    fn as_job_of(self: Arc<Self>, pool: PoolId) -> Option<Arc<dyn Job>> {
+    fn as_job_of(self: Arc<Self>, pool: traits::PoolId) -> Option<Arc<dyn traits::Job>> {
         if self.head.pool() == pool { Some(self) } else { None }
     }
 
@@ -299,26 +301,26 @@ impl<W: Work> Awaited for Node<W> {
     }
 }
 
-impl<W: Work> Job for Node<W> {
-    fn pool(&self) -> PoolId {
+impl<W: Work> traits::Job for Node<W> {
+    fn pool(&self) -> traits::PoolId {
         self.head.pool()
     }
 
     fn is_queued(&self) -> bool {
         let core = self.lock();
-        let is_stopped = matches!(&core.state, State::Stopped(stopped) if stopped.1.place() == Place::Queue);
+        let is_stopped = matches!(&core.state, State::Stopped(stopped) if stopped.1.place() == traits::Place::Queue);
         is_stopped || matches!(core.state, State::Queued(..))
     }
 
-    fn stopped(&self) -> Option<Standing> {
+    fn stopped(&self) -> Option<traits::Standing> {
         if let State::Stopped(stopped) = &self.lock().state { Some(stopped.1) } else { None }
     }
 
-    fn stand(self: Arc<Self>, now_at: Standing) -> bool {
+    fn stand(self: Arc<Self>, now_at: traits::Standing) -> bool {
         let mut core = self.lock();
         let State::Stopped(stopped) = &mut core.state else { return false };
         stopped.1 = now_at;
-        if now_at == Standing::Queue {
+        if now_at == traits::Standing::Queue {
             let helpers = core.waiters.take_helpers();
             drop(core);
             helpers.for_each(|helper| helper.ready(self.clone()));
@@ -341,24 +343,19 @@ impl<W: Work> Job for Node<W> {
         let mut dropped = Dropped::new();
         match taken {
             State::Queued(work) => {
-                observer.began(Place::Queue);
+                observer.began(traits::Place::Queue);
                 let running = lineage::enter(waiters::address(&self), self.head.pool(), made_by, requests);
-                let end = |outcome| {
+                run_tagged(self.site, work, tag, &mut dropped, |outcome| {
                     drop(running);
-                    observer.ended(traits::Ending::of_run(&outcome), Place::Queue);
+                    observer.ended(traits::Ending::of_run(&outcome), traits::Place::Queue);
                     self.complete(outcome);
-                };
-                match tag.watched() {
-                    None => end(caught(self.site, || Ok(work.run(&mut dropped)))),
-                    Some(tag) => end(tag.run(work, &mut dropped, W::run)),
-                }
+                });
             }
             State::Stopped(stopped) => {
                 let (work, at) = *stopped;
                 let place = at.place();
                 observer.began(place);
-                let outcome = caught(self.site, || work.stop(self.site, &mut dropped));
-                tag.end_unrun(&outcome, &mut dropped);
+                let outcome = stop_tagged(self.site, work, tag, &mut dropped);
                 observer.ended(traits::Ending::Stopped, place);
                 self.complete(outcome);
             }
@@ -407,8 +404,8 @@ impl<W: Work> Job for Node<W> {
 }
 
 impl<W: Work> traits::Dependant for Node<W> {
-    fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
-        self.advance(Moment::Later)
+    fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn traits::Job>> {
+        self.advance(traits::Moment::Later)
     }
 }
 
@@ -449,7 +446,10 @@ impl<W: Work> Slot<W::Output> for Node<W> {
         // The task that polled this handle is not to be woken, nor kept, for a result that it will not see.
         let tasks = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Task(_))));
         let result = matches!(core.state, State::Done(_)).then(|| std::mem::replace(&mut core.state, State::Taken));
-        drop((core, tasks, result));
+        drop((core, tasks));
+        if let Some(State::Done(outcome)) = result {
+            drop(untaken::<W>(self.site, outcome));
+        }
     }
 
     fn has_failed(&self) -> bool {

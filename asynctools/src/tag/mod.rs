@@ -1,4 +1,4 @@
-//! What goes with each call for those who watch it. Without a feature that watches, it is nothing.
+//! The tag of a call, which goes with the call for those who watch. Without a feature that watches, a tag is nothing.
 
 // Ground floor first: each room imports from those above it in this list only.
 #[cfg(not(feature = "hooks"))]
@@ -7,6 +7,12 @@ pub(crate) mod nobody;
 pub(crate) mod client;
 #[cfg(feature = "hooks")]
 pub(crate) mod around;
+#[cfg(any(feature = "metrics", feature = "trace"))]
+pub(crate) mod ending;
+#[cfg(feature = "tracing")]
+pub(crate) mod spans;
+#[cfg(feature = "metrics")]
+pub(crate) mod meters;
 #[cfg(feature = "hooks")]
 pub(crate) mod seen;
 
@@ -20,8 +26,18 @@ pub(crate) use crate::tag::nobody::Around;
 pub(crate) use crate::tag::nobody::Home;
 #[cfg(not(feature = "hooks"))]
 pub(crate) use crate::tag::nobody::Tag;
+#[cfg(not(feature = "hooks"))]
+pub(crate) use crate::tag::nobody::Taken;
+#[cfg(not(feature = "hooks"))]
+pub(crate) use crate::tag::nobody::unwatched_end;
+#[cfg(feature = "hooks")]
+pub(crate) use crate::tag::seen::Sources;
 #[cfg(feature = "hooks")]
 pub(crate) use crate::tag::seen::Tag;
+#[cfg(feature = "hooks")]
+pub(crate) use crate::tag::seen::Taken;
+#[cfg(feature = "hooks")]
+pub(crate) use crate::tag::seen::unwatched_end;
 
 /// A user's values, to be dropped by themselves when nothing waits for the drops.
 pub(crate) type Dropped = Vec<Box<dyn Send>>;

@@ -50,6 +50,7 @@ impl Plan<'_> {
         let params = params.map(|(index, (param, name))| self.param(param, name, index));
         let arguments: Vec<CallArgument> = receiver.into_iter().chain(params).collect();
         let run = self.run(&arguments);
+        let kind = self.kind();
         let error = match self.can_fail() {
             true if projects => quote_spanned!(span=> _),
             true => self.error_type(),
@@ -57,7 +58,7 @@ impl Plan<'_> {
         };
         quote_spanned! {span=>
             #borrowed_pool
-            return #runtime::__private::CallBuilder::<#error, ()>::new(#function, #pool) #run;
+            return #runtime::__private::CallBuilder::<#error, ()>::new(#function, #pool) #kind #run;
         }
     }
 
@@ -180,6 +181,20 @@ impl Plan<'_> {
     /// Returns whether an argument can end the call with an error: a handle can.
     fn can_fail(&self) -> bool {
         !matches!(self.error_type, ErrorType::Never) && self.function.takes_handles()
+    }
+
+    /// Writes `.kind(Probe::<io::Result<u32>>::new().kind())` where the function alone can fail: watchers want to know. Its type may
+    /// be another one of that name, so the compiler says whether it is a `Result`.
+    fn kind(&self) -> Option<TokenStream> {
+        let written = match &self.error_type {
+            ErrorType::Never => return None,
+            _ if self.can_fail() => return None,
+            ErrorType::Named(_) => self.function.output()?,
+            ErrorType::Projected(result) => result,
+        };
+        let span = self.name_span;
+        let runtime = self.runtime(span);
+        Some(quote_spanned!(span=> .kind(#runtime::__private::Probe::<#written>::new().kind())))
     }
 
     fn run(&self, arguments: &[CallArgument]) -> TokenStream {

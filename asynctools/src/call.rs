@@ -12,8 +12,11 @@ use std::marker::PhantomData;
 
 use crate::arguments::arg::Arg;
 use crate::arguments::arg::ArgRef;
+use crate::arguments::bounds::CannotFail;
 use crate::arguments::bounds::Fallible;
 use crate::arguments::bounds::GoesToAnotherThread;
+use crate::arguments::bounds::Kind;
+use crate::arguments::bounds::MayFail;
 use crate::arguments::input::Input;
 use crate::arguments::input::Inputs;
 use crate::arguments::work::flow;
@@ -25,14 +28,16 @@ use crate::pool::PoolRef;
 
 /// A call of an annotated function, argument by argument.
 #[must_use = "nothing is called until `.run(..)`"]
-pub struct CallBuilder<'p, F, A> {
+pub struct CallBuilder<'p, F, A, K = CannotFail> {
     pool: PoolRef<'p>,
     site: CallSite,
     inputs: A,
     fails: PhantomData<fn() -> F>,
+    /// Whether the function can fail, where no argument can.
+    kind: PhantomData<K>,
 }
 
-impl<F, A> fmt::Debug for CallBuilder<'_, F, A> {
+impl<F, A, K> fmt::Debug for CallBuilder<'_, F, A, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallBuilder").field("site", &self.site).finish_non_exhaustive()
     }
@@ -42,39 +47,47 @@ impl<'p, F: 'static> CallBuilder<'p, F, ()> {
     /// Begins a call of `function`, by the caller of our caller, that runs on `pool`.
     #[track_caller]
     pub fn new(function: &'static Function, pool: impl Into<PoolRef<'p>>) -> Self {
-        Self { pool: pool.into(), site: CallSite::here(function), inputs: (), fails: PhantomData }
+        Self { pool: pool.into(), site: CallSite::here(function), inputs: (), fails: PhantomData, kind: PhantomData }
+    }
+
+    /// Says whether the function can fail.
+    pub fn kind<K>(self, _kind: K) -> CallBuilder<'p, F, (), K> {
+        CallBuilder { pool: self.pool, site: self.site, inputs: (), fails: PhantomData, kind: PhantomData }
     }
 }
 
-impl<'p, F: 'static, A: Inputs<F>> CallBuilder<'p, F, A> {
+impl<'p, F: 'static, A: Inputs<F>, K> CallBuilder<'p, F, A, K> {
     #[inline]
-    fn arg<T: Send + 'static>(self, input: Input<T, F>) -> CallBuilder<'p, F, (A, Input<T, F>)> {
-        CallBuilder { pool: self.pool, site: self.site, inputs: (self.inputs, input), fails: PhantomData }
+    fn arg<T: Send + 'static>(self, input: Input<T, F>) -> CallBuilder<'p, F, (A, Input<T, F>), K> {
+        let inputs = (self.inputs, input);
+        CallBuilder { pool: self.pool, site: self.site, inputs, fails: PhantomData, kind: PhantomData }
     }
 
     #[inline]
-    fn start<R: Send + 'static>(
+    fn start<R: Send + 'static, X: Kind<R>>(
         self,
+        kind: PhantomData<X>,
         fail: fn(F) -> R,
         body: impl FnOnce(A::Values) -> R + Send + 'static,
     ) -> AsyncValue<R> {
         if self.inputs.are_ready() {
             // A node with values is smaller than one with arguments that may be handles.
-            return self.pool.start(self.inputs.into_ready(), body, self.site);
+            return self.pool.start(kind, self.inputs.into_ready(), body, self.site);
         }
-        self.start_waiting(fail, body)
+        self.start_waiting(kind, fail, body)
     }
 
     /// Makes a call with handles among its arguments. Apart, so that the way of a call with values can stand in the caller.
     #[inline(never)]
-    fn start_waiting<R: Send + 'static>(
+    fn start_waiting<R: Send + 'static, X: Kind<R>>(
         self,
+        kind: PhantomData<X>,
         fail: fn(F) -> R,
         body: impl FnOnce(A::Values) -> R + Send + 'static,
     ) -> AsyncValue<R> {
         let inner = self.pool.0;
         let route = Route { pool: Some(inner.clone()), maker: inner.maker(), bounded: true };
-        flow(inner.id, Some(route), self.site, self.inputs, fail, body)
+        flow(kind, inner.id, Some(route), self.site, self.inputs, fail, body)
     }
 }
 
@@ -90,7 +103,7 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
         a: Input<A, F>,
         body: impl FnOnce(A) -> R + Send + 'static,
     ) -> AsyncValue<R> {
-        self.arg(a).start(R::fail, |((), a)| body(a))
+        self.arg(a).start(PhantomData::<MayFail>, R::fail, |((), a)| body(a))
     }
 
     /// Runs a fallible function of 2 arguments: an argument that failed ends the call with its error.
@@ -101,7 +114,7 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
         b: Input<B, F>,
         body: impl FnOnce(A, B) -> R + Send + 'static,
     ) -> AsyncValue<R> {
-        self.arg(a).arg(b).start(R::fail, |(((), a), b)| body(a, b))
+        self.arg(a).arg(b).start(PhantomData::<MayFail>, R::fail, |(((), a), b)| body(a, b))
     }
 
     /// Runs a fallible function of 3 arguments: an argument that failed ends the call with its error.
@@ -118,7 +131,7 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
         c: Input<C, F>,
         body: impl FnOnce(A, B, C) -> R + Send + 'static,
     ) -> AsyncValue<R> {
-        self.arg(a).arg(b).arg(c).start(R::fail, |((((), a), b), c)| body(a, b, c))
+        self.arg(a).arg(b).arg(c).start(PhantomData::<MayFail>, R::fail, |((((), a), b), c)| body(a, b, c))
     }
 
     /// Runs a fallible function of 4 arguments: an argument that failed ends the call with its error.
@@ -137,7 +150,11 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
         d: Input<D, F>,
         body: impl FnOnce(A, B, C, D) -> R + Send + 'static,
     ) -> AsyncValue<R> {
-        self.arg(a).arg(b).arg(c).arg(d).start(R::fail, |(((((), a), b), c), d)| body(a, b, c, d))
+        self.arg(a)
+            .arg(b)
+            .arg(c)
+            .arg(d)
+            .start(PhantomData::<MayFail>, R::fail, |(((((), a), b), c), d)| body(a, b, c, d))
     }
 
     /// Runs a fallible function of 5 arguments: an argument that failed ends the call with its error.
@@ -158,15 +175,23 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
         e: Input<E, F>,
         body: impl FnOnce(A, B, C, D, E) -> R + Send + 'static,
     ) -> AsyncValue<R> {
-        self.arg(a).arg(b).arg(c).arg(d).arg(e).start(R::fail, |((((((), a), b), c), d), e)| body(a, b, c, d, e))
+        self.arg(a)
+            .arg(b)
+            .arg(c)
+            .arg(d)
+            .arg(e)
+            .start(PhantomData::<MayFail>, R::fail, |((((((), a), b), c), d), e)| body(a, b, c, d, e))
     }
 }
 
-impl CallBuilder<'_, Infallible, ()> {
+impl<Z> CallBuilder<'_, Infallible, (), Z> {
     /// Runs an infallible function without arguments.
     #[inline]
-    pub fn run0<R: GoesToAnotherThread>(self, body: impl FnOnce() -> R + Send + 'static) -> AsyncValue<R> {
-        self.start(never, |()| body())
+    pub fn run0<R: GoesToAnotherThread>(self, body: impl FnOnce() -> R + Send + 'static) -> AsyncValue<R>
+    where
+        Z: Kind<R>,
+    {
+        self.start(PhantomData::<Z>, never, |()| body())
     }
 
     /// Runs an infallible function of one argument.
@@ -175,8 +200,11 @@ impl CallBuilder<'_, Infallible, ()> {
         self,
         a: Input<A, Infallible>,
         body: impl FnOnce(A) -> R + Send + 'static,
-    ) -> AsyncValue<R> {
-        self.arg(a).start(never, |((), a)| body(a))
+    ) -> AsyncValue<R>
+    where
+        Z: Kind<R>,
+    {
+        self.arg(a).start(PhantomData::<Z>, never, |((), a)| body(a))
     }
 
     /// Runs an infallible function of 2 arguments.
@@ -186,8 +214,11 @@ impl CallBuilder<'_, Infallible, ()> {
         a: Input<A, Infallible>,
         b: Input<B, Infallible>,
         body: impl FnOnce(A, B) -> R + Send + 'static,
-    ) -> AsyncValue<R> {
-        self.arg(a).arg(b).start(never, |(((), a), b)| body(a, b))
+    ) -> AsyncValue<R>
+    where
+        Z: Kind<R>,
+    {
+        self.arg(a).arg(b).start(PhantomData::<Z>, never, |(((), a), b)| body(a, b))
     }
 
     /// Runs an infallible function of 3 arguments.
@@ -198,8 +229,11 @@ impl CallBuilder<'_, Infallible, ()> {
         b: Input<B, Infallible>,
         c: Input<C, Infallible>,
         body: impl FnOnce(A, B, C) -> R + Send + 'static,
-    ) -> AsyncValue<R> {
-        self.arg(a).arg(b).arg(c).start(never, |((((), a), b), c)| body(a, b, c))
+    ) -> AsyncValue<R>
+    where
+        Z: Kind<R>,
+    {
+        self.arg(a).arg(b).arg(c).start(PhantomData::<Z>, never, |((((), a), b), c)| body(a, b, c))
     }
 
     /// Runs an infallible function of 4 arguments.
@@ -217,8 +251,11 @@ impl CallBuilder<'_, Infallible, ()> {
         c: Input<C, Infallible>,
         d: Input<D, Infallible>,
         body: impl FnOnce(A, B, C, D) -> R + Send + 'static,
-    ) -> AsyncValue<R> {
-        self.arg(a).arg(b).arg(c).arg(d).start(never, |(((((), a), b), c), d)| body(a, b, c, d))
+    ) -> AsyncValue<R>
+    where
+        Z: Kind<R>,
+    {
+        self.arg(a).arg(b).arg(c).arg(d).start(PhantomData::<Z>, never, |(((((), a), b), c), d)| body(a, b, c, d))
     }
 
     /// Runs an infallible function of 5 arguments.
@@ -238,8 +275,16 @@ impl CallBuilder<'_, Infallible, ()> {
         d: Input<D, Infallible>,
         e: Input<E, Infallible>,
         body: impl FnOnce(A, B, C, D, E) -> R + Send + 'static,
-    ) -> AsyncValue<R> {
-        self.arg(a).arg(b).arg(c).arg(d).arg(e).start(never, |((((((), a), b), c), d), e)| body(a, b, c, d, e))
+    ) -> AsyncValue<R>
+    where
+        Z: Kind<R>,
+    {
+        self.arg(a)
+            .arg(b)
+            .arg(c)
+            .arg(d)
+            .arg(e)
+            .start(PhantomData::<Z>, never, |((((((), a), b), c), d), e)| body(a, b, c, d, e))
     }
 }
 
@@ -262,11 +307,11 @@ macro_rules! run {
                 $($T: GoesToAnotherThread,)*
                 R: Fallible<Error = F> + GoesToAnotherThread,
             {
-                self $(.arg($input))* .start(R::fail, |$values| body($($input),*))
+                self $(.arg($input))* .start(PhantomData::<MayFail>, R::fail, |$values| body($($input),*))
             }
         }
 
-        impl CallBuilder<'_, Infallible, ()> {
+        impl<Z> CallBuilder<'_, Infallible, (), Z> {
             /// Runs an infallible function.
             pub fn $run<$($T,)* R>(
                 self,
@@ -276,8 +321,9 @@ macro_rules! run {
             where
                 $($T: GoesToAnotherThread,)*
                 R: GoesToAnotherThread,
+                Z: Kind<R>,
             {
-                self $(.arg($input))* .start(never, |$values| body($($input),*))
+                self $(.arg($input))* .start(PhantomData::<Z>, never, |$values| body($($input),*))
             }
         }
     };

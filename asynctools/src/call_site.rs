@@ -7,6 +7,16 @@ use std::hash::Hasher;
 use std::panic::Location;
 use std::sync::OnceLock;
 
+#[cfg(feature = "tracing")]
+use tracing::Metadata;
+
+#[cfg(feature = "metrics")]
+use crate::meter_site::MeterSite;
+#[cfg(feature = "tracing")]
+use crate::span_site::SpanSite;
+#[cfg(feature = "tracing")]
+use crate::span_site::Wish;
+
 /// A function that an expansion rewrote, or a method of this crate that takes a closure.
 #[derive(Debug)]
 pub struct Function {
@@ -16,6 +26,10 @@ pub struct Function {
     /// `module::name`, made at the first use: few functions are ever asked, and at compile time every function would
     /// pay.
     path: OnceLock<String>,
+    #[cfg(feature = "tracing")]
+    spans: SpanSite,
+    #[cfg(feature = "metrics")]
+    meters: MeterSite,
 }
 
 /// The name of a function that an expansion rewrote.
@@ -27,14 +41,39 @@ impl Name {
     #[must_use]
     #[track_caller]
     pub const fn within(self, module: &'static str) -> Function {
-        Function { module, name: self.0, location: Some(Location::caller()), path: OnceLock::new() }
+        Function::new(module, self.0, Some(Location::caller()))
     }
 }
 
 impl Function {
     /// Describes a method of this crate, which has no line in the program.
     pub(crate) const fn method(name: &'static str) -> Self {
-        Self { module: "", name, location: None, path: OnceLock::new() }
+        Self::new("", name, None)
+    }
+
+    const fn new(module: &'static str, name: &'static str, location: Option<&'static Location<'static>>) -> Self {
+        Self {
+            module,
+            name,
+            location,
+            path: OnceLock::new(),
+            #[cfg(feature = "tracing")]
+            spans: SpanSite::new(),
+            #[cfg(feature = "metrics")]
+            meters: MeterSite::new(),
+        }
+    }
+
+    /// Returns the description of the spans of calls, and whether a subscriber wants such a span.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn spans_wanted(&'static self) -> Option<(&'static Metadata<'static>, Wish)> {
+        let target = if self.module.is_empty() { "asynctools" } else { self.module };
+        self.spans.wanted(self.name, target, self.location.map(|location| (location.file(), location.line())))
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn meters(&self) -> &MeterSite {
+        &self.meters
     }
 
     fn path(&'static self) -> &'static str {
@@ -126,6 +165,11 @@ impl CallSite {
     #[must_use]
     pub fn line(&self) -> u32 {
         self.location().line()
+    }
+
+    #[cfg(any(feature = "tracing", feature = "metrics"))]
+    pub(crate) fn callee(&self) -> &'static Function {
+        self.function
     }
 
     /// Returns the line of the call, or if a function value was called the line of the function: the caller is then a

@@ -1,8 +1,10 @@
 //! The combinators: `map`, `chain`, `zip` and the other calls that follow a call.
 
 use std::convert::Infallible;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::arguments::bounds::CannotFail;
 use crate::arguments::input::Input;
 use crate::arguments::source::All;
 use crate::arguments::source::Borrowed;
@@ -55,7 +57,7 @@ where
 {
     let route = route_after(pool);
     let pool = route.pool.as_ref().map_or(pool, |pool| pool.id());
-    flow(pool, Some(route), site, ((), input), fail, move |((), value)| f(value))
+    flow(PhantomData::<CannotFail>, pool, Some(route), site, ((), input), fail, move |((), value)| f(value))
 }
 
 static THEN: Function = Function::method("then");
@@ -172,7 +174,9 @@ impl<T: Send + 'static> AsyncValue<T> {
     pub fn zip<U: Send + 'static>(self, other: AsyncValue<U>) -> AsyncValue<(T, U)> {
         let pool = self.node().pool();
         let inputs = (((), Input::value(self)), Input::value(other));
-        flow(pool, None, CallSite::here(&ZIP), inputs, cannot_fail, |(((), left), right)| (left, right))
+        flow(PhantomData::<CannotFail>, pool, None, CallSite::here(&ZIP), inputs, cannot_fail, |(((), left), right)| {
+            (left, right)
+        })
     }
 
     /// Makes a handle that many readers can share, clone and pass on. Never blocks.
@@ -197,7 +201,15 @@ impl<T: Send + 'static> AsyncValue<T> {
 /// Returns a handle to the outcome of `value`. The handle is that of a call at `site`.
 fn catch_at<T: Send + 'static>(site: CallSite, value: AsyncValue<T>) -> AsyncValue<Result<T, TaskError>> {
     let pool = value.node().pool();
-    flow(pool, None, site, ((), Input::incoming(Outcome(value))), cannot_fail, |((), outcome)| outcome)
+    flow(
+        PhantomData::<CannotFail>,
+        pool,
+        None,
+        site,
+        ((), Input::incoming(Outcome(value))),
+        cannot_fail,
+        |((), outcome)| outcome,
+    )
 }
 
 impl<T: Send + 'static> AsyncValue<AsyncValue<T>> {

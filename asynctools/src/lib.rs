@@ -4,6 +4,10 @@
 // `sync` in place of ours.
 #[cfg_attr(asynctools_model, path = "../../tests/model/sync.rs")]
 mod sync;
+#[cfg(feature = "tracing")]
+mod span_site;
+#[cfg(feature = "metrics")]
+mod meter_site;
 mod call_site;
 mod panics;
 mod error;
@@ -25,6 +29,8 @@ mod per_worker;
 mod hand_over;
 #[cfg(any(feature = "celery", asynctools_model))]
 mod handed_over;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg(feature = "celery")]
 pub mod celery;
 
@@ -272,6 +278,7 @@ pub use crate::workers::config::PoolStats;
 pub mod __private {
     pub use crate::arguments::bounds::CloneSelf;
     pub use crate::arguments::bounds::Itself;
+    pub use crate::arguments::bounds::Probe;
     pub use crate::arguments::input::Input;
     pub use crate::arguments::input::Inputs;
     pub use crate::call::CallBuilder;

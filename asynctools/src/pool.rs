@@ -1,11 +1,14 @@
 //! `Pool`: workers that run calls, and the ways to operate them; `parallel`, and the pool that its threads belong to.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
+use crate::arguments::bounds::CannotFail;
+use crate::arguments::bounds::Kind;
 use crate::arguments::work::ReadyWork;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
@@ -112,7 +115,7 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
-    PoolRef::from(threads()).start((), |()| f(), CallSite::here(&PARALLEL))
+    PoolRef::from(threads()).start(PhantomData::<CannotFail>, (), |()| f(), CallSite::here(&PARALLEL))
 }
 
 impl Pool {
@@ -213,7 +216,7 @@ impl Pool {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        PoolRef::from(self).start((), |()| f(), CallSite::here(&SPAWN))
+        PoolRef::from(self).start(PhantomData::<CannotFail>, (), |()| f(), CallSite::here(&SPAWN))
     }
 
     /// Runs `f` on the pool for each item, and returns a list of the calls. Blocks where [`spawn`](Self::spawn) does.
@@ -238,7 +241,7 @@ impl Pool {
         let f = Arc::new(f);
         let call = |item| {
             let f = f.clone();
-            PoolRef::from(self).start(item, move |item| f(item), site)
+            PoolRef::from(self).start(PhantomData::<CannotFail>, item, move |item| f(item), site)
         };
         items.into_iter().map(call).collect()
     }
@@ -449,14 +452,15 @@ impl<'p> From<&'p PoolInside> for PoolRef<'p> {
 impl PoolRef<'_> {
     /// Queues a call with all values.
     #[inline]
-    pub(crate) fn start<V, G, R>(self, values: V, body: G, site: CallSite) -> AsyncValue<R>
+    pub(crate) fn start<K, V, G, R>(self, _kind: PhantomData<K>, values: V, body: G, site: CallSite) -> AsyncValue<R>
     where
+        K: Kind<R>,
         V: Send + 'static,
         G: FnOnce(V) -> R + Send + 'static,
         R: Send + 'static,
     {
-        let tag = Tag::new(site, &self.0.home);
-        let node = Node::queued(ReadyWork { values, body }, self.0.id, site, tag);
+        let tag = Tag::new(site, &self.0.home, &|_| {});
+        let node = Node::queued(ReadyWork::<K, _, _>::new(values, body), self.0.id, site, tag);
         self.0.submit(&|| node.clone());
         AsyncValue::of(node)
     }

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 /// The modules of the runtime, ground floor first: each imports from the floors below it only.
 const RUNTIME: &[&str] = &[
     "sync",
+    "span_site",
+    "meter_site",
     "call_site",
     "panics",
     "error",
@@ -15,6 +17,9 @@ const RUNTIME: &[&str] = &[
     "tag::nobody",
     "tag::client",
     "tag::around",
+    "tag::ending",
+    "tag::spans",
+    "tag::meters",
     "tag::seen",
     "graph::traits",
     "graph::registry",
@@ -76,6 +81,7 @@ const RUNTIME: &[&str] = &[
     "per_worker",
     "hand_over",
     "handed_over",
+    "metrics",
     "celery::process",
     "celery::ids",
     "celery::expansion",
@@ -440,7 +446,13 @@ const SHARED_BY_THREADS: &[&str] = &[
 /// Where such a thing is named all the same: in a `static` of the process, which outlives a model; a number of such a
 /// static, for which nobody waits; and the result of a caught panic, which is a type only.
 const NAMED_ALL_THE_SAME: &[(&str, &str)] = &[
+    ("span_site", "std::sync::OnceLock"),
+    ("span_site", "std::sync::atomic::Atomic"),
+    ("meter_site", "std::sync::OnceLock"),
+    ("meter_site", "std::sync::Mutex"),
+    ("meter_site", "std::sync::atomic::Atomic"),
     ("call_site", "std::sync::OnceLock"),
+    ("tag::meters", "std::sync::Mutex"),
     ("graph::registry", "std::sync::OnceLock"),
     ("graph::registry", "std::sync::RwLock"),
     ("graph::registry", "std::sync::atomic::AtomicU64"),

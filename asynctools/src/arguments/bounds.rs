@@ -1,6 +1,8 @@
 //! Bounds on arguments and results, with words of their own for rustc where a type does not meet a bound.
 
 use std::borrow::Borrow;
+use std::marker::PhantomData;
+use std::ops::Deref;
 
 /// `F: From<E>`, with words of its own.
 #[diagnostic::on_unimplemented(
@@ -137,6 +139,8 @@ pub trait Fallible {
     type Error;
     #[doc(hidden)]
     fn fail(error: Self::Error) -> Self;
+    #[doc(hidden)]
+    fn has_failed(&self) -> bool;
 }
 
 impl<T, E> Fallible for Result<T, E> {
@@ -145,6 +149,80 @@ impl<T, E> Fallible for Result<T, E> {
 
     fn fail(error: E) -> Self {
         Err(error)
+    }
+
+    fn has_failed(&self) -> bool {
+        self.is_err()
+    }
+}
+
+/// Whether an annotated function can fail, for the watchers of its calls.
+pub trait Kind<R>: Send + 'static {
+    /// Whether the result is an error.
+    #[doc(hidden)]
+    fn has_failed(result: &R) -> bool;
+}
+
+/// A fallible function.
+#[derive(Debug)]
+pub struct MayFail;
+
+impl<R: Fallible> Kind<R> for MayFail {
+    fn has_failed(result: &R) -> bool {
+        result.has_failed()
+    }
+}
+
+/// A function that cannot fail, or a closure: nobody knows whether its result counts as an error.
+#[derive(Debug)]
+pub struct CannotFail;
+
+impl<R> Kind<R> for CannotFail {
+    fn has_failed(_result: &R) -> bool {
+        false
+    }
+}
+
+/// Finds out whether `R`, which is named `Result`, is one. `kind` is a method of the probe itself for those that are, and
+/// otherwise of the type that the probe dereferences to.
+#[derive(Debug)]
+pub struct Probe<R>(PhantomData<fn() -> R>);
+
+impl<R> Probe<R> {
+    /// Makes the probe.
+    #[expect(clippy::new_without_default, reason = "only expansions make one")]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T, E> Probe<Result<T, E>> {
+    /// Returns the kind of a fallible function.
+    #[must_use]
+    pub fn kind(&self) -> MayFail {
+        MayFail
+    }
+}
+
+impl<R> Deref for Probe<R> {
+    type Target = OtherProbe;
+
+    fn deref(&self) -> &OtherProbe {
+        &OtherProbe
+    }
+}
+
+/// The probe of a type that is no `Result`.
+#[derive(Debug)]
+pub struct OtherProbe;
+
+impl OtherProbe {
+    /// Returns the kind of a function that cannot fail.
+    #[must_use]
+    #[expect(clippy::unused_self, reason = "the probe dereferences to it")]
+    pub fn kind(&self) -> CannotFail {
+        CannotFail
     }
 }
 

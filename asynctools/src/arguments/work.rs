@@ -1,9 +1,11 @@
 //! The work of a call: a function with its arguments, there or still to come.
 
+use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::Weak;
 
+use crate::arguments::bounds::Kind;
 use crate::arguments::incoming::Stop;
 use crate::arguments::incoming::enlist;
 use crate::arguments::input::Inputs;
@@ -18,16 +20,27 @@ use crate::graph::work::Route;
 use crate::graph::work::Work;
 use crate::handles::value::AsyncValue;
 use crate::tag::Dropped;
+#[cfg(feature = "hooks")]
+use crate::tag::Sources;
 use crate::tag::Tag;
 
 /// A function and the values of its arguments.
-pub(crate) struct ReadyWork<V, G> {
-    pub(crate) values: V,
-    pub(crate) body: G,
+pub(crate) struct ReadyWork<K, V, G> {
+    values: V,
+    body: G,
+    kind: PhantomData<K>,
 }
 
-impl<V, G, R> Work for ReadyWork<V, G>
+impl<K, V, G> ReadyWork<K, V, G> {
+    #[inline]
+    pub(crate) fn new(values: V, body: G) -> Self {
+        Self { values, body, kind: PhantomData }
+    }
+}
+
+impl<K, V, G, R> Work for ReadyWork<K, V, G>
 where
+    K: Kind<R>,
     V: Send + 'static,
     G: FnOnce(V) -> R + Send + 'static,
     R: Send + 'static,
@@ -41,21 +54,28 @@ where
     fn stop(self, _own: CallSite, _dropped: &mut Dropped) -> Result<R, TaskError> {
         unreachable!("a call with all its values is not stopped")
     }
+
+    #[cfg(feature = "tracing")]
+    fn is_err(result: &R) -> bool {
+        K::has_failed(result)
+    }
 }
 
 /// A function and its arguments, with handles among the arguments. An arrived result stays in its own call until this
 /// call runs.
-struct PendingWork<A, G, F, R> {
+struct PendingWork<K, A, G, F, R> {
     inputs: A,
     body: G,
     /// The number of missing arguments, plus 1 until the call is registered with all arguments.
     missing: usize,
     route: Option<Route>,
     fail: fn(F) -> R,
+    kind: PhantomData<K>,
 }
 
-impl<A, G, F, R> Work for PendingWork<A, G, F, R>
+impl<K, A, G, F, R> Work for PendingWork<K, A, G, F, R>
 where
+    K: Kind<R>,
     A: Inputs<F>,
     G: FnOnce(A::Values) -> R + Send + 'static,
     F: 'static,
@@ -99,11 +119,17 @@ where
     fn take_route(&mut self) -> Option<Route> {
         self.route.take()
     }
+
+    #[cfg(feature = "tracing")]
+    fn is_err(result: &R) -> bool {
+        K::has_failed(result)
+    }
 }
 
 /// Makes a call with handles among its arguments. When all arguments are there, the call takes its `route`; a call
 /// without a route runs on the thread of the last argument. Followers run on the pool `followers_run_on`.
-pub(crate) fn flow<A, G, F, R>(
+pub(crate) fn flow<K, A, G, F, R>(
+    _kind: PhantomData<K>,
     followers_run_on: PoolId,
     route: Option<Route>,
     site: CallSite,
@@ -112,16 +138,35 @@ pub(crate) fn flow<A, G, F, R>(
     body: G,
 ) -> AsyncValue<R>
 where
+    K: Kind<R>,
     A: Inputs<F>,
     G: FnOnce(A::Values) -> R + Send + 'static,
     F: 'static,
     R: Send + 'static,
 {
-    let tag = route.as_ref().map_or(Tag::NONE, |route| route.tag(site));
-    let work = PendingWork { inputs, body, missing: 1, route, fail };
+    let tag = tag_of(route.as_ref(), site, &inputs);
+    let work = PendingWork { inputs, body, missing: 1, route, fail, kind: PhantomData::<K> };
     AsyncValue::of(Node::waiting(work, followers_run_on, site, tag, |work, node| {
         work.missing += work.inputs.listen(&node);
     }))
+}
+
+/// Makes the tag of a call at `site` with these arguments. A call without a route runs no user code, and has no tag of its own.
+#[cfg(feature = "hooks")]
+fn tag_of<F, A: Inputs<F>>(route: Option<&Route>, site: CallSite, inputs: &A) -> Tag {
+    let sources = |sources: &mut Sources| {
+        let mut needs = Needs::new();
+        inputs.needs(&mut needs);
+        for need in needs {
+            need.sources(sources);
+        }
+    };
+    route.map_or_else(|| Tag::passing(&sources), |route| route.tag(site, &sources))
+}
+
+#[cfg(not(feature = "hooks"))]
+fn tag_of<A>(_route: Option<&Route>, _site: CallSite, _inputs: &A) -> Tag {
+    Tag::NONE
 }
 
 /// A call with the end of an inner call. The outer call returns the inner call.

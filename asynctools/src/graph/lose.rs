@@ -6,6 +6,7 @@ use crate::error::TaskError;
 use crate::graph::notify;
 use crate::graph::registry;
 use crate::graph::traits::Job;
+use crate::graph::traits::Unrun;
 use crate::graph::traits::Unstarted;
 use crate::tag::Dropped;
 
@@ -50,8 +51,8 @@ pub(crate) fn lose_counted(
     let lost = taken.len();
     counted(others.len());
     let mut dropped = Dropped::new();
-    for (_, error, unstarted) in &mut taken {
-        unstarted.tag.take().lose(error, notify::runs_user_code(), &mut dropped);
+    for (job, error, unstarted) in &mut taken {
+        end_tag(&**job, error, unstarted, &mut dropped);
     }
     notify::in_phases(|aftermath| {
         for (job, error, unstarted) in taken {
@@ -80,12 +81,19 @@ pub(crate) fn end_unrun(job: &Arc<dyn Job>, error: TaskError) {
 }
 
 /// Ends a call after the work was taken out, and the pool has counted the call out.
-fn end_unstarted(job: &dyn Job, error: TaskError, unstarted: Unstarted) {
+fn end_unstarted(job: &dyn Job, error: TaskError, mut unstarted: Unstarted) {
     let mut dropped = Dropped::new();
-    unstarted.tag.lose(&error, notify::runs_user_code(), &mut dropped);
+    end_tag(job, &error, &mut unstarted, &mut dropped);
     notify::in_phases(|aftermath| {
         job.end_lost(error, aftermath);
         aftermath.dropped.push(unstarted.remains);
         aftermath.dropped.append(&mut dropped);
     });
+}
+
+/// Tells those who watch `job` of the end, before others can see the end. A call that runs no user code is watched by nobody.
+fn end_tag(job: &dyn Job, error: &TaskError, unstarted: &mut Unstarted, dropped: &mut Dropped) {
+    if unstarted.unrun != Unrun::Uncounted {
+        unstarted.tag.take().lose(job.site(), error, notify::runs_user_code(), dropped);
+    }
 }

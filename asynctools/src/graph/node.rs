@@ -18,6 +18,7 @@ use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Job;
 use crate::graph::traits::Moment;
+use crate::graph::traits::Observer;
 use crate::graph::traits::Place;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Standing;
@@ -30,7 +31,10 @@ use crate::graph::waiters::Waiters;
 use crate::graph::work::Promised;
 use crate::graph::work::Route;
 use crate::graph::work::Work;
-use crate::graph::work::caught;
+use crate::graph::work::run_tagged;
+use crate::graph::work::stop_tagged;
+use crate::graph::work::untaken;
+use crate::graph::work::untaken_later;
 use crate::panics::discard_all;
 use crate::panics::lock;
 use crate::sync::Mutex;
@@ -182,7 +186,7 @@ impl<W: Work> Node<W> {
         core.state = state;
         self.head.set_done();
         drop(core);
-        aftermath.dropped.extend(unwanted.map(|unwanted| -> Box<dyn Send> { Box::new(unwanted) }));
+        aftermath.dropped.extend(unwanted.map(|outcome| untaken_later::<W>(self.site, outcome)));
         for waiter in waiters.into_iter() {
             match waiter {
                 WaiterKind::Plain(waiter) => notify::tell(waiter, aftermath),
@@ -229,6 +233,11 @@ impl<W: Work> Node<W> {
 impl<W: Work> Awaited for Node<W> {
     fn is_done(&self) -> bool {
         self.head.is_done()
+    }
+
+    #[cfg(feature = "hooks")]
+    fn sources(&self, sources: &mut crate::tag::Sources) {
+        self.lock().tag.sources(sources);
     }
 
     fn site(&self) -> CallSite {
@@ -308,7 +317,7 @@ impl<W: Work> Job for Node<W> {
         true
     }
 
-    fn run(self: Arc<Self>, observer: &dyn traits::Observer) -> bool {
+    fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
         // Asked before: a waiter that looks for the end takes the cache line away from a thread that has the lock for long.
         let thread = this_thread();
         let mut core = self.lock();
@@ -327,22 +336,17 @@ impl<W: Work> Job for Node<W> {
             State::Queued(work) => {
                 observer.began(Place::Queue);
                 let running = lineage::enter(waiters::address(&self), self.head.pool(), made_by, requests);
-                let end = |outcome| {
+                run_tagged(self.site, work, tag, &mut dropped, |outcome| {
                     drop(running);
                     observer.ended(traits::Ending::of_run(&outcome), Place::Queue);
                     self.complete(outcome);
-                };
-                match tag.watched() {
-                    None => end(caught(self.site, || Ok(work.run(&mut dropped)))),
-                    Some(tag) => end(tag.run(work, &mut dropped, W::run)),
-                }
+                });
             }
             State::Stopped(stopped) => {
                 let (work, at) = *stopped;
                 let place = at.place();
                 observer.began(place);
-                let outcome = caught(self.site, || work.stop(self.site, &mut dropped));
-                tag.end_unrun(&outcome, &mut dropped);
+                let outcome = stop_tagged(self.site, work, tag, &mut dropped);
                 observer.ended(traits::Ending::Stopped, place);
                 self.complete(outcome);
             }
@@ -433,7 +437,10 @@ impl<W: Work> Slot<W::Output> for Node<W> {
         // The task that polled this handle is not to be woken, nor kept, for a result that it will not see.
         let tasks = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Task(_))));
         let result = matches!(core.state, State::Done(_)).then(|| std::mem::replace(&mut core.state, State::Taken));
-        drop((core, tasks, result));
+        drop((core, tasks));
+        if let Some(State::Done(outcome)) = result {
+            drop(untaken::<W>(self.site, outcome));
+        }
     }
 
     fn has_failed(&self) -> bool {

@@ -10,7 +10,11 @@ use crate::sync::Thread;
 use crate::tag::Dropped;
 #[cfg(feature = "hooks")]
 use crate::tag::Home;
-use crate::tag::Tag;
+#[cfg(feature = "hooks")]
+use crate::tag::Sources;
+use crate::tag::Taken;
+#[cfg(feature = "metrics")]
+use crate::tag::meters::Gauges;
 
 /// A pool, by number: a call remembers its pool without a contended reference count. 0 is no pool.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -29,6 +33,10 @@ pub(crate) trait Scheduler: Send + Sync {
     /// Returns the pool as the tags of its calls know the pool.
     #[cfg(feature = "hooks")]
     fn home(&self) -> &Home;
+
+    /// Adds what the pool is doing to `gauges`.
+    #[cfg(feature = "metrics")]
+    fn measure(&self, gauges: &mut Gauges);
 
     /// Says whether the pool takes a call with all arguments. A closed pool takes only the calls of its own calls.
     fn accept(&self, maker: Maker) -> Result<(), TaskError>;
@@ -153,6 +161,11 @@ pub(crate) struct ThreadNumber(pub(crate) u64);
 /// A call, from the side of its waiters, without the type of the result.
 pub(crate) trait Awaited: Send + Sync {
     fn is_done(&self) -> bool;
+
+    /// Adds what watchers know the call by, or the calls whose results the call passes on.
+    #[cfg(feature = "hooks")]
+    fn sources(&self, _sources: &mut Sources) {}
+
     fn site(&self) -> CallSite;
 
     /// Returns the state of the call, for a waiter who can help. A call with missing arguments adds the missing calls
@@ -238,7 +251,7 @@ pub(crate) struct Unstarted {
     pub(crate) unrun: Unrun,
     /// The user's function and arguments, to be dropped when nothing waits for the drop.
     pub(crate) remains: Box<dyn Send>,
-    pub(crate) tag: Tag,
+    pub(crate) tag: Taken,
 }
 
 /// The effects of ends, to be done after all ends are stored.

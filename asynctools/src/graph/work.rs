@@ -16,7 +16,14 @@ use crate::graph::traits::Scheduler;
 use crate::graph::waiters::Elsewhere;
 use crate::panics::discard_all;
 use crate::tag::Dropped;
+#[cfg(feature = "hooks")]
+use crate::tag::Sources;
+#[cfg(feature = "hooks")]
 use crate::tag::Tag;
+use crate::tag::Taken;
+#[cfg(feature = "tracing")]
+use crate::tag::spans::Untaken;
+use crate::tag::unwatched_end;
 
 /// The work of a call: a function with its arguments.
 pub(crate) trait Work: Send + 'static {
@@ -47,6 +54,12 @@ pub(crate) trait Work: Send + 'static {
     /// Adds the calls with results for this call's arguments.
     fn needs(&self, _needs: &mut Needs) {}
 
+    /// Whether the result of a fallible function is an error.
+    #[cfg(feature = "tracing")]
+    fn is_err(_result: &Self::Output) -> bool {
+        false
+    }
+
     /// Returns the way to the pool, for a call with late arguments. `None` for work without user code: the call runs
     /// where its last argument arrives.
     fn route(&self) -> Option<&Route> {
@@ -72,6 +85,61 @@ pub(crate) trait Work: Send + 'static {
 /// Returns the outcome of `end`, which ends the call made at `own`; a panic is the outcome too.
 pub(crate) fn caught<T>(own: CallSite, end: impl FnOnce() -> Result<T, TaskError>) -> Result<T, TaskError> {
     catch_unwind(AssertUnwindSafe(end)).unwrap_or_else(|payload| Err(panicked(own, payload)))
+}
+
+/// Runs the call at `own`, inside of the code around the call, and has `end` end the call; a panic is an outcome too.
+#[inline]
+pub(crate) fn run_tagged<W: Work>(
+    own: CallSite,
+    work: W,
+    tag: Taken,
+    dropped: &mut Dropped,
+    end: impl FnOnce(Result<W::Output, TaskError>),
+) {
+    // Two ways to the end: where nobody watches, the compiler knows what `caught` returns.
+    match tag.watched() {
+        None => {
+            let outcome = caught(own, || Ok(work.run(dropped)));
+            unwatched_end(own, &outcome);
+            end(outcome);
+        }
+        Some(tag) => end(tag.run(work, dropped, W::run)),
+    }
+}
+
+/// Returns the end of a call at `own` that an argument has stopped, and tells those who watch the call: a call that runs no
+/// user code has no watcher.
+pub(crate) fn stop_tagged<W: Work>(
+    own: CallSite,
+    work: W,
+    tag: Taken,
+    dropped: &mut Dropped,
+) -> Result<W::Output, TaskError> {
+    let is_watched = work.route().is_some();
+    let outcome = caught(own, || work.stop(own, dropped));
+    if is_watched {
+        tag.end_unrun(own, &outcome, dropped);
+    }
+    outcome
+}
+
+/// Returns the outcome of the call at `own`, to be dropped: nobody takes the outcome. The drop tells of the error of a fallible
+/// function.
+#[cfg(feature = "tracing")]
+pub(crate) fn untaken<W: Work>(own: CallSite, outcome: Result<W::Output, TaskError>) -> impl Send + use<W> {
+    let has_failed = outcome.as_ref().is_ok_and(W::is_err);
+    (has_failed.then(|| Untaken::new(own)), outcome)
+}
+
+/// Returns the outcome of a call, to be dropped: nobody takes the outcome.
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn untaken<W: Work>(_own: CallSite, outcome: Result<W::Output, TaskError>) -> impl Send + use<W> {
+    outcome
+}
+
+/// As [`untaken`], to be kept for later.
+pub(crate) fn untaken_later<W: Work>(own: CallSite, outcome: Result<W::Output, TaskError>) -> Box<dyn Send> {
+    Box::new(untaken::<W>(own, outcome))
 }
 
 /// Returns the end of the call made at `own`, which panicked.
@@ -110,17 +178,10 @@ impl Route {
         self.pool.as_ref().ok_or(TaskError::Closed)?.accept(self.maker)
     }
 
-    /// Makes the tag of a call at `site`, which takes this route.
+    /// Makes the tag of a call at `site`, which takes this route. `sources` finds the calls whose results the call takes.
     #[cfg(feature = "hooks")]
-    pub(crate) fn tag(&self, site: CallSite) -> Tag {
-        self.pool.as_ref().map_or(Tag::NONE, |pool| Tag::new(site, pool.home()))
-    }
-
-    /// Makes the tag of a call that takes this route, and that nobody can watch.
-    #[cfg(not(feature = "hooks"))]
-    #[expect(clippy::unused_self, reason = "with a feature that watches, the pool is asked")]
-    pub(crate) fn tag(&self, _site: CallSite) -> Tag {
-        Tag::NONE
+    pub(crate) fn tag(&self, site: CallSite, sources: &dyn Fn(&mut Sources)) -> Tag {
+        self.pool.as_ref().map_or(Tag::NONE, |pool| Tag::new(site, pool.home(), sources))
     }
 }
 

@@ -134,19 +134,19 @@ impl fmt::Debug for CallInfo {
 pub(crate) struct Moments {
     /// The call was made.
     pub(crate) called: Instant,
-    /// The last argument came.
-    pub(crate) ready: Instant,
+    /// The last argument came; `None` if all arguments were there at the call.
+    pub(crate) ready: Option<Instant>,
     /// The call began to run.
     pub(crate) started: Instant,
 }
 
 impl Moments {
     pub(crate) fn waited_for_arguments(&self) -> Duration {
-        self.ready.saturating_duration_since(self.called)
+        self.ready.map_or(Duration::ZERO, |ready| ready.saturating_duration_since(self.called))
     }
 
     pub(crate) fn waited_for_worker(&self) -> Duration {
-        self.started.saturating_duration_since(self.ready)
+        self.started.saturating_duration_since(self.ready.unwrap_or(self.called))
     }
 }
 

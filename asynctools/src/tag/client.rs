@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use crate::panics::survive;
 use crate::sync::thread_local;
 
 // Implementation
@@ -38,6 +39,15 @@ impl Drop for Client {
     fn drop(&mut self) {
         IS_CLIENT.with(|is_client| is_client.set(self.outer));
     }
+}
+
+/// Runs code of a watcher. A panic is shown by the panic hook, and ends here: the result is `None`.
+#[cfg_attr(not(any(feature = "tracing", feature = "metrics")), expect(dead_code, reason = "other watchers need it"))]
+pub(crate) fn tell<R>(f: impl FnOnce() -> R) -> Option<R> {
+    let _client = enter();
+    let mut result = None;
+    survive(|| result = Some(f()));
+    result
 }
 
 /// A value of a watcher: its drop is the code of the watcher.

@@ -7,6 +7,12 @@ pub(crate) mod nobody;
 pub(crate) mod client;
 #[cfg(feature = "hooks")]
 pub(crate) mod around;
+#[cfg(any(feature = "metrics", feature = "trace"))]
+pub(crate) mod ending;
+#[cfg(feature = "tracing")]
+pub(crate) mod spans;
+#[cfg(feature = "metrics")]
+pub(crate) mod meters;
 #[cfg(feature = "hooks")]
 pub(crate) mod seen;
 
@@ -20,8 +26,18 @@ pub(crate) use crate::tag::nobody::Around;
 pub(crate) use crate::tag::nobody::Home;
 #[cfg(not(feature = "hooks"))]
 pub(crate) use crate::tag::nobody::Tag;
+#[cfg(not(feature = "hooks"))]
+pub(crate) use crate::tag::nobody::Taken;
+#[cfg(not(feature = "hooks"))]
+pub(crate) use crate::tag::nobody::unwatched_end;
+#[cfg(feature = "hooks")]
+pub(crate) use crate::tag::seen::Sources;
 #[cfg(feature = "hooks")]
 pub(crate) use crate::tag::seen::Tag;
+#[cfg(feature = "hooks")]
+pub(crate) use crate::tag::seen::Taken;
+#[cfg(feature = "hooks")]
+pub(crate) use crate::tag::seen::unwatched_end;
 
 /// A user's values, to be dropped by themselves when nothing waits for the drops.
 pub(crate) type Dropped = Vec<Box<dyn Send>>;

@@ -16,10 +16,65 @@ impl Home {
     pub(crate) fn new(_name: &str, _around: Around) -> Self {
         Self
     }
+
+    #[inline]
+    #[expect(clippy::unused_self, reason = "with a feature that watches, the pool has a name")]
+    pub(crate) fn thread_started(&self, _is_spare: impl FnOnce() -> bool) {}
+
+    #[inline]
+    #[expect(clippy::unused_self, reason = "with a feature that watches, the pool has a name")]
+    pub(crate) fn thread_stops(&self, _is_spare: impl FnOnce() -> bool) {}
 }
+
+/// The calls whose results a call takes: nobody asks.
+pub(crate) struct Sources(());
+
+/// The tag of one call.
+pub(crate) struct Tag;
+
+/// A tag, taken out with the work of its call.
+pub(crate) struct Taken;
 
 /// The tag of a call that somebody watches: there is none.
 pub(crate) enum Watched {}
+
+#[expect(clippy::unused_self, reason = "with a feature that watches, the tag is more than nothing")]
+impl Tag {
+    pub(crate) const NONE: Self = Self;
+
+    #[inline]
+    pub(crate) fn new(_site: CallSite, _home: &Home, _sources: &dyn Fn(&mut Sources)) -> Self {
+        Self
+    }
+
+    #[inline]
+    pub(crate) fn take(&mut self) -> Taken {
+        Taken
+    }
+
+    #[inline]
+    pub(crate) fn ready(&mut self) {}
+}
+
+#[expect(clippy::unused_self, reason = "with a feature that watches, the tag is more than nothing")]
+impl Taken {
+    #[inline]
+    pub(crate) fn take(&mut self) -> Self {
+        Self
+    }
+
+    /// Returns the tag if somebody watches the call.
+    #[inline]
+    pub(crate) fn watched(self) -> Option<Watched> {
+        None
+    }
+
+    #[inline]
+    pub(crate) fn end_unrun<T>(self, _site: CallSite, _outcome: &Result<T, TaskError>, _dropped: &mut Dropped) {}
+
+    #[inline]
+    pub(crate) fn lose(self, _site: CallSite, _error: &TaskError, _now: bool, _dropped: &mut Dropped) {}
+}
 
 impl Watched {
     pub(crate) fn run<W, R>(
@@ -32,35 +87,5 @@ impl Watched {
     }
 }
 
-/// The tag of one call.
-pub(crate) struct Tag;
-
-#[expect(clippy::unused_self, reason = "with a feature that watches, the tag is more than nothing")]
-impl Tag {
-    pub(crate) const NONE: Self = Self;
-
-    #[inline]
-    pub(crate) fn new(_site: CallSite, _home: &Home) -> Self {
-        Self
-    }
-
-    #[inline]
-    pub(crate) fn take(&mut self) -> Self {
-        Self
-    }
-
-    #[inline]
-    pub(crate) fn ready(&mut self) {}
-
-    /// Returns the tag if somebody watches the call.
-    #[inline]
-    pub(crate) fn watched(self) -> Option<Watched> {
-        None
-    }
-
-    #[inline]
-    pub(crate) fn end_unrun<T>(self, _outcome: &Result<T, TaskError>, _dropped: &mut Dropped) {}
-
-    #[inline]
-    pub(crate) fn lose(self, _error: &TaskError, _now: bool, _dropped: &mut Dropped) {}
-}
+#[inline]
+pub(crate) fn unwatched_end<T>(_site: CallSite, _outcome: &Result<T, TaskError>) {}

@@ -3,11 +3,16 @@
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 
 use crate::call_site::CallSite;
 use crate::error::Panic;
 use crate::error::TaskError;
+#[cfg(feature = "metrics")]
+use crate::meter_site::Meters;
+use crate::panics::lock;
 use crate::sync::Instant;
+use crate::sync::Mutex;
 use crate::tag::Dropped;
 use crate::tag::around::CallInfo;
 use crate::tag::around::Home;
@@ -16,19 +21,66 @@ use crate::tag::around::Moments;
 use crate::tag::around::everywhere;
 use crate::tag::around::run_inside;
 use crate::tag::client;
+#[cfg(feature = "metrics")]
+use crate::tag::ending::Ending;
+#[cfg(feature = "metrics")]
+use crate::tag::meters;
+#[cfg(feature = "tracing")]
+use crate::tag::spans;
 
 // Implementation
 //
 // A tag is made on the caller's thread, and lies in the call, under its lock, until the call runs or is lost. The thread that takes
-// the work out takes the tag out too, and ends the tag before the end of the call can be seen. A tag runs the program's code, so
-// no tag runs under a lock. A panic of the inner or outer code of `around` ends the call; that of another watcher
-// ends in `survive`.
+// the work out takes the living part of the tag out too, and ends that part before the end of the call can be seen: a span
+// would stay open as long as the handle otherwise. The ids of the call stay behind, for dependants. A tag runs code of the
+// program, so none of it runs under a lock. A panic of the inner or outer code of `around` ends the call; a panic of another
+// watcher ends in `client::tell`.
+
+/// The numbers by which watchers know a call.
+#[derive(Clone, Default)]
+pub(crate) struct Ids {
+    #[cfg(feature = "tracing")]
+    span: Option<tracing::Id>,
+}
+
+/// The calls whose results a call takes.
+pub(crate) type Sources = Vec<Ids>;
+
+/// How many sources a call passes on that runs no user code: a `zip` of a `zip` of .. has all of theirs.
+const MOST_PASSED: usize = 100;
 
 /// The tag of one call: `None` if nobody watches.
-pub(crate) struct Tag(Option<Box<Seen>>);
+pub(crate) struct Tag(Option<Arc<Seen>>);
 
-/// The tag of a call that somebody watches.
-pub(crate) struct Watched(Box<Seen>);
+struct Seen {
+    ids: Ids,
+    /// The sources of a call that runs no user code, which stand for the call.
+    passed: Sources,
+    /// Until the work is taken out. The lock is never held for long, nor by two threads at once.
+    live: Mutex<Option<Live>>,
+}
+
+/// The living part of the tag of a call.
+struct Live {
+    info: CallInfo,
+    /// The call was made.
+    called: Instant,
+    /// The last argument came; `None` if all arguments were there at the call.
+    ready: Option<Instant>,
+    /// The code around the calls of all pools: outside of the code of the call's own pool.
+    outside: Option<Inner>,
+    own: Option<Inner>,
+    #[cfg(feature = "tracing")]
+    span: Option<tracing::Span>,
+    #[cfg(feature = "metrics")]
+    meters: Option<Arc<Meters>>,
+}
+
+/// A tag, taken with the work: `None` if nobody watches. Its owner ends the living part.
+pub(crate) struct Taken(Option<Arc<Seen>>);
+
+/// The tag of a call that somebody watches, taken with the work.
+pub(crate) struct Watched(Arc<Seen>);
 
 /// The tag of a call that nobody watches is dropped in one look.
 impl Drop for Tag {
@@ -42,86 +94,248 @@ impl Drop for Tag {
 
 #[cold]
 #[inline(never)]
-fn drop_cold(seen: Box<Seen>) {
+fn drop_cold(seen: Arc<Seen>) {
     let _client = client::enter();
     drop(seen);
 }
 
-struct Seen {
-    info: CallInfo,
-    /// The call was made.
-    called: Instant,
-    /// The last argument came; `None` if all arguments were there at the call.
-    ready: Option<Instant>,
-    /// The code around the calls of all pools: outside of the code of the call's own pool.
-    outside: Option<Inner>,
-    own: Option<Inner>,
+/// Whether somebody watches the calls of `site` on the pool `home`.
+#[inline]
+#[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "each function has its own meters"))]
+fn is_watched(site: CallSite, home: &Home) -> bool {
+    #[cfg(feature = "tracing")]
+    if spans::is_watching() {
+        return true;
+    }
+    #[cfg(feature = "metrics")]
+    if !site.callee().meters().is_mute() {
+        return true;
+    }
+    home.is_watched() || everywhere().is_some()
+}
+
+impl Home {
+    /// Tells of a thread of the pool that has started, if the thread is a spare.
+    pub(crate) fn thread_started(&self, is_spare: impl FnOnce() -> bool) {
+        self.tell_of_thread(true, is_spare);
+    }
+
+    /// Tells of a thread of the pool that stops, if the thread is a spare.
+    pub(crate) fn thread_stops(&self, is_spare: impl FnOnce() -> bool) {
+        self.tell_of_thread(false, is_spare);
+    }
+
+    #[cfg(feature = "tracing")]
+    fn tell_of_thread(&self, starts: bool, is_spare: impl FnOnce() -> bool) {
+        if spans::is_debugging() && is_spare() {
+            spans::tell_of_spare(self.name(), starts);
+        }
+    }
+
+    #[cfg(not(feature = "tracing"))]
+    #[expect(clippy::unused_self, reason = "with `tracing`, the pool has a name")]
+    fn tell_of_thread(&self, _starts: bool, _is_spare: impl FnOnce() -> bool) {}
+}
+
+/// Whether somebody wants to know whose results a call takes.
+fn wants_sources() -> bool {
+    #[cfg(feature = "tracing")]
+    if spans::is_watching() {
+        return true;
+    }
+    false
 }
 
 impl Tag {
     pub(crate) const NONE: Self = Self(None);
 
-    /// Makes the tag of a call, at the call. Runs the outer code of `around`.
+    /// Makes the tag of a call, at the call. Runs the outer code of `around`. `sources` finds the calls whose results the call
+    /// takes.
     #[inline]
-    pub(crate) fn new(site: CallSite, home: &Home) -> Self {
-        if !home.is_watched() && everywhere().is_none() {
+    pub(crate) fn new(site: CallSite, home: &Home, sources: &dyn Fn(&mut Sources)) -> Self {
+        if !is_watched(site, home) {
             return Self::NONE;
         }
-        Self::seen(site, home)
+        Self::seen(site, home, sources)
     }
 
     #[cold]
     #[inline(never)]
-    fn seen(site: CallSite, home: &Home) -> Self {
+    fn seen(site: CallSite, home: &Home, sources: &dyn Fn(&mut Sources)) -> Self {
         if client::is_here() {
             return Self::NONE;
         }
         let info = CallInfo { site, home: home.clone() };
+        #[cfg(feature = "metrics")]
+        let meters = meters::of_call(&info);
+        #[cfg(feature = "tracing")]
+        let span = if spans::is_watching() { spans::open(&info) } else { None };
+        let mut found = Sources::new();
+        if wants_sources() {
+            sources(&mut found);
+        }
+        #[cfg(feature = "tracing")]
+        if let Some(span) = &span {
+            spans::follow(span, found.into_iter().filter_map(|ids| ids.span));
+        }
+        let ids = Ids {
+            #[cfg(feature = "tracing")]
+            span: span.as_ref().and_then(tracing::Span::id),
+        };
         let called = Instant::now();
         let outside = everywhere().and_then(|around| around.begin(&info));
         let own = home.around().begin(&info);
-        Self(Some(Box::new(Seen { info, called, ready: None, outside, own })))
+        let live = Live {
+            info,
+            called,
+            ready: None,
+            outside,
+            own,
+            #[cfg(feature = "tracing")]
+            span,
+            #[cfg(feature = "metrics")]
+            meters,
+        };
+        Self(Some(Arc::new(Seen { ids, passed: Sources::new(), live: Mutex::new(Some(live)) })))
     }
 
+    /// Makes the tag of a call that runs no user code: the calls that `sources` finds stand for the call.
+    pub(crate) fn passing(sources: &dyn Fn(&mut Sources)) -> Self {
+        if !wants_sources() {
+            return Self::NONE;
+        }
+        let mut passed = Sources::new();
+        sources(&mut passed);
+        passed.truncate(MOST_PASSED);
+        if passed.is_empty() {
+            return Self::NONE;
+        }
+        Self(Some(Arc::new(Seen { ids: Ids::default(), passed, live: Mutex::new(None) })))
+    }
+
+    /// Takes the tag, together with the work of the call.
     #[inline]
-    pub(crate) fn take(&mut self) -> Self {
-        Self(self.0.take())
+    pub(crate) fn take(&mut self) -> Taken {
+        Taken(self.0.clone())
     }
 
     /// Notes that the last argument is there. Runs no user code.
     #[inline]
     pub(crate) fn ready(&mut self) {
-        if let Some(seen) = &mut self.0 {
-            seen.ready = Some(Instant::now());
+        if let Some(seen) = &self.0 {
+            seen.note_ready();
         }
     }
 
-    /// Returns the tag if somebody watches the call.
-    #[inline]
-    pub(crate) fn watched(mut self) -> Option<Watched> {
-        self.0.take().map(Watched)
-    }
-
-    /// Ends the tag of a call that an argument has ended, with or without a value: the body does not run.
-    #[inline]
-    pub(crate) fn end_unrun<T>(self, _outcome: &Result<T, TaskError>, dropped: &mut Dropped) {
-        if self.0.is_some() {
-            dropped.push(Box::new(self));
-        }
-    }
-
-    /// Ends the tag of a call that is lost before its start; if not `now`, then when `dropped` is dropped.
-    #[inline]
-    pub(crate) fn lose(self, _error: &TaskError, _now: bool, dropped: &mut Dropped) {
-        if self.0.is_some() {
-            dropped.push(Box::new(self));
+    /// Adds what watchers know the call by, or the calls that stand for the call.
+    pub(crate) fn sources(&self, sources: &mut Sources) {
+        let Some(seen) = &self.0 else { return };
+        if seen.passed.is_empty() {
+            sources.push(seen.ids.clone());
+        } else {
+            sources.extend_from_slice(&seen.passed);
         }
     }
 }
 
-/// Returns the outcome of the body of the call made at `site`; a panic is the outcome too.
-fn caught<R>(site: CallSite, body: impl FnOnce() -> R) -> Result<R, TaskError> {
-    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| TaskError::Panicked(Panic::new(site, payload)))
+impl Taken {
+    pub(crate) fn take(&mut self) -> Self {
+        Self(self.0.take())
+    }
+
+    /// Returns the tag if somebody watches the call.
+    #[inline]
+    pub(crate) fn watched(self) -> Option<Watched> {
+        self.0.map(Watched)
+    }
+
+    /// Ends the tag of a call at `site` that an argument has ended, with or without a value: the body does not run.
+    #[inline]
+    pub(crate) fn end_unrun<T>(self, site: CallSite, outcome: &Result<T, TaskError>, dropped: &mut Dropped) {
+        match self.0.map(|seen| seen.take_live()) {
+            Some(Some(mut live)) => {
+                live.end(outcome, None);
+                dropped.push(Box::new(client::Owned::new(live)));
+            }
+            Some(None) => {}
+            None => unwatched_end(site, outcome),
+        }
+    }
+
+    /// Ends the tag of a call at `site` that is lost before its start; if not `now`, then when `dropped` is dropped.
+    pub(crate) fn lose(self, site: CallSite, error: &TaskError, now: bool, dropped: &mut Dropped) {
+        if now {
+            return self.end_unrun::<()>(site, &Err(error.clone()), dropped);
+        }
+        if self.0.is_some() {
+            dropped.push(Box::new(Late(Some((self, site, error.clone())))));
+        }
+    }
+}
+
+/// Ends the tag of a lost call at its drop.
+struct Late(Option<(Taken, CallSite, TaskError)>);
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        if let Some((taken, site, error)) = self.0.take() {
+            let mut dropped = Dropped::new();
+            taken.end_unrun::<()>(site, &Err(error), &mut dropped);
+            crate::panics::discard_all(dropped);
+        }
+    }
+}
+
+/// Tells of the loss of a call that nobody watches.
+#[inline]
+pub(crate) fn unwatched_end<T>(site: CallSite, outcome: &Result<T, TaskError>) {
+    #[cfg(feature = "tracing")]
+    if let Err(error) = outcome {
+        spans::tell_of_loss(site, None, error);
+    }
+    #[cfg(not(feature = "tracing"))]
+    let _ = (site, outcome);
+}
+
+impl Seen {
+    #[cold]
+    fn note_ready(&self) {
+        if let Some(live) = &mut *lock(&self.live) {
+            live.ready = Some(Instant::now());
+        }
+    }
+
+    fn take_live(&self) -> Option<Live> {
+        lock(&self.live).take()
+    }
+}
+
+impl Live {
+    /// Ends what watches the call: `ran` has the moments of a call whose body ran.
+    #[cfg_attr(
+        not(any(feature = "tracing", feature = "metrics")),
+        expect(clippy::unused_self, reason = "nobody else asks")
+    )]
+    fn end<T>(&mut self, outcome: &Result<T, TaskError>, ran: Option<&Moments>) {
+        #[cfg(feature = "metrics")]
+        if let Some(meters) = self.meters.take() {
+            let lasted = ran.map(|moments| meters::Lasted {
+                arguments: moments.waited_for_arguments(),
+                queue: moments.waited_for_worker(),
+                run: moments.started.elapsed(),
+            });
+            meters::count(&meters, Ending::of(outcome, ran.is_some()), lasted.as_ref());
+        }
+        #[cfg(feature = "tracing")]
+        {
+            let span = self.span.take();
+            if let Err(error) = outcome {
+                spans::tell_of_loss(self.info.site, span.as_ref(), error);
+            }
+            span.into_iter().for_each(spans::close);
+        }
+        let _ = (outcome, ran);
+    }
 }
 
 impl Watched {
@@ -137,14 +351,30 @@ impl Watched {
         W: Send + 'static,
         R: Send + 'static,
     {
-        let Seen { info, called, ready, outside, own } = *self.0;
-        let site = info.site;
-        let moments = Moments { called, ready: ready.unwrap_or(called), started: Instant::now() };
-        if outside.is_none() && own.is_none() {
-            return caught(site, || body(work, dropped));
+        let Some(mut live) = self.0.take_live() else { unreachable!("the work of a call is taken once") };
+        let site = live.info.site;
+        let moments = Moments { called: live.called, ready: live.ready, started: Instant::now() };
+        #[cfg(feature = "tracing")]
+        if let Some(span) = &live.span {
+            spans::enter(span, moments.waited_for_arguments(), moments.waited_for_worker());
         }
-        run_around(site, (outside, own), &moments, work, dropped, body)
+        let around = (live.outside.take(), live.own.take());
+        let outcome = match around {
+            (None, None) => caught(site, || body(work, dropped)),
+            around => run_around(site, around, &moments, work, dropped, body),
+        };
+        #[cfg(feature = "tracing")]
+        if let Some(span) = &live.span {
+            spans::exit(span);
+        }
+        live.end(&outcome, Some(&moments));
+        outcome
     }
+}
+
+/// Returns the outcome of the body of the call made at `site`; a panic is the outcome too.
+fn caught<R>(site: CallSite, body: impl FnOnce() -> R) -> Result<R, TaskError> {
+    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| TaskError::Panicked(Panic::new(site, payload)))
 }
 
 /// The end of a body inside of the code around it.

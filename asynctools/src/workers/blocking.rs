@@ -89,6 +89,7 @@ pub(crate) fn main(inner: &Arc<Inner>, worker: &Arc<Worker>) {
     worker.thread_number.store(this_thread().0, Ordering::Release);
     // Inside of its pool to the end: the destructors of its thread-locals do not wait for the end of the pool.
     lineage::set_home(inner.id);
+    inner.home.thread_started(|| inner.has_spares());
     inner.config.on_thread_start.call();
     let handle = Arc::new(WorkerHandle { inner: inner.clone(), worker: worker.clone() });
     let context = WorkerContext {
@@ -102,6 +103,7 @@ pub(crate) fn main(inner: &Arc<Inner>, worker: &Arc<Worker>) {
     inner.serve(worker);
     set_current(None);
     inner.config.on_thread_stop.call();
+    inner.home.thread_stops(|| worker.leaves_soon.load(Ordering::Relaxed));
 }
 
 /// How often a worker looks for the end of the awaited call before the worker gives up its permit.

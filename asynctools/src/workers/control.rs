@@ -20,6 +20,12 @@ use crate::workers::state::Closer;
 use crate::workers::state::Worker;
 
 impl Inner {
+    /// Whether the pool has more threads than may run calls.
+    pub(crate) fn has_spares(&self) -> bool {
+        let state = self.lock();
+        state.workers.len() > state.target
+    }
+
     pub(crate) fn target(&self) -> usize {
         self.lock().target
     }

@@ -38,6 +38,8 @@ use crate::sync::Instant;
 use crate::sync::Mutex;
 use crate::sync::fence;
 use crate::tag::Home;
+#[cfg(feature = "metrics")]
+use crate::tag::meters::Gauges;
 use crate::workers::bound::Bound;
 use crate::workers::config::Config;
 use crate::workers::config::OnFull;
@@ -345,6 +347,13 @@ impl Scheduler for Inner {
     #[cfg(feature = "hooks")]
     fn home(&self) -> &Home {
         &self.home
+    }
+
+    #[cfg(feature = "metrics")]
+    fn measure(&self, gauges: &mut Gauges) {
+        let stats = self.stats();
+        let [workers, running, blocked] = [stats.workers, stats.running, stats.blocked];
+        gauges.add(&self.config.name, [workers, running, blocked, stats.queued, stats.idle, stats.spares]);
     }
 
     fn accept(&self, maker: Maker) -> Result<(), TaskError> {

@@ -1,0 +1,92 @@
+//! The callsite of a function: what a subscriber of `tracing` knows of all calls of the function.
+
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering;
+
+use tracing::Level;
+use tracing::Metadata;
+use tracing::callsite;
+use tracing::callsite::Callsite;
+use tracing::callsite::Identifier;
+use tracing::field::FieldSet;
+use tracing::metadata::Kind;
+use tracing::subscriber::Interest;
+
+/// The fields of a call's span.
+const FIELDS: &[&str] = &["pool", "code.file", "code.line", "wait.arguments", "wait.worker"];
+
+const UNREGISTERED: u8 = 0;
+/// The subscriber has to be asked for each call; also while a thread registers the function.
+const SOMETIMES: u8 = 1;
+const NEVER: u8 = 2;
+const ALWAYS: u8 = 3;
+
+/// The callsite of a function, which is a part of the function's `static`.
+#[derive(Debug)]
+pub(crate) struct SpanSite {
+    metadata: OnceLock<Metadata<'static>>,
+    interest: AtomicU8,
+}
+
+/// Whether a subscriber wants the spans of a function.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Always,
+    /// The subscriber says so for each span.
+    Sometimes,
+}
+
+impl SpanSite {
+    pub(crate) const fn new() -> Self {
+        Self { metadata: OnceLock::new(), interest: AtomicU8::new(UNREGISTERED) }
+    }
+
+    /// Returns the description of the function's spans, and whether a subscriber wants a span; `None` if no subscriber does.
+    /// The first call registers the function, which runs the code of subscribers, under no lock.
+    pub(crate) fn wanted(
+        &'static self,
+        name: &'static str,
+        target: &'static str,
+        at: Option<(&'static str, u32)>,
+    ) -> Option<(&'static Metadata<'static>, Wish)> {
+        let metadata = self.metadata.get_or_init(|| {
+            let fields = FieldSet::new(FIELDS, Identifier(self));
+            let (file, line) = (at.map(|(file, _)| file), at.map(|(_, line)| line));
+            Metadata::new(name, target, Level::INFO, file, line, Some(target), fields, Kind::SPAN)
+        });
+        let first = self.interest.compare_exchange(UNREGISTERED, SOMETIMES, Ordering::AcqRel, Ordering::Acquire);
+        let interest = match first {
+            Ok(_) => {
+                callsite::register(self);
+                self.interest.load(Ordering::Acquire)
+            }
+            Err(interest) => interest,
+        };
+        match interest {
+            NEVER => None,
+            ALWAYS => Some((metadata, Wish::Always)),
+            _ => Some((metadata, Wish::Sometimes)),
+        }
+    }
+}
+
+impl Callsite for SpanSite {
+    fn set_interest(&self, interest: Interest) {
+        let interest = if interest.is_never() {
+            NEVER
+        } else if interest.is_always() {
+            ALWAYS
+        } else {
+            SOMETIMES
+        };
+        self.interest.store(interest, Ordering::Release);
+    }
+
+    fn metadata(&self) -> &Metadata<'_> {
+        let Some(metadata) = self.metadata.get() else {
+            unreachable!("a function is described before it is registered")
+        };
+        metadata
+    }
+}

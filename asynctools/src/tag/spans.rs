@@ -1,0 +1,124 @@
+//! Calls as spans of `tracing`, and events for lost calls.
+
+use std::time::Duration;
+
+use tracing::Level;
+use tracing::Span;
+use tracing::dispatcher;
+use tracing::field::Value;
+use tracing::field::debug;
+use tracing::level_filters::LevelFilter;
+use tracing::span::Id;
+
+use crate::call_site::CallSite;
+use crate::error::TaskError;
+use crate::span_site::Wish;
+use crate::tag::around::CallInfo;
+use crate::tag::client;
+
+/// Whether a subscriber may want the spans of calls. A filtered level costs this load.
+#[inline]
+pub(crate) fn is_watching() -> bool {
+    Level::INFO <= LevelFilter::current()
+}
+
+/// Opens the span of a call, at the call: the current span of the thread is the parent.
+pub(crate) fn open(call: &CallInfo) -> Option<Span> {
+    client::tell(|| {
+        let (metadata, wish) = call.site.callee().spans_wanted()?;
+        if wish == Wish::Sometimes && !dispatcher::get_default(|subscriber| subscriber.enabled(metadata)) {
+            return None;
+        }
+        let (pool, file, line) = (call.pool(), call.file(), call.line());
+        let values: [&dyn Value; 3] = [&pool, &file, &line];
+        let mut fields = metadata.fields().iter();
+        let mut next = || fields.next().unwrap_or_else(|| unreachable!("a call has five fields"));
+        let names = [next(), next(), next()];
+        let known = [(&names[0], Some(values[0])), (&names[1], Some(values[1])), (&names[2], Some(values[2]))];
+        let span = Span::new(metadata, &metadata.fields().value_set(&known));
+        (!span.is_disabled()).then_some(span)
+    })
+    .flatten()
+}
+
+/// Says that the call of `span` takes the results of the calls of `sources`.
+pub(crate) fn follow(span: &Span, sources: impl Iterator<Item = Id>) {
+    for source in sources {
+        client::tell(|| {
+            span.follows_from(source);
+        });
+    }
+}
+
+/// Records how long the call has waited, and enters the span, at the start of the call.
+pub(crate) fn enter(span: &Span, for_arguments: Duration, for_worker: Duration) {
+    client::tell(|| {
+        let Some(metadata) = span.metadata() else { return };
+        let (for_arguments, for_worker) = (debug(for_arguments), debug(for_worker));
+        let mut fields = metadata.fields().iter().skip(3);
+        if let (Some(arguments), Some(worker)) = (fields.next(), fields.next()) {
+            let values: [(_, Option<&dyn Value>); 2] =
+                [(&arguments, Some(&for_arguments)), (&worker, Some(&for_worker))];
+            span.record_all(&metadata.fields().value_set(&values));
+        }
+        span.with_subscriber(|(id, subscriber)| subscriber.enter(id));
+    });
+}
+
+/// Leaves the span, at the end of the body.
+pub(crate) fn exit(span: &Span) {
+    client::tell(|| span.with_subscriber(|(id, subscriber)| subscriber.exit(id)));
+}
+
+/// Closes the span.
+pub(crate) fn close(span: Span) {
+    client::tell(|| drop(span));
+}
+
+/// Tells of a call that panicked or was lost: with the whole path of the loss.
+pub(crate) fn tell_of_loss(site: CallSite, span: Option<&Span>, error: &TaskError) {
+    if Level::WARN > LevelFilter::current() || client::is_here() {
+        return;
+    }
+    let text = error.with_site(site);
+    client::tell(|| {
+        if let Some(id) = span.and_then(Span::id) {
+            tracing::warn!(target: "asynctools", parent: id, "{text}");
+        } else {
+            tracing::warn!(target: "asynctools", "{text}");
+        }
+    });
+}
+
+/// Tells at its drop of the error of a call, which nobody took.
+pub(crate) struct Untaken(CallSite);
+
+impl Untaken {
+    pub(crate) fn new(site: CallSite) -> Self {
+        Self(site)
+    }
+}
+
+impl Drop for Untaken {
+    fn drop(&mut self) {
+        if Level::WARN > LevelFilter::current() || client::is_here() {
+            return;
+        }
+        let site = self.0;
+        client::tell(|| tracing::warn!(target: "asynctools", "{site}: returned an error that nobody took"));
+    }
+}
+
+/// Whether a subscriber may want to hear of spare threads.
+#[inline]
+pub(crate) fn is_debugging() -> bool {
+    Level::DEBUG <= LevelFilter::current()
+}
+
+/// Tells of a spare thread of `pool` that has started, or stops.
+pub(crate) fn tell_of_spare(pool: &str, starts: bool) {
+    client::tell(|| {
+        let what = if starts { "a spare thread has started" } else { "a spare thread stops" };
+        tracing::debug!(target: "asynctools", pool, "{what}");
+    });
+}

@@ -34,20 +34,24 @@ const ROOMS: &[&str] = &[
     include_str!("closing.rs"),
 ];
 
-fn schedules() -> usize {
-    std::env::var("MODEL_SCHEDULES").map_or(10_000, |number| number.parse().expect("a number"))
+/// Returns how often a scheduler runs a test: `usual` times, unless the environment says otherwise.
+fn schedules(usual: usize) -> usize {
+    std::env::var("MODEL_SCHEDULES").map_or(usual, |number| number.parse().expect("a number"))
 }
 
 /// The number of preemptions that PCT tries to insert.
 const DEPTH: usize = 3;
 
+/// How often each scheduler runs a test that is not checked [`thoroughly`].
+const USUAL: usize = 4_000;
+
 fn check(test: fn()) {
-    check_times(test, schedules());
+    check_times(test, schedules(USUAL));
 }
 
-/// As `check`, with five times the schedules: 100,000 with both schedulers together.
+/// As `check`, with more schedules: 100,000 with both schedulers together.
 fn thoroughly(test: fn()) {
-    check_times(test, 5 * schedules());
+    check_times(test, 5 * schedules(10_000));
 }
 
 fn check_times(test: fn(), times: usize) {
@@ -65,5 +69,6 @@ fn check_times(test: fn(), times: usize) {
 #[test]
 fn the_schedules_are_many() {
     let tests = ROOMS.iter().map(|room| room.matches("\n    check(|| {\n").count()).sum::<usize>();
-    assert!(tests * 2 * schedules() >= 100_000, "{tests} tests run {} times with each scheduler", schedules());
+    let times = schedules(USUAL);
+    assert!(tests * 2 * times >= 100_000, "{tests} tests run {times} times with each scheduler");
 }

@@ -88,22 +88,30 @@ impl Function {
 ///
 /// Two sites are equal if the same function was called at the same file, line and column, which is also their order. Prints
 /// as `fetch (src/main.rs:12)`. A call through a function value (`urls.iter().map(fetch)`) has no line of its
-/// own in the program, so its site is the line of the function.
+/// own in the program, so its site is the line of the function; a closure around the call has one.
 ///
 /// # Examples
 ///
 /// ```
-/// use asynctools::{TaskError, parallel};
+/// use asynctools::{AsyncValue, TaskError, parallel};
 ///
+/// let defined = line!() + 2;
 /// #[parallel]
-/// fn boom() {
+/// fn boom(_: u32) {
 ///     panic!("no luck");
 /// }
 ///
-/// let error: TaskError = boom().outcome().unwrap_err();
+/// let error: TaskError = boom(0).outcome().unwrap_err();
 /// let site = error.path().next().unwrap();
 /// assert!(site.function().ends_with("::boom"));
 /// assert_eq!(site.to_string(), format!("boom ({}:{})", site.file(), site.line()));
+///
+/// fn line([call]: [AsyncValue<()>; 1]) -> u32 {
+///     call.outcome().unwrap_err().path().next().unwrap().line()
+/// }
+///
+/// assert_eq!(line([0].map(boom)), defined);
+/// assert_eq!(line([0].map(|n| boom(n))), line!());
 /// ```
 #[derive(Clone, Copy)]
 pub struct CallSite {

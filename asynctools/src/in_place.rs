@@ -11,9 +11,45 @@ use crate::graph::notify;
 /// This is for a wait that the pool cannot see: for a channel, a lock, a child process, an executor's `block_on`, a sleep between
 /// two attempts. [`get`](crate::AsyncValue::get) and the other waits of this crate free the place by themselves.
 ///
-/// The call has its place again as soon as `f` has returned or panicked, so for a moment more than `workers` calls may run.
-/// The pool lends the place as the place of a call in a wait: to at most `max_blocked` other calls. Outside of a call,
-/// `block_in_place` only runs `f`; inside of another `block_in_place` too. No call runs on this thread because of it.
+/// Outside of a call, `block_in_place` only runs `f`; inside of another `block_in_place` too. No call runs on this thread
+/// because of it.
+///
+/// # How many calls run
+///
+/// The pool lends the place as the place of a call in a wait: to at most `max_blocked` other calls. The call has its place
+/// again as soon as `f` has returned or panicked, also while another call still runs on the lent place. So up to
+/// `workers + max_blocked` calls of the pool run at once, which is twice `workers` if nothing else was specified: for a
+/// moment if calls come back now and then, and most of the time if the pool has much to do.
+///
+/// Where `workers` limits something outside of the program, such as connections, make the limited part a call of its own, and
+/// the loop around it a call of another pool: the calls of the limited pool wait for nothing, so at most `workers` run.
+///
+/// ```
+/// use asynctools::{AsyncList, block_in_place, pooled};
+/// use std::{thread, time::Duration};
+///
+/// /// At most two connections at once.
+/// #[pooled(workers = 2)]
+/// fn ask(server: u32, attempt: u32) -> Result<u32, String> {
+///     if attempt < 3 { Err("too busy".to_owned()) } else { Ok(server) }
+/// }
+///
+/// /// On another pool: a pause holds no connection, and the next attempt waits for its turn.
+/// #[pooled]
+/// fn ask_again(server: u32) -> Result<u32, String> {
+///     let mut attempt = 1;
+///     loop {
+///         match ask(server, attempt).get() {
+///             Err(_) if attempt < 5 => attempt += 1,
+///             result => return result,
+///         }
+///         block_in_place(|| thread::sleep(Duration::from_millis(1)));
+///     }
+/// }
+///
+/// let answers: AsyncList<_> = (0..6).map(ask_again).collect();
+/// assert_eq!(answers.all_ok().unwrap(), [0, 1, 2, 3, 4, 5]);
+/// ```
 ///
 /// # Examples
 ///

@@ -84,8 +84,64 @@ pub mod celery;
 /// assert_eq!(Cache::filled(vec![1, 2]).get().0, [1, 2]);
 /// ```
 ///
-/// A method of a trait cannot change its signature. Annotate an inherent method, and let the method of the trait call
-/// that one.
+/// A method in an `impl` of a trait cannot change its signature. Annotate an inherent method, and let the method of the
+/// trait call that one:
+///
+/// ```
+/// # use asynctools::{AsyncValue, parallel};
+/// trait Probe {
+///     fn status(&self, url: &str) -> AsyncValue<u16>;
+///     fn is_up(&self, url: &str) -> bool;
+/// }
+///
+/// #[derive(Clone)]
+/// struct Http;
+///
+/// impl Http {
+///     #[parallel]
+///     fn ask(&self, url: &str) -> u16 {
+///         if url.ends_with('/') { 200 } else { 404 }
+///     }
+/// }
+///
+/// impl Probe for Http {
+///     fn status(&self, url: &str) -> AsyncValue<u16> {
+///         self.ask(url)
+///     }
+///
+///     fn is_up(&self, url: &str) -> bool {
+///         self.ask(url).get() == 200
+///     }
+/// }
+///
+/// let probe: Box<dyn Probe> = Box::new(Http);
+/// assert_eq!((probe.status("a").get(), probe.is_up("a/")), (404, true));
+/// ```
+///
+/// A method with a body in the trait itself can be annotated, if the trait is `Clone + Send + 'static`:
+///
+/// ```
+/// # use asynctools::parallel;
+/// trait Probe: Clone + Send + 'static {
+///     fn status(&self, url: &str) -> u16;
+///
+///     #[parallel]
+///     fn is_up(&self, url: &str) -> bool {
+///         self.status(url) == 200
+///     }
+/// }
+/// #
+/// # #[derive(Clone)]
+/// # struct Http;
+/// #
+/// # impl Probe for Http {
+/// #     fn status(&self, url: &str) -> u16 {
+/// #         if url.ends_with('/') { 200 } else { 404 }
+/// #     }
+/// # }
+/// #
+/// # assert!(Http.is_up("a/").get());
+/// ```
 ///
 /// # Other attributes
 ///
@@ -100,6 +156,9 @@ pub mod celery;
 /// An argument may be a value or a handle, so an argument whose type only the parameter would decide needs a type at the
 /// call (`f(x.into())`, `f("7".parse().unwrap())`, `f(it.collect())`), and an argument is not coerced
 /// (`Box::new(x) as Box<dyn Trait>`).
+///
+/// A function that is passed by name (`urls.map(fetch)`) does not see its caller's line: errors show the line of its
+/// definition. `urls.map(|url| fetch(url))` shows the line of the closure.
 ///
 /// # Examples
 ///
@@ -145,6 +204,53 @@ pub use asynctools_macros::parallel;
 /// `workers` and `queue` take any `usize` expression. The first call evaluates both, and panics if one is 0; the expressions
 /// see no parameters, no `self` and no generics, and cannot call the function. Several first calls at the same time may each
 /// evaluate them, and one result counts.
+///
+/// A call that comes back from a wait, be it a `get` or [`block_in_place`], goes on at once. So up to
+/// `workers + max_blocked` calls of a pool may run, where calls wait; [`block_in_place`] says how a limit on something
+/// outside of the program is kept.
+///
+/// # Methods
+///
+/// `self.pool` is a pool of the value: an `Arc<Pool>` for `&self`, which is cloned into the call, and also a [`Pool`] for
+/// `self: Arc<Self>`.
+///
+/// ```
+/// use asynctools::{Pool, pooled};
+/// use std::sync::Arc;
+///
+/// #[derive(Clone)]
+/// struct Client {
+///     base: String,
+///     pool: Arc<Pool>,
+/// }
+///
+/// impl Client {
+///     #[pooled(pool = self.pool)]
+///     fn url(&self, path: &str) -> String {
+///         format!("{}/{path}", self.base)
+///     }
+/// }
+///
+/// struct Server {
+///     name: String, // need not be `Clone`
+///     pool: Pool,
+/// }
+///
+/// impl Server {
+///     #[pooled(pool = self.pool)]
+///     fn greeting(self: Arc<Self>) -> String {
+///         format!("{} speaks", self.name)
+///     }
+/// }
+///
+/// let client = Client { base: "http://example.org".to_owned(), pool: Arc::new(Pool::new(2)) };
+/// assert_eq!(client.url("a").get(), "http://example.org/a");
+/// assert_eq!(client.pool.stats().finished, 1);
+///
+/// let server = Arc::new(Server { name: "one".to_owned(), pool: Pool::new(1) });
+/// assert_eq!(server.clone().greeting().get(), "one speaks");
+/// assert_eq!(server.pool.stats().finished, 1);
+/// ```
 ///
 /// # Examples
 ///
@@ -240,6 +346,7 @@ pub use crate::error::TaskError;
 pub use crate::error::Upstream;
 pub use crate::hand_over::hand_over;
 pub use crate::handles::as_completed::AsCompleted;
+pub use crate::handles::fallible_window::Results;
 pub use crate::handles::list::AsyncList;
 pub use crate::handles::promise::Promise;
 pub use crate::handles::shared::Shared;

@@ -23,6 +23,12 @@ use crate::sync::OnceLock;
 /// `RefCell` in a `thread_local` would panic with "already borrowed", and where a pool of connections with a maximum could
 /// wait for ever.
 ///
+/// # The end of a program
+///
+/// Nothing drops a `static`, and so nothing drops the idle values of a `PerWorker` in a `static`: what a `BufWriter` has
+/// not written by then is lost. [`drain`](Self::drain) the values before the end of `main`, after the calls have ended, or
+/// keep the `PerWorker` in a field or in an `Arc`, whose drop drops the idle values.
+///
 /// # Examples
 ///
 /// ```
@@ -136,8 +142,40 @@ impl<T> PerWorker<T> {
     /// assert_eq!((numbers.clear(), numbers.clear()), (1, 0));
     /// ```
     pub fn clear(&self) -> usize {
-        let idle = std::mem::take(&mut *lock(self.idle()));
-        idle.len()
+        self.drain().len()
+    }
+
+    /// Takes the idle values out: for a sum over all of them, or for a last step that can fail, such as a flush.
+    ///
+    /// Values that calls hold stay away, and go back as before: wait for the calls first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, PerWorker, pooled};
+    /// use std::io::{self, BufWriter, Write as _};
+    ///
+    /// static ROWS: PerWorker<BufWriter<Vec<u8>>> = PerWorker::new();
+    ///
+    /// #[pooled(workers = 2)]
+    /// fn write_row(n: u32) -> io::Result<()> {
+    ///     let mut rows = ROWS.get_or_init(|| BufWriter::new(Vec::new()));
+    ///     writeln!(rows, "row {n}")
+    /// }
+    ///
+    /// let rows: AsyncList<_> = (0..9).map(write_row).collect();
+    /// rows.all_ok().unwrap();
+    /// let mut written = 0;
+    /// for mut rows in ROWS.drain() {
+    ///     rows.flush()?; // the drop of a `BufWriter` hides the error
+    ///     written += rows.get_ref().len();
+    /// }
+    /// assert_eq!(written, 9 * "row n\n".len());
+    /// # Ok::<(), io::Error>(())
+    /// ```
+    #[must_use = "the values are dropped; `clear` says how many those were"]
+    pub fn drain(&self) -> Vec<T> {
+        std::mem::take(&mut *lock(self.idle()))
     }
 
     fn idle(&self) -> &Mutex<Vec<T>> {

@@ -118,6 +118,50 @@ fn next_in_place(pool: &Pool) -> usize {
 }
 
 #[test]
+fn a_call_that_comes_back_runs_beside_the_call_on_its_place() {
+    watched(|| {
+        let pool = Pool::builder().workers(1).max_blocked(1).build().expect("it fits");
+        let (away, inside) = (Gate::new(), Gate::new());
+        let _open = (away.opener(), inside.opener());
+        let at_gates = (away.clone(), inside.clone());
+        let comes_back = pool.spawn(move || {
+            block_in_place(|| at_gates.0.pass());
+            at_gates.1.pass();
+        });
+        away.wait_for(1);
+        let at_gate = inside.clone();
+        let on_its_place = pool.spawn(move || at_gate.pass());
+        inside.wait_for(1);
+        away.open();
+        // Neither waits for the other: both run, with one worker.
+        inside.wait_for(2);
+        assert_eq!((pool.stats().running, pool.stats().blocked), (2, 0));
+        inside.open();
+        comes_back.get();
+        on_its_place.get();
+    });
+}
+
+#[test]
+fn a_limited_part_that_is_a_call_of_its_own_keeps_its_limit() {
+    watched(|| {
+        let limited = Arc::new(Pool::new(2));
+        let (attempts, gauge) = (Pool::builder().workers(4).max_blocked(16).build().expect("it fits"), Gauge::new());
+        let (inner, inside) = (limited.clone(), gauge.clone());
+        let calls = attempts.map(0..60, move |_| {
+            for _attempt in 0..3 {
+                let inside = inside.clone();
+                inner.spawn(move || drop((inside.enter(), thread::yield_now()))).get();
+                block_in_place(thread::yield_now);
+            }
+        });
+        calls.get();
+        assert!(gauge.most() <= 2, "{} connections at once", gauge.most());
+        assert_eq!(limited.stats().finished, 180);
+    });
+}
+
+#[test]
 fn at_most_as_many_calls_run_as_there_are_workers() {
     watched(|| {
         let (pool, gauge) = (Pool::builder().workers(2).max_blocked(8).build().expect("it fits"), Gauge::new());

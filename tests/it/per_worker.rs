@@ -65,6 +65,30 @@ fn what_was_given_back_last_goes_out_first() {
 }
 
 #[test]
+fn idle_values_can_be_taken_out() {
+    watched(|| {
+        let drops = DropCounter::new();
+        let values: PerWorker<(u32, Token)> = PerWorker::new();
+        let made: Vec<_> = (0..3).map(|n| values.get_or_init(|| (n, drops.token()))).collect();
+        assert_eq!(values.drain().len(), 0, "a held value is not idle");
+        let mut made = made.into_iter();
+        let held = made.next();
+        made.for_each(drop);
+        let mut idle = values.drain();
+        idle.sort_by_key(|(n, _)| *n);
+        assert_eq!(idle.iter().map(|(n, _)| *n).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!((values.len(), drops.count()), (0, 0));
+        // A holder gives its value back as before.
+        drop(held);
+        assert_eq!(values.get_or_init(|| unreachable!("one is idle")).0, 0);
+        drop(idle);
+        assert_eq!(drops.count(), 2);
+        assert_eq!((values.drain().len(), values.drain().len()), (1, 0));
+        assert_eq!(drops.count(), 3);
+    });
+}
+
+#[test]
 fn values_are_dropped_once() {
     watched(|| {
         let drops = DropCounter::new();

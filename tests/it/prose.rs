@@ -281,17 +281,19 @@ fn prose_is_as_wide_as_code() {
 }
 
 #[test]
-fn code_on_the_front_page_fits_a_narrow_window() {
+fn code_on_the_front_pages_fits_a_narrow_window() {
     let mut mistakes = Vec::new();
-    let mut is_code = false;
-    for (at, line) in read("README.md").lines().enumerate() {
-        is_code ^= line.starts_with("```");
-        let width = line.chars().count();
-        if is_code && width > 80 {
-            mistakes.push(format!("README.md:{}: {width} wide", at + 1));
+    for page in ["README.md", "CELERY.md"] {
+        let mut is_code = false;
+        for (at, line) in read(page).lines().enumerate() {
+            is_code ^= line.starts_with("```");
+            let width = line.chars().count();
+            if is_code && width > 80 {
+                mistakes.push(format!("{page}:{}: {width} wide", at + 1));
+            }
         }
     }
-    assert_none(&mistakes, "code in the README is at most 80 wide:");
+    assert_none(&mistakes, "code in the README and in CELERY.md is at most 80 wide:");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 use asynctools::AsyncValue;
+use asynctools::CallError;
 use asynctools::Calls as _;
 use asynctools::Pool;
 use asynctools::TaskError;
@@ -219,6 +220,51 @@ fn a_dropped_window_cancels_what_has_not_started_from_the_newest() {
             pool.close();
             assert_eq!((ran.load(Ordering::SeqCst), pool.stats().cancelled), (1, 8));
         }
+    });
+}
+
+#[test]
+fn results_of_fallible_calls_are_values_or_failures() {
+    watched(|| {
+        let call = |n: u8| {
+            POOL.spawn(move || match n {
+                1 => Err("one"),
+                2 => panic_any("two"),
+                _ => Ok(n),
+            })
+        };
+        let seen = |result: Result<u8, CallError<&str>>| match result {
+            Ok(n) => n.to_string(),
+            Err(CallError::Failed(error)) => error.to_owned(),
+            Err(CallError::Lost(error)) => format!("lost, panicked: {}", error.is_panic()),
+        };
+        let ends = ["0", "one", "lost, panicked: true", "3", "4"];
+        let mut calls = (0..5).map(call).buffered(2).results();
+        assert_eq!(calls.size_hint(), (5, Some(5)));
+        assert_eq!(calls.next().map(seen).as_deref(), Some("0"));
+        assert_eq!(calls.size_hint(), (4, Some(4)));
+        assert_eq!(calls.by_ref().map(seen).collect::<Vec<_>>(), ends[1..]);
+        assert!(calls.next().is_none());
+
+        // With any key; the order is that of the ends.
+        let keyed = |n| (Rc::new(usize::from(n)), call(n));
+        for results in [
+            (0..5).map(keyed).buffered(3).results().collect::<Vec<(Rc<usize>, _)>>(),
+            (0..5).map(keyed).buffer_unordered(3).results().collect(),
+        ] {
+            let mut keys: Vec<usize> = results.iter().map(|(key, _)| **key).collect();
+            keys.sort_unstable();
+            assert_eq!(keys, [0, 1, 2, 3, 4]);
+            results.into_iter().for_each(|(key, result)| assert_eq!(seen(result), ends[*key]));
+        }
+
+        // Dropping the results drops the window, which cancels.
+        let paused = Pool::new(0);
+        let first = || std::iter::once_with(|| AsyncValue::ready(Ok::<_, &str>(7)));
+        let source = || first().chain((0..).map(|n| paused.spawn(move || Ok(n))));
+        assert_eq!(source().buffered(4).results().find_map(Result::ok), Some(7));
+        assert_eq!(source().buffer_unordered(4).results().find_map(Result::ok), Some(7));
+        assert_eq!(paused.stats().cancelled, 6);
     });
 }
 

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::arguments::bounds::Call;
+use crate::arguments::bounds::CloneError;
 use crate::arguments::bounds::CloneOut;
 use crate::arguments::bounds::Clones;
 use crate::arguments::bounds::Copies;
@@ -102,7 +103,8 @@ pub trait Arg<T, F = Infallible> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed where a call takes `&{B}`",
     label = "neither borrows as a `{B}` nor is a handle to one",
-    note = "pass a `&{B}`, which is cloned; an `Arc<{B}>` or `Box<{B}>`, which is not; a handle to an owned one (a `&handle` clones its result); or for a slice an `AsyncList`"
+    note = "pass a `&{B}`, which is cloned; an `Arc<{B}>`, `Box<{B}>` or `AsyncValue::ready(value)`, which is not; a handle to an owned one (a `&handle` clones its result and its error); or for a slice an `AsyncList`",
+    note = "to pass a text as a `&Path`, write `Path::new(text)`, which is cloned, or `PathBuf::from(text)`, which is not"
 )]
 pub trait ArgRef<B: ?Sized, F = Infallible> {
     /// The value kept by the call; the body borrows from this value.
@@ -142,7 +144,7 @@ impl<T: 'static, E: 'static, F: FailsFrom<E>> Arg<T, F> for AsyncValue<Result<T,
 impl<T, E, F: FailsFrom<E>> Arg<T, F> for &AsyncValue<Result<T, E>>
 where
     T: Clone + Send + 'static,
-    E: Clone + Send + 'static,
+    E: CloneError + Send + 'static,
 {
     fn into_input(self) -> Input<T, F> {
         Input::incoming(Try(match Cloned::of(self) {
@@ -168,7 +170,7 @@ impl<T: Clone + Send + Sync + 'static, F> Arg<T, F> for &Shared<T> {
 impl<T, E, F: FailsFrom<E>> Arg<T, F> for Shared<Result<T, E>>
 where
     T: Clone + Send + Sync + 'static,
-    E: Clone + Send + Sync + 'static,
+    E: CloneError + Send + Sync + 'static,
 {
     fn into_input(self) -> Input<T, F> {
         Input::incoming(Try(self))
@@ -178,7 +180,7 @@ where
 impl<T, E, F: FailsFrom<E>> Arg<T, F> for &Shared<Result<T, E>>
 where
     T: Clone + Send + Sync + 'static,
-    E: Clone + Send + Sync + 'static,
+    E: CloneError + Send + Sync + 'static,
 {
     fn into_input(self) -> Input<T, F> {
         self.clone().into_input()
@@ -306,7 +308,7 @@ macro_rules! handles {
             }
         }
 
-        impl<$($g: Clone + Send + 'static,)? E: Clone + Send + 'static, F: FailsFrom<E>> ArgRef<$borrowed, F>
+        impl<$($g: Clone + Send + 'static,)? E: CloneError + Send + 'static, F: FailsFrom<E>> ArgRef<$borrowed, F>
             for &AsyncValue<Result<$owner, E>>
         {
             type Owner = $owner;
@@ -324,7 +326,7 @@ macro_rules! handles {
             }
         }
 
-        impl<$($g: Send + Sync + 'static,)? E: Clone + Send + Sync + 'static, F: FailsFrom<E>> ArgRef<$borrowed, F>
+        impl<$($g: Send + Sync + 'static,)? E: CloneError + Send + Sync + 'static, F: FailsFrom<E>> ArgRef<$borrowed, F>
             for Shared<Result<$owner, E>>
         {
             type Owner = SharedRef<$owner>;

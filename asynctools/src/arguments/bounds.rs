@@ -8,7 +8,7 @@ use std::ops::Deref;
 #[diagnostic::on_unimplemented(
     message = "an argument that may fail with `{E}` cannot feed a call that fails with `{Self}`",
     label = "there is no `From<{E}>` for `{Self}`: return a `Result` that can take the error, or `.map` the handle first",
-    note = "a call passes on the errors of its arguments as `?` does: it has to return a `Result` whose error is `From<{E}>`",
+    note = "a call passes on the errors of its arguments as `?` does: it has to return a `Result` whose error is `From<{E}>`; to the attribute an alias of another name is no `Result`, so write `Result<..>`",
     note = "or deal with the error first: `.map(|result| ..)` or `.map_err(|error| ..)` on the handle"
 )]
 pub trait FailsFrom<E> {
@@ -40,6 +40,18 @@ impl<T: Clone> CloneOut for T {
         self.clone()
     }
 }
+
+/// `E: Clone`, for the error of a call that several read, with words of its own.
+#[diagnostic::on_unimplemented(
+    message = "the error of a call that several read goes to each reader, and `{Self}` is not `Clone`",
+    label = "may fail with `{Self}`, which is not `Clone`",
+    note = "let the call and its readers fail with `Arc<{Self}>`, which `?` makes of a `{Self}`, or with an error of your own that is `Clone`",
+    note = "`.map_err(Arc::new)` on the handle makes such an error of a call that stays as it is; a handle with one reader can be moved"
+)]
+pub trait CloneError: Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Clone> CloneError for E {}
 
 /// A call, which keeps a copy of a borrowed argument. Bounds on the copy are bounds on this type and not on the argument:
 /// otherwise rustc would say the words of `ArgRef` where they are not met.
@@ -93,7 +105,7 @@ impl<T: ?Sized + Send + 'static> GoesToAnotherThread for T {}
 #[diagnostic::on_unimplemented(
     message = "`&self` clones `{Self}` into the call, and `{Self}` is not `Clone`",
     label = "`{Self}` is not `Clone`",
-    note = "derive `Clone`, or take `self: Arc<Self>`"
+    note = "derive `Clone`, or take `self: Arc<Self>`; for a method in a trait, declare the trait as `Clone + Send + 'static`"
 )]
 pub trait CloneSelf {
     /// Clones the receiver for the call.
@@ -108,8 +120,9 @@ impl<T: Clone> CloneSelf for T {
     }
 }
 
-/// The return type of a function that can fail: a `Result<T, E>`, also under another name such as
-/// [`io::Result<T>`](std::io::Result).
+/// The return type of a function that can fail: a `Result<T, E>`, or an alias such as [`io::Result<T>`](std::io::Result)
+/// whose last name is `Result` too. An attribute knows a `Result` by that name: behind a `type Fetched<T>` it sees none, so
+/// write `Result<..>`.
 ///
 /// A signature in the docs says `<io::Result<usize> as Fallible>::Error` for the error type behind an alias, here
 /// [`io::Error`](std::io::Error): the attributes write that, because tokens do not show the error type. A program need not

@@ -40,7 +40,7 @@ use crate::handles::value::AsyncValue;
 /// }
 /// assert_eq!(seen, 15);
 /// ```
-#[must_use = "the calls run, but their results are lost"]
+#[must_use = "the calls run, but their results are lost; iterate over them, or `drop` them to say that nobody needs them"]
 pub struct AsCompleted<T> {
     pub(crate) calls: Completions<(), T>,
 }

@@ -3,6 +3,7 @@
 // Ground floor first: each room imports from those above it in this list only.
 pub(crate) mod value;
 pub(crate) mod promise;
+pub(crate) mod polled;
 pub(crate) mod shared;
 pub(crate) mod completions;
 pub(crate) mod list;
@@ -11,5 +12,6 @@ pub(crate) mod as_completed;
 pub(crate) mod results;
 pub(crate) mod first;
 pub(crate) mod window;
+pub(crate) mod fallible_window;
 #[cfg(feature = "stream")]
 pub(crate) mod stream;

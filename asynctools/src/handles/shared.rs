@@ -10,7 +10,6 @@ use std::sync::Weak;
 use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
-use std::task::Waker;
 use std::time::Duration;
 
 use crate::call_site::CallSite;
@@ -30,6 +29,7 @@ use crate::graph::wait::block;
 use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
 use crate::graph::waiters::address;
+use crate::handles::polled::Polled;
 use crate::handles::value::AsyncValue;
 use crate::panics::lock;
 use crate::sync::AtomicBool;
@@ -61,7 +61,32 @@ use crate::sync::OnceLock;
 /// let (a, b) = (words(text.clone()), words(text.clone()));
 /// assert_eq!((a.get(), b.get(), text.get().as_str()), (2, 2, "some text"));
 /// ```
-#[must_use = "the call runs, but its result is lost"]
+///
+/// If a fallible call fails, its error goes to each call that would have read the result, so the error is cloned.
+/// [`io::Error`](std::io::Error) is not `Clone`. An `Arc` of it is, and `?` makes one:
+///
+/// ```
+/// use asynctools::{Shared, pooled};
+/// use std::{fs, io, path::Path, sync::Arc};
+///
+/// #[pooled]
+/// fn load(path: &Path) -> io::Result<String> {
+///     fs::read_to_string(path)
+/// }
+///
+/// #[pooled]
+/// fn save(text: &str, path: &Path) -> Result<(), Arc<io::Error>> {
+///     Ok(fs::write(path, text)?)
+/// }
+///
+/// let text: Shared<Result<String, Arc<io::Error>>> =
+///     load(Path::new("no such file")).map_err(Arc::new).shared();
+/// let copies = ["a", "b"].map(|name| save(text.clone(), Path::new(name)));
+/// for copy in copies {
+///     assert_eq!(copy.get().unwrap_err().kind(), io::ErrorKind::NotFound);
+/// }
+/// ```
+#[must_use = "the call runs, but its result is lost; `.get()` it, or `drop` it to say that nobody needs it"]
 pub struct Shared<T> {
     kept: Arc<Kept<T>>,
     /// This handle among the waiters, from its first poll on.
@@ -372,42 +397,6 @@ impl<T: Clone + Send + Sync + 'static> Future for Shared<T> {
         }
         self.polled = None;
         Poll::Ready(self.get().clone())
-    }
-}
-
-/// The waker of a handle. Unlike the waker of an [`AsyncValue`], this waker stands among the wakers of other handles.
-struct Polled(Arc<Task>);
-
-struct Task {
-    call: Arc<dyn Awaited>,
-    waker: Mutex<Option<Waker>>,
-}
-
-impl Polled {
-    fn new(call: Arc<dyn Awaited>, waker: &Waker) -> Self {
-        let task = Arc::new(Task { call, waker: Mutex::new(Some(waker.clone())) });
-        drop(task.call.enlist(Waiter::Dependant(task.clone(), 0)));
-        Self(task)
-    }
-
-    fn set(&self, waker: &Waker) {
-        let waker = waker.clone();
-        let before = lock(&self.0.waker).replace(waker);
-        drop(before);
-    }
-}
-
-impl Drop for Polled {
-    fn drop(&mut self) {
-        self.0.call.forget(address(&self.0));
-    }
-}
-
-impl Dependant for Task {
-    fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
-        // The waker is the user's code, which may wait: a job of its own.
-        let waker = lock(&self.waker).take()?;
-        Some(Later::wakes(vec![waker]))
     }
 }
 

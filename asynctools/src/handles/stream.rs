@@ -124,11 +124,11 @@ impl<I: Iterator<Item: Pending>> PollWindow for BufferUnordered<I> {
 macro_rules! calling {
     ($window:ident) => {
         impl<I: Iterator<Item: Pending>> Calling for $window<I> {
-            type Result = <I::Item as Pending>::Item;
+            type Result = <I::Item as Pending>::Keyed<ValueOf<I>>;
 
             fn poll(&mut self, context: &Context<'_>) -> Poll<Option<Self::Result>> {
                 let call = ready!(self.poll_call(context));
-                Poll::Ready(call.map(|(key, call)| I::Item::item(key, call.get())))
+                Poll::Ready(call.map(|(key, call)| I::Item::keyed(key, call.get())))
             }
 
             fn left(&self) -> (usize, Option<usize>) {
@@ -174,11 +174,11 @@ calling!(Buffered);
 calling!(BufferUnordered);
 
 impl<W: PollWindow> Calling for Outcomes<W> {
-    type Result = <W::Call as Pending>::Outcome;
+    type Result = <W::Call as Pending>::Keyed<Result<<W::Call as Pending>::Value, TaskError>>;
 
     fn poll(&mut self, context: &Context<'_>) -> Poll<Option<Self::Result>> {
         let call = ready!(self.0.poll_call(context));
-        Poll::Ready(call.map(|(key, call)| W::Call::outcome(key, call.outcome())))
+        Poll::Ready(call.map(|(key, call)| W::Call::keyed(key, call.outcome())))
     }
 
     fn left(&self) -> (usize, Option<usize>) {

@@ -118,17 +118,13 @@ pub trait Pending: Sealed {
     type Key;
     /// The result of the call.
     type Value;
-    /// The item of the window: `Value`, or `(Key, Value)`.
-    type Item;
-    /// The item of its `outcomes`: the same with a `Result<Value, TaskError>`.
-    type Outcome;
+    /// The item of the window, of its `outcomes` and of its `results`: `R`, or `(Key, R)`.
+    type Keyed<R>;
 
     #[doc(hidden)]
     fn into_parts(self) -> (Self::Key, AsyncValue<Self::Value>);
     #[doc(hidden)]
-    fn item(key: Self::Key, value: Self::Value) -> Self::Item;
-    #[doc(hidden)]
-    fn outcome(key: Self::Key, outcome: Result<Self::Value, TaskError>) -> Self::Outcome;
+    fn keyed<R>(key: Self::Key, result: R) -> Self::Keyed<R>;
 }
 
 #[doc(hidden)]
@@ -140,38 +136,28 @@ impl<K, T> Sealed for (K, AsyncValue<T>) {}
 impl<T> Pending for AsyncValue<T> {
     type Key = ();
     type Value = T;
-    type Item = T;
-    type Outcome = Result<T, TaskError>;
+    type Keyed<R> = R;
 
     fn into_parts(self) -> ((), Self) {
         ((), self)
     }
 
-    fn item(_key: (), value: T) -> T {
-        value
-    }
-
-    fn outcome(_key: (), outcome: Result<T, TaskError>) -> Result<T, TaskError> {
-        outcome
+    fn keyed<R>(_key: (), result: R) -> R {
+        result
     }
 }
 
 impl<K, T> Pending for (K, AsyncValue<T>) {
     type Key = K;
     type Value = T;
-    type Item = (K, T);
-    type Outcome = (K, Result<T, TaskError>);
+    type Keyed<R> = (K, R);
 
     fn into_parts(self) -> Self {
         self
     }
 
-    fn item(key: K, value: T) -> (K, T) {
-        (key, value)
-    }
-
-    fn outcome(key: K, outcome: Result<T, TaskError>) -> (K, Result<T, TaskError>) {
-        (key, outcome)
+    fn keyed<R>(key: K, result: R) -> (K, R) {
+        (key, result)
     }
 }
 
@@ -372,7 +358,7 @@ impl<I: Iterator<Item: Pending>> BufferUnordered<I> {
 }
 
 impl<I: Iterator<Item: Pending>> Iterator for Buffered<I> {
-    type Item = <I::Item as Pending>::Item;
+    type Item = <I::Item as Pending>::Keyed<ValueOf<I>>;
 
     /// Makes calls until the window is full, blocks until the first call in the window has ended, and returns its result.
     ///
@@ -381,7 +367,7 @@ impl<I: Iterator<Item: Pending>> Iterator for Buffered<I> {
     /// If the call was lost, as [`AsyncValue::get`]. If the source panics.
     fn next(&mut self) -> Option<Self::Item> {
         let (key, call) = self.next_call()?;
-        Some(I::Item::item(key, call.get()))
+        Some(I::Item::keyed(key, call.get()))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -390,7 +376,7 @@ impl<I: Iterator<Item: Pending>> Iterator for Buffered<I> {
 }
 
 impl<I: Iterator<Item: Pending>> Iterator for BufferUnordered<I> {
-    type Item = <I::Item as Pending>::Item;
+    type Item = <I::Item as Pending>::Keyed<ValueOf<I>>;
 
     /// Makes calls until the window is full, blocks until any call in the window has ended, and returns its result.
     ///
@@ -399,7 +385,7 @@ impl<I: Iterator<Item: Pending>> Iterator for BufferUnordered<I> {
     /// If the call was lost, as [`AsyncValue::get`]. If the source panics.
     fn next(&mut self) -> Option<Self::Item> {
         let (key, call) = self.next_call()?;
-        Some(I::Item::item(key, call.get()))
+        Some(I::Item::keyed(key, call.get()))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -408,7 +394,7 @@ impl<I: Iterator<Item: Pending>> Iterator for BufferUnordered<I> {
 }
 
 impl<W: Window> Iterator for Outcomes<W> {
-    type Item = <W::Call as Pending>::Outcome;
+    type Item = <W::Call as Pending>::Keyed<Result<<W::Call as Pending>::Value, TaskError>>;
 
     /// Makes calls until the window is full, blocks until the next call to return has ended, and returns its outcome.
     ///
@@ -417,7 +403,7 @@ impl<W: Window> Iterator for Outcomes<W> {
     /// If the source panics.
     fn next(&mut self) -> Option<Self::Item> {
         let (key, call) = self.0.next_call()?;
-        Some(W::Call::outcome(key, call.outcome()))
+        Some(W::Call::keyed(key, call.outcome()))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -13,6 +13,8 @@ mod panics;
 mod error;
 mod call_error;
 mod tag;
+#[cfg(feature = "trace")]
+mod pictures;
 mod graph;
 mod handles;
 mod workers;
@@ -31,6 +33,8 @@ mod hand_over;
 mod handed_over;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+#[cfg(feature = "trace")]
+pub mod trace;
 #[cfg(feature = "celery")]
 pub mod celery;
 

@@ -1,6 +1,8 @@
 //! The meters of a function: handles of the recorder of `metrics`, which the first call of the function makes.
 
 use std::fmt;
+use std::panic::RefUnwindSafe;
+use std::panic::UnwindSafe;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
@@ -33,6 +35,10 @@ pub(crate) struct MeterSite {
     first: OnceLock<Arc<Meters>>,
     others: Mutex<Vec<Arc<Meters>>>,
 }
+
+/// A panic of a recorder leaves handles made or not, and both are right.
+impl UnwindSafe for MeterSite {}
+impl RefUnwindSafe for MeterSite {}
 
 impl fmt::Debug for MeterSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,7 @@
 //! The callsite of a function: what a subscriber of `tracing` knows of all calls of the function.
 
+use std::panic::RefUnwindSafe;
+use std::panic::UnwindSafe;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering;
@@ -28,6 +30,10 @@ pub(crate) struct SpanSite {
     metadata: OnceLock<Metadata<'static>>,
     interest: AtomicU8,
 }
+
+/// A panic of a subscriber leaves a site registered or not, and both are right.
+impl UnwindSafe for SpanSite {}
+impl RefUnwindSafe for SpanSite {}
 
 /// Whether a subscriber wants the spans of a function.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -18,6 +18,7 @@ use crate::panics::discard;
 use crate::panics::lock;
 use crate::sync::Mutex;
 use crate::sync::MutexGuard;
+use crate::tag::wants_sources;
 
 /// A clone of the result of a call, as soon as the call has ended.
 struct Relay<T>(Mutex<Relayed<T>>);
@@ -62,6 +63,8 @@ impl<T: CloneOut + Send + 'static> Cloned<T> {
         let mut ended = None;
         value.node().lend_now(&mut |outcome| ended = Some(copy(outcome)));
         match ended {
+            // A watcher wants to know the call of the value.
+            Some(Ok(Ok(clone))) if wants_sources() => Err(Self::there(value, clone)),
             Some(Ok(Ok(clone))) => Ok(clone),
             Some(without) => Err(Self::new(value, Relayed::There(without))),
             None => {

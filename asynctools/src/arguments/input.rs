@@ -14,6 +14,7 @@ use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::handles::value::AsyncValue;
 use crate::tag::Dropped;
+use crate::tag::wants_sources;
 
 /// One argument of a call, there or to come.
 pub struct Input<T, F>(InputKind<T, F>);
@@ -37,6 +38,10 @@ impl<T, F> Input<T, F> {
     }
 
     pub(crate) fn value(value: AsyncValue<T>) -> Self {
+        // A watcher wants to know the call of the value.
+        if wants_sources() {
+            return Self(InputKind::Value(Whole(value)));
+        }
         // A call that has all its arguments is smaller than one that waits for some.
         match value.into_value() {
             Ok(value) => Self::ready(value),

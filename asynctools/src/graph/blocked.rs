@@ -14,6 +14,8 @@ use crate::graph::traits::Awaited;
 use crate::graph::traits::Scheduler;
 use crate::graph::traits::ThreadNumber;
 use crate::sync::thread_local;
+#[cfg(feature = "trace")]
+use crate::tag::record;
 
 // Implementation
 //
@@ -60,6 +62,8 @@ pub(crate) struct Blocked {
     /// The outer wait of the thread, if a call runs inside of the outer wait, and this wait is inside of the call.
     outer: Option<BlockedOn>,
     counter: Option<&'static AtomicUsize>,
+    #[cfg(feature = "trace")]
+    _wait: record::InWait,
 }
 
 fn replace(on: Option<BlockedOn>) -> Option<BlockedOn> {
@@ -81,7 +85,15 @@ pub(crate) fn enter(on: BlockedOn) -> Blocked {
     if let Some(counter) = counter {
         counter.fetch_add(1, Ordering::SeqCst);
     }
-    Blocked { outer: replace(Some(on)), counter }
+    Blocked {
+        #[cfg(feature = "trace")]
+        _wait: record::begin_wait(|| match &on {
+            BlockedOn::Call(call) => Some((call.number(), call.site())),
+            BlockedOn::Room(_) | BlockedOn::End(_) => None,
+        }),
+        outer: replace(Some(on)),
+        counter,
+    }
 }
 
 impl Drop for Blocked {

@@ -17,6 +17,8 @@ use crate::graph::notify;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::AwaitedRef;
 use crate::graph::traits::Waiter;
+#[cfg(feature = "trace")]
+use crate::pictures::file;
 use crate::sync::Instant;
 use crate::sync::hint;
 use crate::sync::thread;
@@ -38,9 +40,25 @@ pub(crate) fn block_on(
     deadline: Option<Instant>,
     agenda: Option<&Arc<Agenda>>,
 ) -> Result<bool, TaskError> {
-    if call.is_done() {
-        return Ok(true);
-    }
+    let result = if call.is_done() { Ok(true) } else { block_on_pending(call, own, deadline, agenda) };
+    over();
+    result
+}
+
+/// Tells of the end of a wait of the current thread: pictures of the program are brought up to date.
+#[inline]
+pub(crate) fn over() {
+    #[cfg(feature = "trace")]
+    file::wait_is_over(lineage::is_in_call);
+}
+
+#[inline]
+fn block_on_pending(
+    call: &dyn Awaited,
+    own: AwaitedRef<'_>,
+    deadline: Option<Instant>,
+    agenda: Option<&Arc<Agenda>>,
+) -> Result<bool, TaskError> {
     notify::before_blocking();
     match current() {
         Some(worker) => worker.wait(own, deadline, agenda),

@@ -24,6 +24,7 @@ use crate::graph::traits::PoolId;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
 use crate::graph::wait::block;
+use crate::graph::wait::over;
 use crate::graph::wait::raise;
 #[cfg(feature = "stream")]
 use crate::graph::wait::watch;
@@ -126,7 +127,9 @@ impl<K, T> Completions<K, T> {
         if self.len() == 0 {
             return None;
         }
-        if !self.has_ended() {
+        if self.has_ended() {
+            over();
+        } else {
             let ticks: Arc<dyn Awaited> = self.ticks.clone();
             notify::before_blocking();
             let agenda = self.agenda_here();

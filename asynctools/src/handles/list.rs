@@ -16,6 +16,7 @@ use crate::graph::traits::Awaited;
 use crate::graph::traits::PoolId;
 use crate::graph::wait::block;
 use crate::graph::wait::deadline;
+use crate::graph::wait::over;
 use crate::graph::wait::raise;
 use crate::graph::wait::watch;
 use crate::handles::value::AsyncValue;
@@ -358,6 +359,7 @@ impl<T> AsyncList<T> {
     /// Blocks until every call has ended. Returns `false` if the deadline comes first, or the wait can never end.
     fn block(&self, deadline: Option<Instant>) -> bool {
         if self.is_finished() {
+            over();
             return true;
         }
         // A wait with a deadline has no time to look at every call first: each wait looks at its own.

@@ -21,6 +21,7 @@ use crate::graph::slot::Slot;
 use crate::graph::traits::Job;
 use crate::graph::wait::block_on;
 use crate::graph::wait::deadline;
+use crate::graph::wait::over;
 use crate::graph::wait::raise;
 use crate::graph::wait::watch;
 use crate::graph::work::NoWork;
@@ -321,6 +322,7 @@ impl<T> AsyncValue<T> {
 
     fn block(&self, deadline: Option<Instant>, agenda: Option<&Arc<Agenda>>) -> Result<bool, TaskError> {
         if self.is_finished() {
+            over();
             return Ok(true);
         }
         let node = self.node();

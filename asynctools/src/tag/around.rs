@@ -8,9 +8,13 @@ use std::panic::UnwindSafe;
 use std::panic::catch_unwind;
 use std::panic::resume_unwind;
 use std::sync::Arc;
+#[cfg(feature = "trace")]
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::call_site::CallSite;
+#[cfg(feature = "trace")]
+use crate::sync::AtomicUsize;
 use crate::sync::Instant;
 use crate::sync::OnceLock;
 use crate::tag::client;
@@ -311,14 +315,23 @@ pub(crate) struct Home {
 }
 
 struct Inside {
-    name: String,
+    name: Arc<str>,
+    /// No other pool has the number.
+    #[cfg(feature = "trace")]
+    number: usize,
     around: Around,
 }
 
 impl Home {
     pub(crate) fn new(name: &str, around: Around) -> Self {
         let has_around = around.is_some();
-        Self { inside: Arc::new(Inside { name: name.to_owned(), around }), has_around }
+        let inside = Inside {
+            name: name.into(),
+            #[cfg(feature = "trace")]
+            number: next_number(),
+            around,
+        };
+        Self { inside: Arc::new(inside), has_around }
     }
 
     /// Whether somebody watches the calls of this pool.
@@ -331,8 +344,31 @@ impl Home {
         &self.inside.name
     }
 
+    #[cfg(feature = "trace")]
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        self.inside.name.clone()
+    }
+
+    #[cfg(feature = "trace")]
+    pub(crate) fn number(&self) -> usize {
+        self.inside.number
+    }
+
     pub(crate) fn around(&self) -> &Around {
         &self.inside.around
+    }
+}
+
+/// Returns a number for a pool.
+#[cfg(feature = "trace")]
+fn next_number() -> usize {
+    static LAST: AtomicUsize = AtomicUsize::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Home").field("name", &self.name()).finish_non_exhaustive()
     }
 }
 

@@ -3,8 +3,23 @@
 use crate::error::TaskError;
 
 /// How a call ended: in the label of a metric, and in a picture.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "trace")] {
+/// use asynctools::{Pool, trace::{Ending, Recording}};
+///
+/// let recording = Recording::start().unwrap();
+/// let pool = Pool::new(0);
+/// assert!(pool.spawn(|| 5).cancel());
+/// assert_eq!(recording.stop().calls()[0].ending, Ending::Cancelled);
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Ending {
+#[non_exhaustive]
+#[cfg_attr(not(feature = "trace"), expect(unreachable_pub, reason = "pictures show it"))]
+pub enum Ending {
     /// The function returned.
     Returned,
     /// The function panicked, or the code around the function.
@@ -25,6 +40,7 @@ pub(crate) enum Ending {
 
 impl Ending {
     /// All endings, each at the place of its number.
+    #[cfg(feature = "metrics")]
     pub(crate) const ALL: [Self; 8] = [
         Self::Returned,
         Self::Panicked,
@@ -58,7 +74,16 @@ impl Ending {
 
     /// Returns the word for the ending: `returned`, `panicked`, `passed_on`, `upstream`, `cancelled`, `rejected`, `closed` or
     /// `lost`.
-    pub(crate) fn as_str(self) -> &'static str {
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "trace")]
+    /// assert_eq!(asynctools::trace::Ending::PassedOn.as_str(), "passed_on");
+    /// ```
+    #[must_use]
+    #[cfg_attr(not(feature = "trace"), expect(unreachable_pub, reason = "pictures show it"))]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Returned => "returned",
             Self::Panicked => "panicked",

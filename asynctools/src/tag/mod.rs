@@ -13,6 +13,8 @@ pub(crate) mod ending;
 pub(crate) mod spans;
 #[cfg(feature = "metrics")]
 pub(crate) mod meters;
+#[cfg(feature = "trace")]
+pub(crate) mod record;
 #[cfg(feature = "hooks")]
 pub(crate) mod seen;
 
@@ -30,6 +32,8 @@ pub(crate) use crate::tag::nobody::Tag;
 pub(crate) use crate::tag::nobody::Taken;
 #[cfg(not(feature = "hooks"))]
 pub(crate) use crate::tag::nobody::unwatched_end;
+#[cfg(not(feature = "hooks"))]
+pub(crate) use crate::tag::nobody::wants_sources;
 #[cfg(feature = "hooks")]
 pub(crate) use crate::tag::seen::Sources;
 #[cfg(feature = "hooks")]
@@ -38,6 +42,8 @@ pub(crate) use crate::tag::seen::Tag;
 pub(crate) use crate::tag::seen::Taken;
 #[cfg(feature = "hooks")]
 pub(crate) use crate::tag::seen::unwatched_end;
+#[cfg(feature = "hooks")]
+pub(crate) use crate::tag::seen::wants_sources;
 
 /// A user's values, to be dropped by themselves when nothing waits for the drops.
 pub(crate) type Dropped = Vec<Box<dyn Send>>;

@@ -89,3 +89,9 @@ impl Watched {
 
 #[inline]
 pub(crate) fn unwatched_end<T>(_site: CallSite, _outcome: &Result<T, TaskError>) {}
+
+/// Whether somebody wants to know whose results a call takes.
+#[inline]
+pub(crate) const fn wants_sources() -> bool {
+    false
+}

@@ -21,10 +21,12 @@ use crate::tag::around::Moments;
 use crate::tag::around::everywhere;
 use crate::tag::around::run_inside;
 use crate::tag::client;
-#[cfg(feature = "metrics")]
+#[cfg(any(feature = "metrics", feature = "trace"))]
 use crate::tag::ending::Ending;
 #[cfg(feature = "metrics")]
 use crate::tag::meters;
+#[cfg(feature = "trace")]
+use crate::tag::record;
 #[cfg(feature = "tracing")]
 use crate::tag::spans;
 
@@ -41,6 +43,9 @@ use crate::tag::spans;
 pub(crate) struct Ids {
     #[cfg(feature = "tracing")]
     span: Option<tracing::Id>,
+    /// 0: not recorded.
+    #[cfg(feature = "trace")]
+    number: u64,
 }
 
 /// The calls whose results a call takes.
@@ -74,6 +79,8 @@ struct Live {
     span: Option<tracing::Span>,
     #[cfg(feature = "metrics")]
     meters: Option<Arc<Meters>>,
+    #[cfg(feature = "trace")]
+    making: Option<record::Making>,
 }
 
 /// A tag, taken with the work: `None` if nobody watches. Its owner ends the living part.
@@ -107,6 +114,10 @@ fn is_watched(site: CallSite, home: &Home) -> bool {
     if spans::is_watching() {
         return true;
     }
+    #[cfg(feature = "trace")]
+    if record::is_on() {
+        return true;
+    }
     #[cfg(feature = "metrics")]
     if !site.callee().meters().is_mute() {
         return true;
@@ -138,9 +149,14 @@ impl Home {
 }
 
 /// Whether somebody wants to know whose results a call takes.
-fn wants_sources() -> bool {
+#[inline]
+pub(crate) fn wants_sources() -> bool {
     #[cfg(feature = "tracing")]
     if spans::is_watching() {
+        return true;
+    }
+    #[cfg(feature = "trace")]
+    if record::is_on() {
         return true;
     }
     false
@@ -176,11 +192,16 @@ impl Tag {
         }
         #[cfg(feature = "tracing")]
         if let Some(span) = &span {
-            spans::follow(span, found.into_iter().filter_map(|ids| ids.span));
+            spans::follow(span, found.iter().filter_map(|ids| ids.span.clone()));
         }
+        #[cfg(feature = "trace")]
+        let making = record::is_on()
+            .then(|| record::Making::begin(found.iter().map(|ids| ids.number).filter(|number| *number != 0).collect()));
         let ids = Ids {
             #[cfg(feature = "tracing")]
             span: span.as_ref().and_then(tracing::Span::id),
+            #[cfg(feature = "trace")]
+            number: making.as_ref().map_or(0, |making| making.id),
         };
         let called = Instant::now();
         let outside = everywhere().and_then(|around| around.begin(&info));
@@ -195,6 +216,8 @@ impl Tag {
             span,
             #[cfg(feature = "metrics")]
             meters,
+            #[cfg(feature = "trace")]
+            making,
         };
         Self(Some(Arc::new(Seen { ids, passed: Sources::new(), live: Mutex::new(Some(live)) })))
     }
@@ -227,6 +250,12 @@ impl Tag {
         }
     }
 
+    /// Returns the number of a recorded call, or 0.
+    #[cfg(feature = "trace")]
+    pub(crate) fn number(&self) -> u64 {
+        self.0.as_ref().map_or(0, |seen| seen.ids.number)
+    }
+
     /// Adds what watchers know the call by, or the calls that stand for the call.
     pub(crate) fn sources(&self, sources: &mut Sources) {
         let Some(seen) = &self.0 else { return };
@@ -254,7 +283,7 @@ impl Taken {
     pub(crate) fn end_unrun<T>(self, site: CallSite, outcome: &Result<T, TaskError>, dropped: &mut Dropped) {
         match self.0.map(|seen| seen.take_live()) {
             Some(Some(mut live)) => {
-                live.end(outcome, None);
+                live.end(outcome, None, Waits::default());
                 dropped.push(Box::new(client::Owned::new(live)));
             }
             Some(None) => {}
@@ -310,13 +339,26 @@ impl Seen {
     }
 }
 
+/// The waits inside of the run of a call.
+#[cfg(feature = "trace")]
+type Waits = Vec<record::Waited>;
+#[cfg(not(feature = "trace"))]
+type Waits = Option<std::convert::Infallible>;
+
 impl Live {
     /// Ends what watches the call: `ran` has the moments of a call whose body ran.
     #[cfg_attr(
-        not(any(feature = "tracing", feature = "metrics")),
+        not(any(feature = "tracing", feature = "metrics", feature = "trace")),
         expect(clippy::unused_self, reason = "nobody else asks")
     )]
-    fn end<T>(&mut self, outcome: &Result<T, TaskError>, ran: Option<&Moments>) {
+    fn end<T>(&mut self, outcome: &Result<T, TaskError>, ran: Option<&Moments>, waits: Waits) {
+        #[cfg(feature = "trace")]
+        if let Some(making) = self.making.take() {
+            let started = ran.map(|moments| moments.started);
+            let life = record::Life { called: self.called, ready: self.ready, started };
+            let ending = Ending::of(outcome, ran.is_some());
+            record::add(making, self.info.site, &self.info.home, &life, ending, waits);
+        }
         #[cfg(feature = "metrics")]
         if let Some(meters) = self.meters.take() {
             let lasted = ran.map(|moments| meters::Lasted {
@@ -334,6 +376,8 @@ impl Live {
             }
             span.into_iter().for_each(spans::close);
         }
+        #[cfg(not(feature = "trace"))]
+        let _ = waits;
         let _ = (outcome, ran);
     }
 }
@@ -358,6 +402,8 @@ impl Watched {
         if let Some(span) = &live.span {
             spans::enter(span, moments.waited_for_arguments(), moments.waited_for_worker());
         }
+        #[cfg(feature = "trace")]
+        let entered = live.making.as_ref().map(record::Making::enter);
         let around = (live.outside.take(), live.own.take());
         let outcome = match around {
             (None, None) => caught(site, || body(work, dropped)),
@@ -367,7 +413,11 @@ impl Watched {
         if let Some(span) = &live.span {
             spans::exit(span);
         }
-        live.end(&outcome, Some(&moments));
+        #[cfg(feature = "trace")]
+        let waits = entered.map(record::Entered::leave).unwrap_or_default();
+        #[cfg(not(feature = "trace"))]
+        let waits = None;
+        live.end(&outcome, Some(&moments), waits);
         outcome
     }
 }

@@ -32,6 +32,8 @@ use crate::graph::traits::Standing;
 use crate::graph::traits::ThreadNumber;
 use crate::graph::traits::Unrun;
 use crate::graph::wait::block_on_pool;
+#[cfg(feature = "trace")]
+use crate::pictures::file;
 use crate::sync::AtomicU8;
 use crate::sync::AtomicUsize;
 use crate::sync::Instant;
@@ -121,6 +123,8 @@ impl Inner {
         let bound = config.bound.map(|(queue, on_full)| Bound::new(queue, on_full));
         let max_blocked = config.max_blocked;
         let home = Home::new(&config.name, config.around.clone());
+        #[cfg(feature = "trace")]
+        file::begin();
         let inner = Arc::new(Self {
             id: registry::new_pool_id(),
             config,

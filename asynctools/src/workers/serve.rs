@@ -7,6 +7,8 @@ use std::time::Duration;
 use crate::graph::traits::Helper;
 use crate::graph::traits::Job;
 use crate::panics::lock;
+#[cfg(feature = "trace")]
+use crate::pictures::file;
 use crate::sync::Instant;
 use crate::sync::hint;
 use crate::sync::thread;
@@ -249,6 +251,8 @@ impl Inner {
 
     /// Parks until there is something to do; `false` when the thread should end.
     fn park(self: &Arc<Self>, worker: &Arc<Worker>, search: Option<Search<'_>>) -> bool {
+        #[cfg(feature = "trace")]
+        file::worker_rests();
         let mut state = self.lock();
         state.busy -= 1;
         state.ordinary -= 1;

@@ -77,6 +77,11 @@ fn watched(by: &str, builder: PoolBuilder) -> PoolBuilder {
             tracing::subscriber::set_global_default(tracing_subscriber::registry()).expect("nobody else sets one");
             builder
         }
+        #[cfg(feature = "trace")]
+        "recording" => {
+            std::mem::forget(asynctools::trace::Recording::start().expect("nobody else records"));
+            builder
+        }
         #[cfg(feature = "metrics")]
         "metrics" => {
             metrics::set_global_recorder(silent::Silent).expect("nobody else sets one");

@@ -1,0 +1,181 @@
+//! `Trace`: the recorded calls.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call_site::CallSite;
+use crate::sync::Instant;
+use crate::tag::ending::Ending;
+use crate::tag::record::List;
+use crate::tag::record::Record;
+
+/// One call of a [`Trace`]. Times count from the start of the recording.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools::{parallel, trace::{Ending, Recording}};
+///
+/// let recording = Recording::start()?;
+/// let (line, call) = (line!(), parallel(|| 5));
+/// assert_eq!(call.get(), 5);
+/// let trace = recording.stop();
+/// let call = &trace.calls()[0];
+/// assert_eq!((&*call.pool, call.site.line(), call.ending), ("parallel", line, Ending::Returned));
+/// assert!(call.called <= call.started.unwrap() && call.started.unwrap() <= call.ended);
+/// # Ok::<(), asynctools::trace::AlreadyRecording>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CallRecord {
+    /// The number of the call, which no other call of the process has.
+    pub id: u64,
+    /// The function that was called, and where.
+    pub site: CallSite,
+    /// The name of the pool. Other pools may have the same name.
+    pub pool: Arc<str>,
+    /// The name of the thread that ran the call; `None` if the call never ran.
+    pub thread: Option<Arc<str>>,
+    /// The recorded call in which this one was made.
+    pub caller: Option<u64>,
+    /// The calls whose results were arguments of this one.
+    pub needs: Vec<u64>,
+    /// The call was made.
+    pub called: Duration,
+    /// All arguments were there; `None` if some never came.
+    pub ready: Option<Duration>,
+    /// The call began to run; `None` if the call never ran.
+    pub started: Option<Duration>,
+    /// The call ended.
+    pub ended: Duration,
+    /// How the call ended.
+    pub ending: Ending,
+    /// The waits inside the call in which its thread was blocked, in their order.
+    pub waits: Vec<Wait>,
+    /// The pool, by number.
+    pub(crate) pool_number: usize,
+    /// The thread, by number.
+    pub(crate) thread_number: u64,
+}
+
+/// A wait inside a call, in which the thread of the call was blocked.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Wait {
+    /// The number of the awaited call, if that call is recorded.
+    pub call: Option<u64>,
+    /// The awaited call; `None` for a wait for room in a queue, or for the end of a pool.
+    pub site: Option<CallSite>,
+    /// The thread was blocked.
+    pub from: Duration,
+    /// The thread went on.
+    pub to: Duration,
+}
+
+impl CallRecord {
+    /// Returns the record with times since `start`.
+    pub(crate) fn of(record: Record, list: &List, start: Instant) -> Self {
+        let since = |moment: Instant| moment.saturating_duration_since(start);
+        let has_run = record.started.is_some();
+        let all_came = has_run || record.ready.is_some();
+        let wait = |waited: &crate::tag::record::Waited| Wait {
+            call: waited.call.map(|(id, _)| id).filter(|id| *id != 0),
+            site: waited.call.map(|(_, site)| site),
+            from: since(waited.from),
+            to: since(waited.to),
+        };
+        Self {
+            id: record.id,
+            site: record.site,
+            pool: record.home.shared_name(),
+            thread: has_run.then(|| list.name.clone()),
+            caller: (record.caller != 0).then_some(record.caller),
+            needs: record.needs,
+            called: since(record.called),
+            ready: all_came.then(|| since(record.ready.unwrap_or(record.called))),
+            started: record.started.map(since),
+            ended: since(record.ended),
+            ending: record.ending,
+            waits: record.waits.iter().map(wait).collect(),
+            pool_number: record.home.number(),
+            thread_number: list.number,
+        }
+    }
+
+    /// Returns how long the call ran.
+    pub(crate) fn ran(&self) -> Duration {
+        self.started.map_or(Duration::ZERO, |started| self.ended.saturating_sub(started))
+    }
+}
+
+/// The calls of a [`Recording`](crate::trace::Recording) that have ended, for programs and for pictures.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools::{Pool, trace::Recording};
+///
+/// let recording = Recording::start()?;
+/// assert_eq!(Pool::new(2).spawn(|| 20).map(|n| n + 1).get(), 21);
+/// let trace = recording.stop();
+/// let [first, second] = trace.calls() else { panic!("two calls") };
+/// assert_eq!(second.needs, [first.id]);
+/// # Ok::<(), asynctools::trace::AlreadyRecording>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    calls: Vec<CallRecord>,
+    truncated: usize,
+}
+
+impl Trace {
+    pub(crate) fn new(mut calls: Vec<CallRecord>, truncated: usize) -> Self {
+        calls.sort_by_key(|call| (call.called, call.id));
+        Self { calls, truncated }
+    }
+
+    /// Returns the calls, in the order in which they were made. A call that has not ended is not there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{parallel, trace::Recording};
+    ///
+    /// let recording = Recording::start()?;
+    /// assert_eq!(parallel(|| 5).get(), 5);
+    /// assert_eq!(recording.stop().calls().len(), 1);
+    /// # Ok::<(), asynctools::trace::AlreadyRecording>(())
+    /// ```
+    #[must_use]
+    pub fn calls(&self) -> &[CallRecord] {
+        &self.calls
+    }
+
+    /// Returns how many calls the recording has left out, because it had as many as it may keep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{Pool, trace::Recording};
+    ///
+    /// let recording = Recording::with_limit(10)?;
+    /// Pool::new(2).map(0..12, |n| n).wait();
+    /// let trace = recording.stop();
+    /// assert_eq!((trace.calls().len(), trace.truncated()), (10, 2));
+    /// # Ok::<(), asynctools::trace::AlreadyRecording>(())
+    /// ```
+    #[must_use]
+    pub fn truncated(&self) -> usize {
+        self.truncated
+    }
+
+    pub(crate) fn into_calls(self) -> Vec<CallRecord> {
+        self.calls
+    }
+
+    /// Returns the places of the calls by their numbers.
+    pub(crate) fn places(&self) -> HashMap<u64, usize> {
+        self.calls.iter().enumerate().map(|(place, call)| (call.id, place)).collect()
+    }
+}

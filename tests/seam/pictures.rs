@@ -1,0 +1,505 @@
+//! Recordings, and the three formats: what is recorded, and that readers of the formats accept all names and all programs.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use asynctools::AsyncList;
+use asynctools::AsyncValue;
+use asynctools::OnFull;
+use asynctools::Pool;
+use asynctools::parallel;
+use asynctools::pooled;
+use asynctools::serial;
+use asynctools::trace::Ending;
+use asynctools::trace::Recording;
+use asynctools::trace::Trace;
+use seam_tests::watched;
+use serde_json::Value;
+
+/// A process has one recording at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+static DISK: Pool = Pool::named("disk", 2);
+
+#[pooled(pool = DISK)]
+fn load(n: u32) -> Result<u32, String> {
+    if n == 0 { Err("nothing".to_owned()) } else { Ok(n) }
+}
+
+#[pooled(pool = DISK)]
+fn add(a: u32, b: u32) -> Result<u32, String> {
+    Ok(a + b)
+}
+
+#[test]
+fn a_record_says_what_happened() {
+    let _alone = alone();
+    watched(|| {
+        let before = Pool::new(0);
+        let early = before.spawn(|| 1);
+        let recording = Recording::start().unwrap();
+        assert!(Recording::start().is_err(), "one at a time");
+        let line = line!() + 1;
+        assert_eq!(add(load(1), load(2)).get(), Ok(3));
+        assert_eq!(add(load(0), 1).get(), Err("nothing".to_owned()));
+        assert!(parallel(|| panic!("no luck")).map(|()| ()).outcome().is_err());
+        let pool = Pool::named("cancels", 0);
+        assert!(pool.spawn(|| 1).cancel());
+        let pending = pool.spawn(|| 2);
+        DISK.wait_idle();
+        let trace = recording.stop();
+        drop((early, pending));
+        let calls = trace.calls();
+        assert_eq!(calls.len(), 8, "{calls:#?}");
+        assert!(calls.windows(2).all(|pair| pair[0].called <= pair[1].called && pair[0].id != pair[1].id));
+        let [one, two, sum, ..] = calls else { panic!("eight calls") };
+        assert_eq!((one.site.line(), one.site.function(), &*one.pool), (line, "pictures::load", "disk"));
+        assert_eq!(sum.needs, [one.id, two.id]);
+        assert!(sum.thread.as_deref().unwrap().starts_with("disk-"));
+        assert_eq!((sum.caller, sum.ending, sum.waits.len()), (None, Ending::Returned, 0));
+        assert!(sum.called <= sum.ready.unwrap() && sum.ready <= sum.started && sum.started.unwrap() <= sum.ended);
+        assert!(sum.ready.unwrap() >= one.started.unwrap());
+        let endings: Vec<_> = calls.iter().map(|call| call.ending).collect();
+        let rest = [Ending::Returned, Ending::PassedOn, Ending::Panicked, Ending::Upstream, Ending::Cancelled];
+        assert_eq!(endings[3..], rest);
+        assert!(calls.iter().all(|call| (call.thread.is_some(), call.started.is_some())
+            == (matches!(call.ending, Ending::Returned | Ending::Panicked), call.thread.is_some())));
+    });
+}
+
+#[test]
+fn a_record_knows_its_maker_and_its_waits() {
+    let _alone = alone();
+    watched(|| {
+        let recording = Recording::start().unwrap();
+        let outer = parallel(|| {
+            let (promise, value) = AsyncValue::<u32>::promise();
+            let inner = parallel(move || {
+                while !promise.is_wanted() {}
+                promise.set(3);
+            });
+            // A thread of `#[parallel]` runs no other call in a wait.
+            let got = value.get();
+            inner.get();
+            got
+        });
+        assert_eq!(outer.get(), 3);
+        asynctools::wait_idle();
+        let trace = recording.stop();
+        let [outer, inner] = trace.calls() else { panic!("two calls: {trace:?}") };
+        assert_eq!((outer.caller, inner.caller), (None, Some(outer.id)));
+        for wait in &outer.waits {
+            assert!(outer.started.unwrap() <= wait.from && wait.from <= wait.to && wait.to <= outer.ended);
+            assert!(wait.call.is_none_or(|call| call == inner.id));
+        }
+        // With one worker the inner call runs on the stack of the outer one.
+        let recording = Recording::start().unwrap();
+        let pool = Arc::new(Pool::new(1));
+        let own = pool.clone();
+        pool.spawn(move || own.spawn(|| 1).get()).get();
+        let trace = recording.stop();
+        let [outer, inner] = trace.calls() else { panic!("two calls: {trace:?}") };
+        assert_eq!((inner.caller, &inner.thread), (Some(outer.id), &outer.thread));
+        assert!(outer.started <= inner.started && inner.ended <= outer.ended && outer.waits.is_empty());
+        // A wait with a time limit blocks the thread, and a spare runs the call.
+        let recording = Recording::start().unwrap();
+        let own = pool.clone();
+        pool.spawn(move || own.spawn(|| 1).get_timeout(Duration::from_secs(600)).is_ok()).get();
+        let trace = recording.stop();
+        let [outer, inner] = trace.calls() else { panic!("two calls: {trace:?}") };
+        assert_ne!(inner.thread, outer.thread);
+        assert_eq!(outer.waits.iter().find_map(|wait| wait.call), Some(inner.id));
+        assert_eq!(outer.waits[0].site.unwrap().function(), "spawn");
+    });
+}
+
+#[test]
+fn a_recording_has_a_limit_and_can_be_dropped() {
+    let _alone = alone();
+    watched(|| {
+        let recording = Recording::with_limit(5).unwrap();
+        Pool::new(2).map(0..12, |n| n).wait();
+        let trace = recording.stop();
+        assert_eq!((trace.calls().len(), trace.truncated()), (5, 7));
+        let dropped = Recording::start().unwrap();
+        parallel(|| ()).get();
+        drop(dropped);
+        let recording = Recording::start().unwrap();
+        let empty = recording.stop();
+        assert_eq!((empty.calls().len(), empty.truncated()), (0, 0));
+        check(&empty);
+        // A call of one recording does not end in the next.
+        let recording = Recording::start().unwrap();
+        let pool = Pool::new(0);
+        let call = pool.spawn(|| 1);
+        drop(recording);
+        let next = Recording::start().unwrap();
+        pool.set_workers(1);
+        assert_eq!(call.get(), 1);
+        assert_eq!(next.stop().calls().len(), 0);
+    });
+}
+
+/// A writer that has no room.
+struct Full;
+
+impl io::Write for Full {
+    fn write(&mut self, _text: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_error_of_the_writer_is_returned() {
+    let trace = Trace::default();
+    for error in [trace.write_chrome(Full), trace.write_svg(Full), trace.write_dot(Full)] {
+        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+}
+
+/// Has a reader of each format read the trace.
+fn check(trace: &Trace) {
+    let (mut json, mut svg, mut dot) = (Vec::new(), Vec::new(), Vec::new());
+    trace.write_chrome(&mut json).unwrap();
+    trace.write_svg(&mut svg).unwrap();
+    trace.write_dot(&mut dot).unwrap();
+    chrome(&String::from_utf8(json).unwrap(), trace);
+    xml(&String::from_utf8(svg).unwrap());
+    graphviz(&String::from_utf8(dot).unwrap());
+}
+
+/// The nanoseconds of a time in microseconds.
+fn nanos(event: &Value, field: &str) -> u64 {
+    let micros = event[field].to_string();
+    let (whole, part) = micros.split_once('.').unwrap_or((&micros, ""));
+    whole.parse::<u64>().unwrap() * 1000 + format!("{part:0<3}").parse::<u64>().unwrap()
+}
+
+/// Reads as Perfetto does: slices of a row nest, an arrow begins and ends inside of slices, an asynchronous slice has both ends.
+fn chrome(text: &str, trace: &Trace) {
+    let events: Vec<Value> = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let mut rows: HashMap<u64, Vec<(u64, u64)>> = HashMap::new();
+    let mut arrows: HashMap<u64, Vec<&Value>> = HashMap::new();
+    let mut open: HashMap<(String, String), u64> = HashMap::new();
+    let mut counted = 0;
+    for event in &events {
+        let row = event["tid"].as_u64().unwrap();
+        match event["ph"].as_str().unwrap() {
+            "X" => {
+                let start = nanos(event, "ts");
+                rows.entry(row).or_default().push((start, start + nanos(event, "dur")));
+                counted += usize::from(event["cat"] != "wait");
+            }
+            "i" => counted += 1,
+            "M" => assert_eq!(event["name"], "thread_name"),
+            "s" | "f" => arrows.entry(event["id"].as_u64().unwrap()).or_default().push(event),
+            "b" => {
+                let key = (event["cat"].to_string(), event["id"].to_string());
+                assert!(open.insert(key, nanos(event, "ts")).is_none(), "an asynchronous slice begins twice");
+            }
+            "e" => {
+                let key = (event["cat"].to_string(), event["id"].to_string());
+                assert!(open.remove(&key).expect("it has begun") <= nanos(event, "ts"));
+            }
+            other => panic!("an event of kind {other}"),
+        }
+    }
+    assert!(open.is_empty());
+    assert_eq!(counted, trace.calls().len());
+    for (row, slices) in &mut rows {
+        // In the order of the file, where the starts are equal: that is how the importer sorts.
+        slices.sort_by_key(|slice| slice.0);
+        let mut stack: Vec<u64> = Vec::new();
+        for (start, end) in slices {
+            while stack.last().is_some_and(|top| top <= start) {
+                stack.pop();
+            }
+            assert!(stack.last().is_none_or(|top| &*end <= top), "slices overlap on row {row}: {text}");
+            stack.push(*end);
+        }
+    }
+    for ends in arrows.values() {
+        let [from, to] = ends[..] else { panic!("an arrow has two ends") };
+        assert_eq!((from["ph"].as_str(), to["ph"].as_str(), to["bp"].as_str()), (Some("s"), Some("f"), Some("e")));
+        assert!(nanos(from, "ts") <= nanos(to, "ts"));
+        for end in [from, to] {
+            let at = nanos(end, "ts");
+            let row = &rows[&end["tid"].as_u64().unwrap()];
+            assert!(row.iter().any(|(start, end)| *start <= at && at <= *end), "an arrow ends outside of all slices");
+        }
+    }
+}
+
+/// Reads as an XML parser does: tags nest, attributes are quoted, `<` and `&` are escaped.
+fn xml(text: &str) {
+    let entity = |text: &str| {
+        for part in text.split('&').skip(1) {
+            let name = part.split(';').next().unwrap();
+            assert!(["amp", "lt", "gt", "quot", "#39"].contains(&name), "&{part}");
+        }
+        assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+    };
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('<') {
+        assert!(!rest[..at].contains('>') || open.last() == Some(&"style"), "{}", &rest[..at]);
+        if open.last() != Some(&"style") {
+            entity(&rest[..at]);
+        }
+        let end = rest[at..].find('>').expect("a tag has an end") + at;
+        let tag = &rest[at + 1..end];
+        rest = &rest[end + 1..];
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name));
+            continue;
+        }
+        let (tag, is_empty) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
+        let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
+        let quotes: Vec<_> = attributes.split('"').collect();
+        assert!(quotes.len() % 2 == 1, "{tag}");
+        for pair in quotes.chunks_exact(2) {
+            assert!(pair[0].ends_with('=') && pair[0].trim_start().len() > 1, "{tag}");
+            entity(pair[1]);
+        }
+        if !is_empty {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty() && rest.trim().is_empty());
+    assert!(text.starts_with("<svg xmlns=") && !text.contains("<script"));
+}
+
+/// Reads as Graphviz does: one statement to a line, and strings end where they should.
+fn graphviz(text: &str) {
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines[0].starts_with("digraph ") && lines[0].ends_with('{') && lines[lines.len() - 1] == "}", "{text}");
+    for line in &lines[1..lines.len() - 1] {
+        let mut in_string = false;
+        let mut escaped = false;
+        for c in line.chars() {
+            match c {
+                _ if escaped => escaped = false,
+                '\\' if in_string => escaped = true,
+                '"' => in_string = !in_string,
+                _ => {}
+            }
+        }
+        assert!(!in_string && line.ends_with(';'), "{line}");
+    }
+}
+
+/// Numbers of a simple generator.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % sides
+    }
+}
+
+#[test]
+fn any_name_is_escaped_or_cut() {
+    let _alone = alone();
+    watched(|| {
+        let mut dice = Dice(7);
+        let odd = [
+            "\"",
+            "'",
+            "<",
+            ">",
+            "&",
+            "\n",
+            "\r",
+            "\t",
+            "\\",
+            "]]>",
+            "-->",
+            "\\n",
+            "\u{1}",
+            "\u{202e}",
+            "\u{fffe}",
+            "\u{1f980}",
+            "{",
+            "}",
+            ";",
+            "a",
+            " ",
+        ];
+        let random = |dice: &mut Dice| (0..dice.roll(12)).map(|_| odd[dice.roll(odd.len())]).collect::<String>();
+        let long = "a\"<".repeat(4_000);
+        let names = (0..200).map(|_| random(&mut dice)).chain([long, String::new()]);
+        let mut all = Vec::new();
+        let recording = Recording::start().unwrap();
+        for name in names {
+            let pool = Pool::builder().workers(1).name(name).build().unwrap();
+            all.push(pool.spawn(|| 1).map(|n| n + 1).get());
+            pool.spawn(|| panic!("no luck")).wait();
+            pool.set_workers(0);
+            pool.spawn(|| ()).cancel();
+        }
+        let trace = recording.stop();
+        assert_eq!(trace.calls().len(), 4 * all.len());
+        check(&trace);
+    });
+}
+
+/// Runs a random program on a few pools: dataflow, waits inside of calls, races, cancels, errors and panics.
+fn program(seed: u64) {
+    let mut dice = Dice(seed);
+    let pools: Arc<Vec<Pool>> = Arc::new(vec![
+        Pool::new(1),
+        Pool::named("parallel", 2),
+        Pool::builder().workers(1).queue(1).on_full(OnFull::RunHere).build().unwrap(),
+    ]);
+    let mut values: Vec<AsyncValue<usize>> = Vec::new();
+    for _ in 0..=dice.roll(12) {
+        let pool = dice.roll(pools.len());
+        let all = pools.clone();
+        let mut own = Dice(dice.0 | 1);
+        let other = values.pop();
+        let call = match dice.roll(9) {
+            0 => pools[pool].spawn(move || other.map_or(0, |other| other.outcome().unwrap_or(1))),
+            1 => pools[pool].spawn(move || (0..2).map(|n| all[own.roll(3)].spawn(move || n).get()).sum()),
+            2 => parallel(move || all[own.roll(3)].spawn(|| 3).get_timeout(Duration::from_secs(600)).map_or(0, |_| 2)),
+            3 => pools[pool].spawn(|| panic!("no luck")),
+            4 => other.unwrap_or_else(|| AsyncValue::ready(1)).map(|n| n + 1),
+            5 => other.unwrap_or_else(|| AsyncValue::ready(1)).zip(pools[pool].spawn(|| 1)).map(|(a, b)| a + b),
+            6 => serial(|| pools[pool].spawn(|| 4)),
+            7 => {
+                let calls: AsyncList<usize> = (0..3).map(|n| pools[pool].spawn(move || n)).collect();
+                AsyncValue::ready(calls.first().unwrap_or(0))
+            }
+            _ => {
+                let call = pools[pool].spawn(|| 5);
+                call.cancel();
+                call
+            }
+        };
+        values.push(call);
+        if dice.roll(3) == 0 {
+            values.rotate_left(1);
+        }
+    }
+    for value in values {
+        let _ = value.outcome();
+    }
+}
+
+#[test]
+fn readers_accept_a_thousand_random_programs() {
+    let _alone = alone();
+    watched(|| {
+        std::panic::set_hook(Box::new(|_| {}));
+        for seed in 0..1_000 {
+            let recording = Recording::start().unwrap();
+            program(seed * 7 + 1);
+            let trace = recording.stop();
+            let checked = std::panic::catch_unwind(|| check(&trace));
+            if let Err(payload) = checked {
+                eprintln!("seed {seed}");
+                std::panic::resume_unwind(payload);
+            }
+        }
+        drop(std::panic::take_hook());
+    });
+}
+
+#[test]
+fn a_picture_leaves_out_what_is_too_much() {
+    let _alone = alone();
+    watched(|| {
+        let recording = Recording::start().unwrap();
+        let pool = Pool::new(2);
+        pool.map(0..2_500, |n| n).wait();
+        let trace = recording.stop();
+        check(&trace);
+        let mut svg = Vec::new();
+        trace.write_svg(&mut svg).unwrap();
+        let svg = String::from_utf8(svg).unwrap();
+        assert!(svg.contains("2500 calls, ") && svg.contains("500 calls are left out"), "{}", &svg[..3000]);
+    });
+}
+
+#[test]
+fn the_picture_tells_the_story() {
+    let _alone = alone();
+    watched(|| {
+        let recording = Recording::start().unwrap();
+        let pool = Pool::named("kitchen", 1);
+        assert!(pool.spawn(|| -> u32 { panic!("no luck") }).map(|n| n).outcome().is_err());
+        let pool = Arc::new(pool);
+        let own = pool.clone();
+        pool.spawn(move || {
+            own.spawn(|| std::thread::sleep(Duration::from_millis(40))).get_timeout(Duration::from_secs(600)).is_ok()
+        })
+        .get();
+        parallel(|| ()).get();
+        asynctools::wait_idle();
+        let mut svg = Vec::new();
+        recording.stop().write_svg(&mut svg).unwrap();
+        let svg = String::from_utf8(svg).unwrap();
+        let said = [
+            "kitchen-1",
+            "never ran",
+            "map: argument lost",
+            "class=\"call bad\"",
+            "url(#hatch)",
+            "waits for spawn",
+            "class=\"made\"",
+            "class=\"lost\"",
+            "prefers-color-scheme:dark",
+            "waits for a worker",
+            "makes the call",
+        ];
+        for words in said {
+            assert!(svg.contains(words), "{words}: {svg}");
+        }
+        assert!(svg.find("kitchen-1") < svg.find(">parallel-"), "`#[parallel]` comes last");
+    });
+}
+
+#[test]
+fn a_pending_graph_is_drawn_by_state() {
+    let _alone = alone();
+    watched(|| {
+        let pool = Pool::new(1);
+        let (started, has_started) = std::sync::mpsc::channel();
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let runs = pool.spawn(move || {
+            started.send(()).unwrap();
+            gate.recv().is_ok()
+        });
+        has_started.recv().unwrap();
+        let queued = pool.spawn(|| true);
+        let (promise, promised) = AsyncValue::<bool>::promise();
+        let all = runs.zip(queued).zip(promised).map(|((a, b), c)| a && b && c);
+        let text = all.graph().to_string();
+        graphviz(&text);
+        for state in ["runs", "waits for a worker", "waits for the program", "waits for arguments"] {
+            assert!(text.contains(state), "{state}: {text}");
+        }
+        assert_eq!(text.matches(" -> ").count(), 5, "{text}");
+        let list: AsyncList<bool> = [pool.spawn(|| true), pool.spawn(|| false)].into_iter().collect();
+        assert_eq!(list.graph().to_string().matches("spawn").count(), 2);
+        open.send(()).unwrap();
+        promise.set(true);
+        all.wait();
+        let text = all.graph().to_string();
+        assert!(text.contains("has ended") && !text.contains(" -> "), "{text}");
+        assert!(all.get());
+        drop(list);
+    });
+}

@@ -1,0 +1,88 @@
+//! `ASYNCTOOLS_TRACE`: a program that says nothing of pictures is recorded. Each test runs itself once more, with the variable.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use asynctools::AsyncList;
+use asynctools::Pool;
+use asynctools::pooled;
+
+#[pooled(workers = 2)]
+fn load(n: u32) -> u32 {
+    n
+}
+
+#[pooled(workers = 1)]
+fn double(n: u32) -> u32 {
+    n * 2
+}
+
+/// The program: 41 calls, all of which it waits for.
+fn program() {
+    let list: AsyncList<u32> = (0..20).map(|n| double(load(n))).collect();
+    assert_eq!(list.get().into_iter().sum::<u32>(), 380);
+    assert_eq!(Pool::new(1).spawn(|| 5).get(), 5);
+    println!("the program has run");
+}
+
+/// Runs the test of that name with the variable; returns what it says on stderr, and where the file should be.
+fn traced(name: &str, file: &str) -> Option<(String, PathBuf)> {
+    const MARK: &str = "SEAM_TRACED";
+    if env::var(MARK).is_ok_and(|chosen| chosen == name) {
+        program();
+        return None;
+    }
+    let path = env::temp_dir().join(format!("asynctools-{}-{file}", std::process::id()));
+    let this = env::current_exe().unwrap();
+    let child = Command::new(this)
+        .args([name, "--exact", "--nocapture"])
+        .env(MARK, name)
+        .env("ASYNCTOOLS_TRACE", &path)
+        .output();
+    let child = child.unwrap();
+    let said = String::from_utf8_lossy(&child.stdout).into_owned();
+    assert!(child.status.success() && said.contains("the program has run"), "{said}");
+    Some((String::from_utf8_lossy(&child.stderr).into_owned(), path))
+}
+
+#[test]
+fn json_is_appended_to() {
+    let Some((said, path)) = traced("json_is_appended_to", "run.json") else { return };
+    assert!(!said.contains("asynctools:"), "{said}");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    // The format needs no closing bracket.
+    let events: Vec<serde_json::Value> = serde_json::from_str(&format!("{text}]")).unwrap();
+    let calls = events.iter().filter(|event| event["ph"] == "X" && event["cat"] != "wait").count();
+    assert_eq!(calls, 41, "{text}");
+    assert_eq!(events.iter().filter(|event| event["ph"] == "f").count(), 20, "an arrow for each argument");
+}
+
+#[test]
+fn a_drawing_is_written_anew() {
+    let Some((_, path)) = traced("a_drawing_is_written_anew", "run.svg") else { return };
+    let text = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    assert!(text.contains("41 calls") && text.trim_end().ends_with("</svg>"), "{text}");
+}
+
+#[test]
+fn a_graph_is_written_anew() {
+    let Some((_, path)) = traced("a_graph_is_written_anew", "run.dot") else { return };
+    let text = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    assert_eq!(text.matches(" [label=").count(), 41, "{text}");
+    assert_eq!(text.matches(" -> ").count(), 20, "{text}");
+}
+
+#[test]
+fn a_path_that_cannot_be_written_is_told_once() {
+    let Some((said, path)) = traced("a_path_that_cannot_be_written_is_told_once", "no/such/folder/run.json") else {
+        return;
+    };
+    let told: Vec<_> = said.lines().filter(|line| line.contains("ASYNCTOOLS_TRACE")).collect();
+    assert_eq!(told.len(), 1, "{said}");
+    assert!(told[0].contains(&path.display().to_string()) && told[0].contains("cannot be written: "), "{said}");
+}

@@ -59,6 +59,10 @@ pub(crate) struct Tag(Option<Arc<Seen>>);
 
 struct Seen {
     ids: Ids,
+    /// `None` for a call that runs no user code.
+    info: Option<CallInfo>,
+    /// The moment of the call.
+    called: Instant,
     /// The sources of a call that runs no user code, which stand for the call.
     passed: Sources,
     /// Until the work is taken out. The lock is never held for long, nor by two threads at once.
@@ -67,9 +71,6 @@ struct Seen {
 
 /// The living part of the tag of a call.
 struct Live {
-    info: CallInfo,
-    /// The call was made.
-    called: Instant,
     /// The last argument came; `None` if all arguments were there at the call.
     ready: Option<Instant>,
     /// The code around the calls of all pools: outside of the code of the call's own pool.
@@ -207,8 +208,6 @@ impl Tag {
         let outside = everywhere().and_then(|around| around.begin(&info));
         let own = home.around().begin(&info);
         let live = Live {
-            info,
-            called,
             ready: None,
             outside,
             own,
@@ -219,7 +218,13 @@ impl Tag {
             #[cfg(feature = "trace")]
             making,
         };
-        Self(Some(Arc::new(Seen { ids, passed: Sources::new(), live: Mutex::new(Some(live)) })))
+        Self(Some(Arc::new(Seen {
+            ids,
+            info: Some(info),
+            called,
+            passed: Sources::new(),
+            live: Mutex::new(Some(live)),
+        })))
     }
 
     /// Makes the tag of a call that runs no user code: the calls that `sources` finds stand for the call.
@@ -233,7 +238,13 @@ impl Tag {
         if passed.is_empty() {
             return Self::NONE;
         }
-        Self(Some(Arc::new(Seen { ids: Ids::default(), passed, live: Mutex::new(None) })))
+        Self(Some(Arc::new(Seen {
+            ids: Ids::default(),
+            info: None,
+            called: Instant::now(),
+            passed,
+            live: Mutex::new(None),
+        })))
     }
 
     /// Takes the tag, together with the work of the call.
@@ -281,13 +292,10 @@ impl Taken {
     /// Ends the tag of a call at `site` that an argument has ended, with or without a value: the body does not run.
     #[inline]
     pub(crate) fn end_unrun<T>(self, site: CallSite, outcome: &Result<T, TaskError>, dropped: &mut Dropped) {
-        match self.0.map(|seen| seen.take_live()) {
-            Some(Some(mut live)) => {
-                live.end(outcome, None, Waits::default());
-                dropped.push(Box::new(client::Owned::new(live)));
-            }
-            Some(None) => {}
-            None => unwatched_end(site, outcome),
+        let Some(seen) = self.0 else { return unwatched_end(site, outcome) };
+        if let (Some(info), Some(mut live)) = (&seen.info, seen.take_live()) {
+            live.end(info, seen.called, outcome, None, Waits::default());
+            dropped.push(Box::new(client::Owned::new(live)));
         }
     }
 
@@ -351,13 +359,20 @@ impl Live {
         not(any(feature = "tracing", feature = "metrics", feature = "trace")),
         expect(clippy::unused_self, reason = "nobody else asks")
     )]
-    fn end<T>(&mut self, outcome: &Result<T, TaskError>, ran: Option<&Moments>, waits: Waits) {
+    fn end<T>(
+        &mut self,
+        info: &CallInfo,
+        called: Instant,
+        outcome: &Result<T, TaskError>,
+        ran: Option<&Moments>,
+        waits: Waits,
+    ) {
         #[cfg(feature = "trace")]
         if let Some(making) = self.making.take() {
             let started = ran.map(|moments| moments.started);
-            let life = record::Life { called: self.called, ready: self.ready, started };
+            let life = record::Life { called, ready: self.ready, started };
             let ending = Ending::of(outcome, ran.is_some());
-            record::add(making, self.info.site, &self.info.home, &life, ending, waits);
+            record::add(making, info.site, &info.home, &life, ending, waits);
         }
         #[cfg(feature = "metrics")]
         if let Some(meters) = self.meters.take() {
@@ -372,13 +387,13 @@ impl Live {
         {
             let span = self.span.take();
             if let Err(error) = outcome {
-                spans::tell_of_loss(self.info.site, span.as_ref(), error);
+                spans::tell_of_loss(info.site, span.as_ref(), error);
             }
             span.into_iter().for_each(spans::close);
         }
         #[cfg(not(feature = "trace"))]
         let _ = waits;
-        let _ = (outcome, ran);
+        let _ = (info, called, outcome, ran);
     }
 }
 
@@ -395,9 +410,12 @@ impl Watched {
         W: Send + 'static,
         R: Send + 'static,
     {
-        let Some(mut live) = self.0.take_live() else { unreachable!("the work of a call is taken once") };
-        let site = live.info.site;
-        let moments = Moments { called: live.called, ready: live.ready, started: Instant::now() };
+        let Self(seen) = self;
+        let (Some(info), Some(mut live)) = (&seen.info, seen.take_live()) else {
+            unreachable!("the work of a call is taken once")
+        };
+        let (site, called) = (info.site, seen.called);
+        let moments = Moments { called, ready: live.ready, started: Instant::now() };
         #[cfg(feature = "tracing")]
         if let Some(span) = &live.span {
             spans::enter(span, moments.waited_for_arguments(), moments.waited_for_worker());
@@ -417,7 +435,7 @@ impl Watched {
         let waits = entered.map(record::Entered::leave).unwrap_or_default();
         #[cfg(not(feature = "trace"))]
         let waits = None;
-        live.end(&outcome, Some(&moments), waits);
+        live.end(info, called, &outcome, Some(&moments), waits);
         outcome
     }
 }

@@ -112,15 +112,11 @@ fn is_watched(site: CallSite, home: &Home) -> bool {
     if spans::is_watching() {
         return true;
     }
-    #[cfg(feature = "trace")]
-    if record::is_on() {
-        return true;
-    }
     #[cfg(feature = "metrics")]
     if !site.callee().meters().is_mute() {
         return true;
     }
-    home.is_watched() || everywhere().is_some()
+    home.is_watched() || client::has_any()
 }
 
 impl Home {

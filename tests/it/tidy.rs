@@ -17,6 +17,7 @@ const RUNTIME: &[&str] = &[
     "tag::nobody",
     "tag::client",
     "tag::around",
+    "tag::inside",
     "tag::ending",
     "tag::spans",
     "tag::meters",

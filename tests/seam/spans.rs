@@ -1,11 +1,8 @@
 //! Calls as spans: parents, edges, fields, closes, and what is said of lost calls. One subscriber for the process records it all.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::fmt::Debug;
+mod subscriber;
+
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::OnceLock;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -18,166 +15,13 @@ use asynctools::parallel;
 use asynctools::pooled;
 use asynctools::serial;
 use seam_tests::watched;
-use tracing::Event;
-use tracing::Id;
 use tracing::Level;
-use tracing::Metadata;
-use tracing::Subscriber;
-use tracing::field::Field;
-use tracing::field::Visit;
 use tracing::info_span;
-use tracing::span::Attributes;
-use tracing::span::Record;
 
-/// A span, as the subscriber was told of it.
-#[derive(Clone, Debug)]
-struct Span {
-    name: &'static str,
-    target: &'static str,
-    level: Level,
-    parent: Option<u64>,
-    follows: Vec<u64>,
-    fields: BTreeMap<&'static str, String>,
-    entered: usize,
-    left: usize,
-    owners: usize,
-    closed: usize,
-}
-
-#[derive(Clone, Debug)]
-struct Told {
-    level: Level,
-    target: &'static str,
-    parent: Option<u64>,
-    text: String,
-}
-
-#[derive(Default)]
-struct Seen {
-    spans: Vec<Span>,
-    events: Vec<Told>,
-}
-
-#[derive(Clone, Default)]
-struct Records(Arc<Mutex<Seen>>);
-
-thread_local!(static STACK: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) });
-
-/// Collects fields as text.
-struct Fields<'a>(&'a mut BTreeMap<&'static str, String>);
-
-impl Visit for Fields<'_> {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name(), value.to_owned());
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0.insert(field.name(), format!("{value:?}"));
-    }
-}
-
-fn current() -> Option<u64> {
-    STACK.with_borrow(|stack| stack.last().copied())
-}
-
-impl Records {
-    fn with<R>(&self, id: &Id, f: impl FnOnce(&mut Span) -> R) -> R {
-        let place = usize::try_from(id.into_u64() - 1).unwrap();
-        f(&mut self.0.lock().unwrap().spans[place])
-    }
-}
-
-impl Subscriber for Records {
-    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        let mut fields = BTreeMap::new();
-        span.record(&mut Fields(&mut fields));
-        let parent = if span.is_contextual() { current() } else { span.parent().map(Id::into_u64) };
-        let metadata = span.metadata();
-        let mut seen = self.0.lock().unwrap();
-        seen.spans.push(Span {
-            name: metadata.name(),
-            target: metadata.target(),
-            level: *metadata.level(),
-            parent,
-            follows: Vec::new(),
-            fields,
-            entered: 0,
-            left: 0,
-            owners: 1,
-            closed: 0,
-        });
-        Id::from_u64(seen.spans.len() as u64)
-    }
-
-    fn record(&self, id: &Id, values: &Record<'_>) {
-        self.with(id, |span| values.record(&mut Fields(&mut span.fields)));
-    }
-
-    fn record_follows_from(&self, id: &Id, follows: &Id) {
-        self.with(id, |span| span.follows.push(follows.into_u64()));
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let mut fields = BTreeMap::new();
-        event.record(&mut Fields(&mut fields));
-        let parent = if event.is_contextual() { current() } else { event.parent().map(Id::into_u64) };
-        let (level, target) = (*event.metadata().level(), event.metadata().target());
-        let text = format!(
-            "{} {}",
-            fields.remove("message").unwrap_or_default(),
-            fields.get("pool").cloned().unwrap_or_default()
-        );
-        self.0.lock().unwrap().events.push(Told { level, target, parent, text: text.trim_end().to_owned() });
-    }
-
-    fn enter(&self, id: &Id) {
-        STACK.with_borrow_mut(|stack| stack.push(id.into_u64()));
-        self.with(id, |span| span.entered += 1);
-    }
-
-    fn exit(&self, id: &Id) {
-        assert_eq!(STACK.with_borrow_mut(Vec::pop), Some(id.into_u64()), "spans nest");
-        self.with(id, |span| span.left += 1);
-    }
-
-    fn clone_span(&self, id: &Id) -> Id {
-        self.with(id, |span| span.owners += 1);
-        id.clone()
-    }
-
-    fn try_close(&self, id: Id) -> bool {
-        self.with(&id, |span| {
-            span.owners -= 1;
-            span.closed += usize::from(span.owners == 0);
-            span.owners == 0
-        })
-    }
-}
-
-fn records() -> &'static Records {
-    static RECORDS: OnceLock<Records> = OnceLock::new();
-    RECORDS.get_or_init(|| {
-        let records = Records::default();
-        tracing::subscriber::set_global_default(records.clone()).expect("nobody else sets one");
-        records
-    })
-}
-
-/// The spans of calls of the pool of that name, with their ids.
-fn calls(pool: &str) -> Vec<(u64, Span)> {
-    let spans = records().0.lock().unwrap().spans.clone();
-    let numbered = spans.into_iter().zip(1..).map(|(span, id)| (id, span));
-    numbered.filter(|(_, span)| span.fields.get("pool").is_some_and(|name| name == pool)).collect()
-}
-
-fn events(level: Level, part: &str) -> Vec<Told> {
-    let events = records().0.lock().unwrap().events.clone();
-    events.into_iter().filter(|event| event.level == level && event.text.contains(part)).collect()
-}
+use crate::subscriber::calls;
+use crate::subscriber::current;
+use crate::subscriber::events;
+use crate::subscriber::records;
 
 static DATA: Pool = Pool::named("dataflow", 2);
 
@@ -201,7 +45,7 @@ fn half(n: u32) -> Result<u32, u32> {
 /// The span of the call of that name is the current one.
 fn assert_current(name: &str) {
     let id = current().expect("a call has a span");
-    let span = records().0.lock().unwrap().spans[usize::try_from(id - 1).unwrap()].clone();
+    let span = records().span(id);
     assert_eq!((span.name, span.entered - span.left, span.closed), (name, 1, 0));
 }
 

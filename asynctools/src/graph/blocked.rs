@@ -15,6 +15,8 @@ use crate::graph::traits::Scheduler;
 use crate::graph::traits::ThreadNumber;
 use crate::sync::thread_local;
 #[cfg(feature = "trace")]
+use crate::tag::Sources;
+#[cfg(feature = "trace")]
 use crate::tag::record;
 
 // Implementation
@@ -88,7 +90,11 @@ pub(crate) fn enter(on: BlockedOn) -> Blocked {
     Blocked {
         #[cfg(feature = "trace")]
         _wait: record::begin_wait(|| match &on {
-            BlockedOn::Call(call) => Some((call.number(), call.site())),
+            BlockedOn::Call(call) => {
+                let mut sources = Sources::new();
+                call.sources(&mut sources);
+                Some((sources.first().map_or(0, |ids| ids.number), call.site()))
+            }
             BlockedOn::Room(_) | BlockedOn::End(_) => None,
         }),
         outer: replace(Some(on)),

@@ -240,11 +240,6 @@ impl<W: Work> Awaited for Node<W> {
         self.lock().tag.sources(sources);
     }
 
-    #[cfg(feature = "trace")]
-    fn number(&self) -> u64 {
-        self.lock().tag.number()
-    }
-
     fn site(&self) -> CallSite {
         self.site
     }

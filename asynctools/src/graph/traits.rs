@@ -166,12 +166,6 @@ pub(crate) trait Awaited: Send + Sync {
     #[cfg(feature = "hooks")]
     fn sources(&self, _sources: &mut Sources) {}
 
-    /// Returns the number of the call in a recording, or 0.
-    #[cfg(feature = "trace")]
-    fn number(&self) -> u64 {
-        0
-    }
-
     fn site(&self) -> CallSite;
 
     /// Returns the state of the call, for a waiter who can help. A call with missing arguments adds the missing calls

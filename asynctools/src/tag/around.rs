@@ -414,7 +414,9 @@ where
     F: Fn(&CallInfo) -> G + Send + Sync + 'static,
     G: FnOnce(Run<'_>) + Send + 'static,
 {
-    EVERYWHERE.set(Around::new(f)).map_err(|_| AlreadySet(()))
+    EVERYWHERE.set(Around::new(f)).map_err(|_| AlreadySet(()))?;
+    client::set(client::AROUND, true);
+    Ok(())
 }
 
 /// The refusal of a second [`around`](fn@crate::around).

@@ -1,8 +1,10 @@
 //! Whether the current thread runs the code of somebody who watches calls.
 
 use std::cell::Cell;
+use std::sync::atomic::Ordering;
 
 use crate::panics::survive;
+use crate::sync::AtomicUsize;
 use crate::sync::thread_local;
 
 // Implementation
@@ -13,6 +15,39 @@ use crate::sync::thread_local;
 thread_local! {
     /// Has no destructor, so a destructor of the user's may still call.
     static IS_CLIENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The watchers of all pools, bit by bit: where nobody watches, a call looks at this number only.
+static WATCHERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Code around the calls of all pools.
+pub(crate) const AROUND: usize = 1;
+/// A recording of the program.
+#[cfg(feature = "trace")]
+pub(crate) const RECORDING: usize = 2;
+/// The file that `ASYNCTOOLS_TRACE` names.
+#[cfg(feature = "trace")]
+pub(crate) const FILE: usize = 4;
+
+/// Whether there is one of `watchers`.
+#[cfg(feature = "trace")]
+#[inline]
+pub(crate) fn has(watchers: usize) -> bool {
+    WATCHERS.load(Ordering::Relaxed) & watchers != 0
+}
+
+/// Whether there is any watcher of all pools.
+#[inline]
+pub(crate) fn has_any() -> bool {
+    WATCHERS.load(Ordering::Relaxed) != 0
+}
+
+pub(crate) fn set(watcher: usize, is_there: bool) {
+    if is_there {
+        WATCHERS.fetch_or(watcher, Ordering::Relaxed);
+    } else {
+        WATCHERS.fetch_and(!watcher, Ordering::Relaxed);
+    }
 }
 
 /// Whether the current thread runs the code of a watcher.

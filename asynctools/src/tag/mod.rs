@@ -7,6 +7,8 @@ pub(crate) mod nobody;
 pub(crate) mod client;
 #[cfg(feature = "hooks")]
 pub(crate) mod around;
+#[cfg(feature = "hooks")]
+pub(crate) mod inside;
 #[cfg(any(feature = "metrics", feature = "trace"))]
 pub(crate) mod ending;
 #[cfg(feature = "tracing")]

@@ -17,6 +17,7 @@ use crate::call_site::CallSite;
 use crate::sync::Instant;
 use crate::sync::thread_local;
 use crate::tag::around::Home;
+use crate::tag::client;
 use crate::tag::ending::Ending;
 
 // Implementation
@@ -27,8 +28,6 @@ use crate::tag::ending::Ending;
 
 /// The recording of the program goes on: the number of the recording, or 0.
 static RECORDING: AtomicU64 = AtomicU64::new(0);
-/// 1 as long as `ASYNCTOOLS_TRACE` asks for records.
-static FOR_FILE: AtomicUsize = AtomicUsize::new(0);
 static LAST_RECORDING: AtomicU64 = AtomicU64::new(0);
 static LAST_CALL: AtomicU64 = AtomicU64::new(0);
 static LAST_THREAD: AtomicU64 = AtomicU64::new(0);
@@ -116,7 +115,7 @@ impl List {
 /// Whether somebody records calls.
 #[inline]
 pub(crate) fn is_on() -> bool {
-    RECORDING.load(Ordering::Relaxed) != 0 || FOR_FILE.load(Ordering::Relaxed) != 0
+    client::has(client::RECORDING | client::FILE)
 }
 
 /// Begins a recording of at most `limit` calls, and returns its number; `None` if one goes on.
@@ -125,11 +124,13 @@ pub(crate) fn begin(limit: usize) -> Option<u64> {
     RECORDING.compare_exchange(0, number, Ordering::AcqRel, Ordering::Relaxed).ok()?;
     KEPT.store(0, Ordering::Relaxed);
     LIMIT.store(limit, Ordering::Relaxed);
+    client::set(client::RECORDING, true);
     Some(number)
 }
 
 /// Ends the recording of that number. Returns the records by thread, and how many were left out.
 pub(crate) fn end(number: u64) -> (Vec<(Arc<List>, Record)>, usize) {
+    client::set(client::RECORDING, false);
     RECORDING.store(0, Ordering::Release);
     let left_out = KEPT.load(Ordering::Relaxed).saturating_sub(LIMIT.load(Ordering::Relaxed));
     let mut lists = lock(&LISTS);
@@ -148,7 +149,7 @@ pub(crate) fn file() -> Option<&'static OsString> {
     static FILE: OnceLock<Option<OsString>> = OnceLock::new();
     let file = FILE.get_or_init(|| {
         let path = env::var_os("ASYNCTOOLS_TRACE").filter(|path| !path.is_empty());
-        FOR_FILE.store(usize::from(path.is_some()), Ordering::Relaxed);
+        client::set(client::FILE, path.is_some());
         path
     });
     file.as_ref()
@@ -157,12 +158,12 @@ pub(crate) fn file() -> Option<&'static OsString> {
 /// Whether there may be records for the file.
 #[inline]
 pub(crate) fn is_for_file() -> bool {
-    FOR_FILE.load(Ordering::Relaxed) != 0
+    client::has(client::FILE)
 }
 
 /// Records nothing more for the file.
 pub(crate) fn give_up_file() {
-    FOR_FILE.store(0, Ordering::Relaxed);
+    client::set(client::FILE, false);
     lock(&PENDING).clear();
 }
 

@@ -1,12 +1,8 @@
 //! The tag of a call that somebody watches.
 
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
-use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use crate::call_site::CallSite;
-use crate::error::Panic;
 use crate::error::TaskError;
 #[cfg(feature = "metrics")]
 use crate::meter_site::Meters;
@@ -19,10 +15,11 @@ use crate::tag::around::Home;
 use crate::tag::around::Inner;
 use crate::tag::around::Moments;
 use crate::tag::around::everywhere;
-use crate::tag::around::run_inside;
 use crate::tag::client;
 #[cfg(any(feature = "metrics", feature = "trace"))]
 use crate::tag::ending::Ending;
+use crate::tag::inside::caught;
+use crate::tag::inside::run_around;
 #[cfg(feature = "metrics")]
 use crate::tag::meters;
 #[cfg(feature = "trace")]
@@ -45,7 +42,7 @@ pub(crate) struct Ids {
     span: Option<tracing::Id>,
     /// 0: not recorded.
     #[cfg(feature = "trace")]
-    number: u64,
+    pub(crate) number: u64,
 }
 
 /// The calls whose results a call takes.
@@ -59,6 +56,10 @@ pub(crate) struct Tag(Option<Arc<Seen>>);
 
 struct Seen {
     ids: Ids,
+    /// `None` for a call that runs no user code.
+    info: Option<CallInfo>,
+    /// The moment of the call.
+    called: Instant,
     /// The sources of a call that runs no user code, which stand for the call.
     passed: Sources,
     /// Until the work is taken out. The lock is never held for long, nor by two threads at once.
@@ -67,9 +68,6 @@ struct Seen {
 
 /// The living part of the tag of a call.
 struct Live {
-    info: CallInfo,
-    /// The call was made.
-    called: Instant,
     /// The last argument came; `None` if all arguments were there at the call.
     ready: Option<Instant>,
     /// The code around the calls of all pools: outside of the code of the call's own pool.
@@ -114,15 +112,11 @@ fn is_watched(site: CallSite, home: &Home) -> bool {
     if spans::is_watching() {
         return true;
     }
-    #[cfg(feature = "trace")]
-    if record::is_on() {
-        return true;
-    }
     #[cfg(feature = "metrics")]
     if !site.callee().meters().is_mute() {
         return true;
     }
-    home.is_watched() || everywhere().is_some()
+    home.is_watched() || client::has_any()
 }
 
 impl Home {
@@ -207,8 +201,6 @@ impl Tag {
         let outside = everywhere().and_then(|around| around.begin(&info));
         let own = home.around().begin(&info);
         let live = Live {
-            info,
-            called,
             ready: None,
             outside,
             own,
@@ -219,7 +211,13 @@ impl Tag {
             #[cfg(feature = "trace")]
             making,
         };
-        Self(Some(Arc::new(Seen { ids, passed: Sources::new(), live: Mutex::new(Some(live)) })))
+        Self(Some(Arc::new(Seen {
+            ids,
+            info: Some(info),
+            called,
+            passed: Sources::new(),
+            live: Mutex::new(Some(live)),
+        })))
     }
 
     /// Makes the tag of a call that runs no user code: the calls that `sources` finds stand for the call.
@@ -233,7 +231,13 @@ impl Tag {
         if passed.is_empty() {
             return Self::NONE;
         }
-        Self(Some(Arc::new(Seen { ids: Ids::default(), passed, live: Mutex::new(None) })))
+        Self(Some(Arc::new(Seen {
+            ids: Ids::default(),
+            info: None,
+            called: Instant::now(),
+            passed,
+            live: Mutex::new(None),
+        })))
     }
 
     /// Takes the tag, together with the work of the call.
@@ -248,12 +252,6 @@ impl Tag {
         if let Some(seen) = &self.0 {
             seen.note_ready();
         }
-    }
-
-    /// Returns the number of a recorded call, or 0.
-    #[cfg(feature = "trace")]
-    pub(crate) fn number(&self) -> u64 {
-        self.0.as_ref().map_or(0, |seen| seen.ids.number)
     }
 
     /// Adds what watchers know the call by, or the calls that stand for the call.
@@ -281,13 +279,10 @@ impl Taken {
     /// Ends the tag of a call at `site` that an argument has ended, with or without a value: the body does not run.
     #[inline]
     pub(crate) fn end_unrun<T>(self, site: CallSite, outcome: &Result<T, TaskError>, dropped: &mut Dropped) {
-        match self.0.map(|seen| seen.take_live()) {
-            Some(Some(mut live)) => {
-                live.end(outcome, None, Waits::default());
-                dropped.push(Box::new(client::Owned::new(live)));
-            }
-            Some(None) => {}
-            None => unwatched_end(site, outcome),
+        let Some(seen) = self.0 else { return unwatched_end(site, outcome) };
+        if let (Some(info), Some(mut live)) = (&seen.info, seen.take_live()) {
+            live.end(info, seen.called, outcome, None, Waits::default());
+            dropped.push(Box::new(client::Owned::new(live)));
         }
     }
 
@@ -351,13 +346,20 @@ impl Live {
         not(any(feature = "tracing", feature = "metrics", feature = "trace")),
         expect(clippy::unused_self, reason = "nobody else asks")
     )]
-    fn end<T>(&mut self, outcome: &Result<T, TaskError>, ran: Option<&Moments>, waits: Waits) {
+    fn end<T>(
+        &mut self,
+        info: &CallInfo,
+        called: Instant,
+        outcome: &Result<T, TaskError>,
+        ran: Option<&Moments>,
+        waits: Waits,
+    ) {
         #[cfg(feature = "trace")]
         if let Some(making) = self.making.take() {
             let started = ran.map(|moments| moments.started);
-            let life = record::Life { called: self.called, ready: self.ready, started };
+            let life = record::Life { called, ready: self.ready, started };
             let ending = Ending::of(outcome, ran.is_some());
-            record::add(making, self.info.site, &self.info.home, &life, ending, waits);
+            record::add(making, info.site, &info.home, &life, ending, waits);
         }
         #[cfg(feature = "metrics")]
         if let Some(meters) = self.meters.take() {
@@ -372,13 +374,13 @@ impl Live {
         {
             let span = self.span.take();
             if let Err(error) = outcome {
-                spans::tell_of_loss(self.info.site, span.as_ref(), error);
+                spans::tell_of_loss(info.site, span.as_ref(), error);
             }
             span.into_iter().for_each(spans::close);
         }
         #[cfg(not(feature = "trace"))]
         let _ = waits;
-        let _ = (outcome, ran);
+        let _ = (info, called, outcome, ran);
     }
 }
 
@@ -395,9 +397,12 @@ impl Watched {
         W: Send + 'static,
         R: Send + 'static,
     {
-        let Some(mut live) = self.0.take_live() else { unreachable!("the work of a call is taken once") };
-        let site = live.info.site;
-        let moments = Moments { called: live.called, ready: live.ready, started: Instant::now() };
+        let Self(seen) = self;
+        let (Some(info), Some(mut live)) = (&seen.info, seen.take_live()) else {
+            unreachable!("the work of a call is taken once")
+        };
+        let (site, called) = (info.site, seen.called);
+        let moments = Moments { called, ready: live.ready, started: Instant::now() };
         #[cfg(feature = "tracing")]
         if let Some(span) = &live.span {
             spans::enter(span, moments.waited_for_arguments(), moments.waited_for_worker());
@@ -417,83 +422,7 @@ impl Watched {
         let waits = entered.map(record::Entered::leave).unwrap_or_default();
         #[cfg(not(feature = "trace"))]
         let waits = None;
-        live.end(&outcome, Some(&moments), waits);
+        live.end(info, called, &outcome, Some(&moments), waits);
         outcome
-    }
-}
-
-/// Returns the outcome of the body of the call made at `site`; a panic is the outcome too.
-fn caught<R>(site: CallSite, body: impl FnOnce() -> R) -> Result<R, TaskError> {
-    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| TaskError::Panicked(Panic::new(site, payload)))
-}
-
-/// The end of a body inside of the code around it.
-enum Ran<R> {
-    Not,
-    Returned(R),
-    Panicked(Panic),
-}
-
-/// Runs the body of the call made at `site` inside of the code around it, outermost first.
-fn run_around<W, R>(
-    site: CallSite,
-    around: (Option<Inner>, Option<Inner>),
-    moments: &Moments,
-    work: W,
-    dropped: &mut Dropped,
-    body: impl FnOnce(W, &mut Dropped) -> R,
-) -> Result<R, TaskError>
-where
-    W: Send + 'static,
-    R: Send + 'static,
-{
-    let mut parts = Some((work, body));
-    let mut ran = Ran::Not;
-    let mut innermost = || {
-        let Some((work, body)) = parts.take() else { return };
-        match catch_unwind(AssertUnwindSafe(|| body(work, dropped))) {
-            Ok(value) => ran = Ran::Returned(value),
-            Err(payload) => {
-                // The code around may keep the panic to itself.
-                let panic = Panic::new(site, payload);
-                let payload = panic.take_payload();
-                ran = Ran::Panicked(panic);
-                if let Some(payload) = payload {
-                    resume_unwind(payload);
-                }
-            }
-        }
-    };
-    let mut left = None;
-    let outcome = match around {
-        (Some(outside), Some(own)) => {
-            left = Some(own);
-            caught(site, || {
-                run_inside(outside, moments, &mut || {
-                    if let Some(own) = left.take() {
-                        run_inside(own, moments, &mut innermost);
-                    }
-                });
-            })
-        }
-        (Some(inner), None) | (None, Some(inner)) => caught(site, || run_inside(inner, moments, &mut innermost)),
-        (None, None) => caught(site, innermost),
-    };
-    // A `Drop` of the user may wait for this call.
-    if let Some((work, _)) = parts {
-        dropped.push(Box::new(work));
-    }
-    if let Some(own) = left {
-        dropped.push(Box::new(client::Owned::new(own)));
-    }
-    match (outcome, ran) {
-        (Ok(()), Ran::Returned(value)) => Ok(value),
-        (Ok(()), Ran::Panicked(panic)) => Err(TaskError::Panicked(panic)),
-        (Ok(()), Ran::Not) => Err(TaskError::Rejected),
-        (Err(error), Ran::Returned(value)) => {
-            dropped.push(Box::new(value));
-            Err(error)
-        }
-        (Err(error), _) => Err(error),
     }
 }

@@ -1,0 +1,90 @@
+//! A body inside of the code around it, and how the call ends.
+
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::panic::resume_unwind;
+
+use crate::call_site::CallSite;
+use crate::error::Panic;
+use crate::error::TaskError;
+use crate::tag::Dropped;
+use crate::tag::around::Inner;
+use crate::tag::around::Moments;
+use crate::tag::around::run_inside;
+use crate::tag::client;
+
+/// Returns the outcome of the body of the call made at `site`; a panic is the outcome too.
+pub(crate) fn caught<R>(site: CallSite, body: impl FnOnce() -> R) -> Result<R, TaskError> {
+    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| TaskError::Panicked(Panic::new(site, payload)))
+}
+
+/// The end of a body inside of the code around it.
+enum Ran<R> {
+    Not,
+    Returned(R),
+    Panicked(Panic),
+}
+
+/// Runs the body of the call made at `site` inside of the code around it, outermost first.
+pub(crate) fn run_around<W, R>(
+    site: CallSite,
+    around: (Option<Inner>, Option<Inner>),
+    moments: &Moments,
+    work: W,
+    dropped: &mut Dropped,
+    body: impl FnOnce(W, &mut Dropped) -> R,
+) -> Result<R, TaskError>
+where
+    W: Send + 'static,
+    R: Send + 'static,
+{
+    let mut parts = Some((work, body));
+    let mut ran = Ran::Not;
+    let mut innermost = || {
+        let Some((work, body)) = parts.take() else { return };
+        match catch_unwind(AssertUnwindSafe(|| body(work, dropped))) {
+            Ok(value) => ran = Ran::Returned(value),
+            Err(payload) => {
+                // The code around may keep the panic to itself.
+                let panic = Panic::new(site, payload);
+                let payload = panic.take_payload();
+                ran = Ran::Panicked(panic);
+                if let Some(payload) = payload {
+                    resume_unwind(payload);
+                }
+            }
+        }
+    };
+    let mut left = None;
+    let outcome = match around {
+        (Some(outside), Some(own)) => {
+            left = Some(own);
+            caught(site, || {
+                run_inside(outside, moments, &mut || {
+                    if let Some(own) = left.take() {
+                        run_inside(own, moments, &mut innermost);
+                    }
+                });
+            })
+        }
+        (Some(inner), None) | (None, Some(inner)) => caught(site, || run_inside(inner, moments, &mut innermost)),
+        (None, None) => caught(site, innermost),
+    };
+    // A `Drop` of the user may wait for this call.
+    if let Some((work, _)) = parts {
+        dropped.push(Box::new(work));
+    }
+    if let Some(own) = left {
+        dropped.push(Box::new(client::Owned::new(own)));
+    }
+    match (outcome, ran) {
+        (Ok(()), Ran::Returned(value)) => Ok(value),
+        (Ok(()), Ran::Panicked(panic)) => Err(TaskError::Panicked(panic)),
+        (Ok(()), Ran::Not) => Err(TaskError::Rejected),
+        (Err(error), Ran::Returned(value)) => {
+            dropped.push(Box::new(value));
+            Err(error)
+        }
+        (Err(error), _) => Err(error),
+    }
+}

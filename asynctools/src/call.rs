@@ -184,14 +184,11 @@ impl<F: 'static> CallBuilder<'_, F, ()> {
     }
 }
 
-impl<Z> CallBuilder<'_, Infallible, (), Z> {
+impl CallBuilder<'_, Infallible, ()> {
     /// Runs an infallible function without arguments.
     #[inline]
-    pub fn run0<R: GoesToAnotherThread>(self, body: impl FnOnce() -> R + Send + 'static) -> AsyncValue<R>
-    where
-        Z: Kind<R>,
-    {
-        self.start(PhantomData::<Z>, never, |()| body())
+    pub fn run0<R: GoesToAnotherThread>(self, body: impl FnOnce() -> R + Send + 'static) -> AsyncValue<R> {
+        self.start(PhantomData::<CannotFail>, never, |()| body())
     }
 
     /// Runs an infallible function of one argument.
@@ -200,11 +197,8 @@ impl<Z> CallBuilder<'_, Infallible, (), Z> {
         self,
         a: Input<A, Infallible>,
         body: impl FnOnce(A) -> R + Send + 'static,
-    ) -> AsyncValue<R>
-    where
-        Z: Kind<R>,
-    {
-        self.arg(a).start(PhantomData::<Z>, never, |((), a)| body(a))
+    ) -> AsyncValue<R> {
+        self.arg(a).start(PhantomData::<CannotFail>, never, |((), a)| body(a))
     }
 
     /// Runs an infallible function of 2 arguments.
@@ -214,11 +208,8 @@ impl<Z> CallBuilder<'_, Infallible, (), Z> {
         a: Input<A, Infallible>,
         b: Input<B, Infallible>,
         body: impl FnOnce(A, B) -> R + Send + 'static,
-    ) -> AsyncValue<R>
-    where
-        Z: Kind<R>,
-    {
-        self.arg(a).arg(b).start(PhantomData::<Z>, never, |(((), a), b)| body(a, b))
+    ) -> AsyncValue<R> {
+        self.arg(a).arg(b).start(PhantomData::<CannotFail>, never, |(((), a), b)| body(a, b))
     }
 
     /// Runs an infallible function of 3 arguments.
@@ -229,11 +220,8 @@ impl<Z> CallBuilder<'_, Infallible, (), Z> {
         b: Input<B, Infallible>,
         c: Input<C, Infallible>,
         body: impl FnOnce(A, B, C) -> R + Send + 'static,
-    ) -> AsyncValue<R>
-    where
-        Z: Kind<R>,
-    {
-        self.arg(a).arg(b).arg(c).start(PhantomData::<Z>, never, |((((), a), b), c)| body(a, b, c))
+    ) -> AsyncValue<R> {
+        self.arg(a).arg(b).arg(c).start(PhantomData::<CannotFail>, never, |((((), a), b), c)| body(a, b, c))
     }
 
     /// Runs an infallible function of 4 arguments.
@@ -251,11 +239,12 @@ impl<Z> CallBuilder<'_, Infallible, (), Z> {
         c: Input<C, Infallible>,
         d: Input<D, Infallible>,
         body: impl FnOnce(A, B, C, D) -> R + Send + 'static,
-    ) -> AsyncValue<R>
-    where
-        Z: Kind<R>,
-    {
-        self.arg(a).arg(b).arg(c).arg(d).start(PhantomData::<Z>, never, |(((((), a), b), c), d)| body(a, b, c, d))
+    ) -> AsyncValue<R> {
+        self.arg(a)
+            .arg(b)
+            .arg(c)
+            .arg(d)
+            .start(PhantomData::<CannotFail>, never, |(((((), a), b), c), d)| body(a, b, c, d))
     }
 
     /// Runs an infallible function of 5 arguments.
@@ -275,16 +264,12 @@ impl<Z> CallBuilder<'_, Infallible, (), Z> {
         d: Input<D, Infallible>,
         e: Input<E, Infallible>,
         body: impl FnOnce(A, B, C, D, E) -> R + Send + 'static,
-    ) -> AsyncValue<R>
-    where
-        Z: Kind<R>,
-    {
-        self.arg(a)
-            .arg(b)
-            .arg(c)
-            .arg(d)
-            .arg(e)
-            .start(PhantomData::<Z>, never, |((((((), a), b), c), d), e)| body(a, b, c, d, e))
+    ) -> AsyncValue<R> {
+        self.arg(a).arg(b).arg(c).arg(d).arg(e).start(
+            PhantomData::<CannotFail>,
+            never,
+            |((((((), a), b), c), d), e)| body(a, b, c, d, e),
+        )
     }
 }
 
@@ -311,7 +296,7 @@ macro_rules! run {
             }
         }
 
-        impl<Z> CallBuilder<'_, Infallible, (), Z> {
+        impl CallBuilder<'_, Infallible, ()> {
             /// Runs an infallible function.
             pub fn $run<$($T,)* R>(
                 self,
@@ -321,9 +306,8 @@ macro_rules! run {
             where
                 $($T: GoesToAnotherThread,)*
                 R: GoesToAnotherThread,
-                Z: Kind<R>,
             {
-                self $(.arg($input))* .start(PhantomData::<Z>, never, |$values| body($($input),*))
+                self $(.arg($input))* .start(PhantomData::<CannotFail>, never, |$values| body($($input),*))
             }
         }
     };
@@ -337,6 +321,41 @@ run! { run10 try_run10(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: 
 run! { run11 try_run11(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L) ((((((((((((), a), b), c), d), e), g), h), i), j), k), l) }
 run! { run12 try_run12(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M) (((((((((((((), a), b), c), d), e), g), h), i), j), k), l), m) }
 run! { run13 try_run13(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M, n: N) ((((((((((((((), a), b), c), d), e), g), h), i), j), k), l), m), n) }
+
+/// Writes the method that runs a fallible function without an argument that can fail.
+macro_rules! run_failing {
+    ($run:ident($($input:ident: $T:ident),*) $values:pat) => {
+        impl CallBuilder<'_, Infallible, (), MayFail> {
+            /// Runs a fallible function.
+            pub fn $run<$($T,)* R>(
+                self,
+                $($input: Input<$T, Infallible>,)*
+                body: impl FnOnce($($T),*) -> R + Send + 'static,
+            ) -> AsyncValue<R>
+            where
+                $($T: GoesToAnotherThread,)*
+                R: Fallible + GoesToAnotherThread,
+            {
+                self $(.arg($input))* .start(PhantomData::<MayFail>, never, |$values| body($($input),*))
+            }
+        }
+    };
+}
+
+run_failing! { run0() () }
+run_failing! { run1(a: A) ((), a) }
+run_failing! { run2(a: A, b: B) (((), a), b) }
+run_failing! { run3(a: A, b: B, c: C) ((((), a), b), c) }
+run_failing! { run4(a: A, b: B, c: C, d: D) (((((), a), b), c), d) }
+run_failing! { run5(a: A, b: B, c: C, d: D, e: E) ((((((), a), b), c), d), e) }
+run_failing! { run6(a: A, b: B, c: C, d: D, e: E, g: G) (((((((), a), b), c), d), e), g) }
+run_failing! { run7(a: A, b: B, c: C, d: D, e: E, g: G, h: H) ((((((((), a), b), c), d), e), g), h) }
+run_failing! { run8(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I) (((((((((), a), b), c), d), e), g), h), i) }
+run_failing! { run9(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J) ((((((((((), a), b), c), d), e), g), h), i), j) }
+run_failing! { run10(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K) (((((((((((), a), b), c), d), e), g), h), i), j), k) }
+run_failing! { run11(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L) ((((((((((((), a), b), c), d), e), g), h), i), j), k), l) }
+run_failing! { run12(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M) (((((((((((((), a), b), c), d), e), g), h), i), j), k), l), m) }
+run_failing! { run13(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M, n: N) ((((((((((((((), a), b), c), d), e), g), h), i), j), k), l), m), n) }
 
 /// Takes an argument for a parameter `T`.
 #[inline]

@@ -170,9 +170,9 @@ impl<T, E> Fallible for Result<T, E> {
 }
 
 /// Whether an annotated function can fail, for the watchers of its calls.
-pub trait Kind<R>: Send + 'static {
+pub(crate) trait Kind<R>: Send + 'static {
     /// Whether the result is an error.
-    #[doc(hidden)]
+    #[cfg(feature = "tracing")]
     fn has_failed(result: &R) -> bool;
 }
 
@@ -181,6 +181,7 @@ pub trait Kind<R>: Send + 'static {
 pub struct MayFail;
 
 impl<R: Fallible> Kind<R> for MayFail {
+    #[cfg(feature = "tracing")]
     fn has_failed(result: &R) -> bool {
         result.has_failed()
     }
@@ -191,6 +192,7 @@ impl<R: Fallible> Kind<R> for MayFail {
 pub struct CannotFail;
 
 impl<R> Kind<R> for CannotFail {
+    #[cfg(feature = "tracing")]
     fn has_failed(_result: &R) -> bool {
         false
     }

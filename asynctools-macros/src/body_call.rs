@@ -16,6 +16,8 @@ use crate::options::Queue;
 use crate::options::RunsOn;
 use crate::plan::Plan;
 use crate::plan::hygienic;
+use crate::type_walk::TypePart;
+use crate::type_walk::walk_type;
 
 /// One argument of the call.
 pub(crate) struct CallArgument {
@@ -184,7 +186,8 @@ impl Plan<'_> {
     }
 
     /// Writes `.kind(Probe::<io::Result<u32>>::new().kind())` where the function alone can fail: watchers want to know. Its type may
-    /// be another one of that name, so the compiler says whether it is a `Result`.
+    /// be another one of that name, so the compiler says whether it is a `Result`. `()` stands for an `impl Trait`, which may not
+    /// stand in an expression.
     fn kind(&self) -> Option<TokenStream> {
         let written = match &self.error_type {
             ErrorType::Never => return None,
@@ -192,6 +195,12 @@ impl Plan<'_> {
             ErrorType::Named(_) => self.function.output()?,
             ErrorType::Projected(result) => result,
         };
+        let mut written = written.clone();
+        walk_type(&mut written, &mut |part| {
+            if let TypePart::Impl(opaque) = part {
+                *opaque = syn::parse_quote!(());
+            }
+        });
         let span = self.name_span;
         let runtime = self.runtime(span);
         Some(quote_spanned!(span=> .kind(#runtime::__private::Probe::<#written>::new().kind())))

@@ -43,7 +43,7 @@ fn schedules(usual: usize) -> usize {
 const DEPTH: usize = 3;
 
 /// How often each scheduler runs a test that is not checked [`thoroughly`].
-const USUAL: usize = 4_000;
+const USUAL: usize = 2_000;
 
 fn check(test: fn()) {
     check_times(test, schedules(USUAL));

@@ -255,7 +255,9 @@ fn results_of_fallible_calls_are_values_or_failures() {
             let mut keys: Vec<usize> = results.iter().map(|(key, _)| **key).collect();
             keys.sort_unstable();
             assert_eq!(keys, [0, 1, 2, 3, 4]);
-            results.into_iter().for_each(|(key, result)| assert_eq!(seen(result), ends[*key]));
+            for (key, result) in results {
+                assert_eq!(seen(result), ends[*key]);
+            }
         }
 
         // Dropping the results drops the window, which cancels.

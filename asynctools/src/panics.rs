@@ -1,9 +1,9 @@
 //! The panic policy, in one place.
 //!
-//! The work of a call catches the panic of the user's function or closure (`graph/work.rs`; `tag/inside.rs` if somebody
-//! watches the call), and the source of an argument catches that of a `Clone` (`arguments/cloned.rs`) or of a `From`
-//! (`arguments/incoming.rs`). The panic becomes the outcome of the call, and reaches the waiter. A panic in the `Drop` of
-//! a value that the program no longer wants ends where it happens, in [`discard`]. No thread of ours ends by either.
+//! The work of a call catches the panic of the user's function or closure (`caught` in `error.rs`), and the source of an
+//! argument catches that of a `Clone` (`arguments/cloned.rs`) or of a `From` (`arguments/incoming.rs`). The panic becomes
+//! the outcome of the call, and reaches the waiter. A panic in the `Drop` of a value that the program no longer wants
+//! ends where it happens, in [`discard`]. No thread of ours ends by either.
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;

@@ -217,11 +217,26 @@ fn ready(pools: [&Arc<Pool>; 2], act: impl FnOnce() + Send + 'static) -> Ready {
 /// The handle of a call, for another call that is made before it.
 type Slot<T> = Arc<Mutex<Option<AsyncValue<T>>>>;
 
+fn with_one_place() -> Arc<Pool> {
+    Arc::new(Pool::builder().workers(1).queue(1).on_full(OnFull::Reject).build().expect("it fits"))
+}
+
+/// The pool is idle, its queue has one place, and the pool closes.
+fn assert_still_has_one_place(pool: &Pool) {
+    pool.wait_idle();
+    pool.set_workers(0);
+    let queued = pool.spawn(|| 6);
+    assert_eq!(pool.stats().queued, 1, "no entry is taken for a tombstone");
+    assert!(matches!(pool.spawn(|| 7).outcome(), Err(TaskError::Rejected)), "no room was won");
+    pool.set_workers(1);
+    assert_eq!(queued.get(), 6);
+    pool.close();
+}
+
 #[test]
 fn a_call_that_is_cancelled_before_its_turn_is_counted_once() {
     watched(|| {
-        let built = Pool::builder().workers(1).queue(1).on_full(OnFull::Reject).build();
-        let (pool, slot) = (Arc::new(built.expect("it fits")), Slot::<u32>::default());
+        let (pool, slot) = (with_one_place(), Slot::<u32>::default());
         let seen = slot.clone();
         let Ready { promise, first, second } = ready([&pool, &pool], move || {
             let second = lock(&seen).take().expect("made before");
@@ -233,22 +248,14 @@ fn a_call_that_is_cancelled_before_its_turn_is_counted_once() {
         first.get();
         let stats = pool.stats();
         assert_eq!((stats.finished, stats.cancelled, stats.queued, stats.running), (1, 1, 0, 0));
-        pool.wait_idle();
-        pool.set_workers(0);
-        let queued = pool.spawn(|| 6);
-        assert_eq!(pool.stats().queued, 1, "no entry is taken for a tombstone");
-        assert!(matches!(pool.spawn(|| 7).outcome(), Err(TaskError::Rejected)), "no room was won");
-        pool.set_workers(1);
-        assert_eq!(queued.get(), 6);
-        pool.close();
+        assert_still_has_one_place(&pool);
     });
 }
 
 #[test]
 fn a_call_that_a_waiter_runs_before_its_turn_is_counted_once() {
     watched(|| {
-        let built = Pool::builder().workers(1).queue(1).on_full(OnFull::Reject).build();
-        let (pool, other) = (Arc::new(built.expect("it fits")), Arc::new(Pool::new(1)));
+        let (pool, other) = (with_one_place(), Arc::new(Pool::new(1)));
         let gate = Gate::new();
         let (_open, at_gate) = (gate.opener(), gate.clone());
         let Ready { promise, first, second } = ready([&other, &pool], move || at_gate.pass());
@@ -260,14 +267,7 @@ fn a_call_that_a_waiter_runs_before_its_turn_is_counted_once() {
         gate.open();
         caller.join().expect("nothing panics");
         first.get();
-        pool.wait_idle();
-        pool.set_workers(0);
-        let queued = pool.spawn(|| 6);
-        assert_eq!(pool.stats().queued, 1, "no entry is taken for a tombstone");
-        assert!(matches!(pool.spawn(|| 7).outcome(), Err(TaskError::Rejected)), "no room was won");
-        pool.set_workers(1);
-        assert_eq!(queued.get(), 6);
-        pool.close();
+        assert_still_has_one_place(&pool);
     });
 }
 

@@ -12,6 +12,7 @@ const RUNTIME: &[&str] = &[
     "meter_site",
     "call_site",
     "panics",
+    "panic",
     "error",
     "call_error",
     "tag::nobody",

@@ -8,8 +8,8 @@ use crate::arguments::incoming::Source;
 use crate::arguments::incoming::Stop;
 use crate::arguments::source::Whole;
 use crate::call_site::CallSite;
-use crate::error::Panic;
 use crate::error::TaskError;
+use crate::error::panicked;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::handles::value::AsyncValue;
@@ -207,7 +207,7 @@ pub(crate) fn stopped_end<A: Inputs<F>, F, R>(
     match inputs.stop(dropped) {
         Some(Stop::Failed(error)) => Ok(fail(error)),
         Some(Stop::Lost(error, site)) => Err(error.through(site, own, others)),
-        Some(Stop::Panicked(payload)) => Err(TaskError::Panicked(Panic::new(own, payload))),
+        Some(Stop::Panicked(payload)) => Err(panicked(own, payload)),
         None => unreachable!("asked only when an argument has stopped the call"),
     }
 }

@@ -1,15 +1,12 @@
 //! The work of a call, and the way to its pool.
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::marker::PhantomData;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use crate::call_site::CallSite;
-use crate::error::Panic;
 use crate::error::TaskError;
+use crate::error::caught;
 use crate::graph::traits::Maker;
 use crate::graph::traits::Needs;
 use crate::graph::traits::Scheduler;
@@ -77,14 +74,9 @@ pub(crate) trait Work: Send + 'static {
         Self: Sized,
     {
         let mut dropped = Dropped::new();
-        call.end(caught(own, || Ok(self.run(&mut dropped))));
+        call.end(caught(own, || self.run(&mut dropped)));
         discard_all(dropped);
     }
-}
-
-/// Returns the outcome of `end`, which ends the call made at `own`; a panic is the outcome too.
-pub(crate) fn caught<T>(own: CallSite, end: impl FnOnce() -> Result<T, TaskError>) -> Result<T, TaskError> {
-    catch_unwind(AssertUnwindSafe(end)).unwrap_or_else(|payload| Err(panicked(own, payload)))
 }
 
 /// Runs the call at `own`, inside of the code around the call, and has `end` end the call; a panic is an outcome too.
@@ -99,7 +91,7 @@ pub(crate) fn run_tagged<W: Work>(
     // Two ways to the end: where nobody watches, the compiler knows what `caught` returns.
     match tag.watched() {
         None => {
-            let outcome = caught(own, || Ok(work.run(dropped)));
+            let outcome = caught(own, || work.run(dropped));
             unwatched_end(own, &outcome);
             end(outcome);
         }
@@ -116,7 +108,7 @@ pub(crate) fn stop_tagged<W: Work>(
     dropped: &mut Dropped,
 ) -> Result<W::Output, TaskError> {
     let is_watched = work.route().is_some();
-    let outcome = caught(own, || work.stop(own, dropped));
+    let outcome = caught(own, || work.stop(own, dropped)).unwrap_or_else(Err);
     if is_watched {
         tag.end_unrun(own, &outcome, dropped);
     }
@@ -140,11 +132,6 @@ pub(crate) fn untaken<W: Work>(_own: CallSite, outcome: Result<W::Output, TaskEr
 /// As [`untaken`], to be kept for later.
 pub(crate) fn untaken_later<W: Work>(own: CallSite, outcome: Result<W::Output, TaskError>) -> Box<dyn Send> {
     Box::new(untaken::<W>(own, outcome))
-}
-
-/// Returns the end of the call made at `own`, which panicked.
-pub(crate) fn panicked(own: CallSite, payload: Box<dyn Any + Send>) -> TaskError {
-    TaskError::Panicked(Panic::new(own, payload))
 }
 
 /// A call, from the side of its promise.

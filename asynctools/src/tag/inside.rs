@@ -5,18 +5,14 @@ use std::panic::catch_unwind;
 use std::panic::resume_unwind;
 
 use crate::call_site::CallSite;
-use crate::error::Panic;
 use crate::error::TaskError;
+use crate::error::caught;
+use crate::panic::Panic;
 use crate::tag::Dropped;
 use crate::tag::around::Inner;
 use crate::tag::around::Moments;
 use crate::tag::around::run_inside;
 use crate::tag::client;
-
-/// Returns the outcome of the body of the call made at `site`; a panic is the outcome too.
-pub(crate) fn caught<R>(site: CallSite, body: impl FnOnce() -> R) -> Result<R, TaskError> {
-    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| TaskError::Panicked(Panic::new(site, payload)))
-}
 
 /// The end of a body inside of the code around it.
 enum Ran<R> {
@@ -25,10 +21,10 @@ enum Ran<R> {
     Panicked(Panic),
 }
 
-/// Runs the body of the call made at `site` inside of the code around it, outermost first.
+/// Runs the body of the call made at `site` inside of the code around it: the outer one, and in there the inner one.
 pub(crate) fn run_around<W, R>(
     site: CallSite,
-    around: (Option<Inner>, Option<Inner>),
+    (outer, inner): (Inner, Option<Inner>),
     moments: &Moments,
     work: W,
     dropped: &mut Dropped,
@@ -55,27 +51,19 @@ where
             }
         }
     };
-    let mut left = None;
-    let outcome = match around {
-        (Some(outside), Some(own)) => {
-            left = Some(own);
-            caught(site, || {
-                run_inside(outside, moments, &mut || {
-                    if let Some(own) = left.take() {
-                        run_inside(own, moments, &mut innermost);
-                    }
-                });
-            })
-        }
-        (Some(inner), None) | (None, Some(inner)) => caught(site, || run_inside(inner, moments, &mut innermost)),
-        (None, None) => caught(site, innermost),
-    };
+    let mut left = inner;
+    let outcome = caught(site, || {
+        run_inside(outer, moments, &mut || match left.take() {
+            Some(inner) => run_inside(inner, moments, &mut innermost),
+            None => innermost(),
+        });
+    });
     // A `Drop` of the user may wait for this call.
     if let Some((work, _)) = parts {
         dropped.push(Box::new(work));
     }
-    if let Some(own) = left {
-        dropped.push(Box::new(client::Owned::new(own)));
+    if let Some(inner) = left {
+        dropped.push(Box::new(client::Owned::new(inner)));
     }
     match (outcome, ran) {
         (Ok(()), Ran::Returned(value)) => Ok(value),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::call_site::CallSite;
 use crate::error::TaskError;
+use crate::error::caught;
 #[cfg(feature = "metrics")]
 use crate::meter_site::Meters;
 use crate::panics::lock;
@@ -18,7 +19,6 @@ use crate::tag::around::everywhere;
 use crate::tag::client;
 #[cfg(any(feature = "metrics", feature = "trace"))]
 use crate::tag::ending::Ending;
-use crate::tag::inside::caught;
 use crate::tag::inside::run_around;
 #[cfg(feature = "metrics")]
 use crate::tag::meters;
@@ -409,10 +409,14 @@ impl Watched {
         }
         #[cfg(feature = "trace")]
         let entered = live.making.as_ref().map(record::Making::enter);
-        let around = (live.outside.take(), live.own.take());
+        let (outside, own) = (live.outside.take(), live.own.take());
+        let around = match outside {
+            Some(outside) => Some((outside, own)),
+            None => own.map(|own| (own, None)),
+        };
         let outcome = match around {
-            (None, None) => caught(site, || body(work, dropped)),
-            around => run_around(site, around, &moments, work, dropped, body),
+            None => caught(site, || body(work, dropped)),
+            Some(around) => run_around(site, around, &moments, work, dropped, body),
         };
         #[cfg(feature = "tracing")]
         if let Some(span) = &live.span {

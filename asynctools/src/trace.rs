@@ -15,11 +15,13 @@ use std::sync::Arc;
 
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Survey;
+use crate::graph::waiters::address;
 use crate::handles::list::AsyncList;
 use crate::handles::value::AsyncValue;
 pub use crate::pictures::calls::CallRecord;
 pub use crate::pictures::calls::Trace;
 pub use crate::pictures::calls::Wait;
+use crate::pictures::words::DOT_STYLE;
 use crate::pictures::words::Dot;
 use crate::pictures::words::short;
 use crate::sync::Instant;
@@ -198,7 +200,7 @@ impl Graph {
         // Kept, so that no address is used twice.
         let mut kept = Vec::new();
         while let Some((call, dependant)) = open.pop() {
-            let address = Arc::as_ptr(&call).cast::<()>().addr();
+            let address = address(&call);
             if let Some(&place) = places.get(&address) {
                 graph.edges.extend(dependant.map(|dependant| (place, dependant)));
                 continue;
@@ -241,9 +243,7 @@ impl Node {
 
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "digraph pending {{")?;
-        writeln!(f, "  rankdir=LR;")?;
-        writeln!(f, "  node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\"];")?;
+        writeln!(f, "digraph pending {{\n{DOT_STYLE}")?;
         for (place, node) in self.nodes.iter().enumerate() {
             let label = Dot(&[short(node.function), &node.place, node.state]);
             writeln!(f, "  n{place} [label={label}, fillcolor=\"{}\"];", node.colour)?;

@@ -35,6 +35,14 @@ struct Slice {
     end: u64,
 }
 
+impl Slice {
+    /// Returns the slice of a call; `None` if the call never ran.
+    fn of(call: &CallRecord) -> Option<Self> {
+        let start = nanos(call.started?);
+        Some(Self { thread: call.thread_number, start, end: nanos(call.ended).max(start) })
+    }
+}
+
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -77,16 +85,11 @@ impl Chrome {
     pub(crate) fn write(&mut self, w: &mut dyn Write, calls: &[CallRecord]) -> io::Result<()> {
         let mut order: Vec<_> = calls.iter().collect();
         order.sort_by_key(|call| (call.started.unwrap_or(call.ended), Reverse(call.ended), call.id));
-        for call in &order {
-            if let Some(started) = call.started {
-                let (start, end) = (nanos(started), nanos(call.ended).max(nanos(started)));
-                self.ended.insert(call.id, Slice { thread: call.thread_number, start, end });
-            }
-        }
+        self.ended.extend(order.iter().filter_map(|call| Some((call.id, Slice::of(call)?))));
         for call in order {
-            if let (Some(started), Some(thread)) = (call.started, &call.thread) {
-                self.row(w, call.thread_number, thread)?;
-                self.call(w, call, nanos(started))?;
+            if let (Some(slice), Some(thread)) = (Slice::of(call), &call.thread) {
+                self.row(w, slice.thread, thread)?;
+                self.call(w, call, slice)?;
                 continue;
             }
             self.row(w, NEVER_RAN, "never ran")?;
@@ -103,9 +106,8 @@ impl Chrome {
         Ok(())
     }
 
-    fn call(&mut self, w: &mut dyn Write, call: &CallRecord, start: u64) -> io::Result<()> {
-        let end = nanos(call.ended).max(start);
-        let slice = Slice { thread: call.thread_number, start, end };
+    fn call(&mut self, w: &mut dyn Write, call: &CallRecord, slice: Slice) -> io::Result<()> {
+        let Slice { thread: row, start, end } = slice;
         let name = short(call.site.function());
         self.event(w)?;
         write!(
@@ -113,7 +115,7 @@ impl Chrome {
             r#"{{"ph":"X","name":{},"cat":{},"pid":{PROCESS},"tid":{},"ts":{},"dur":{},{}}}"#,
             Json(name),
             Json(call.ending.as_str()),
-            slice.thread,
+            row,
             Micros(start),
             Micros(end - start),
             Arguments(call)
@@ -128,7 +130,7 @@ impl Chrome {
                 w,
                 r#"{{"ph":"X","name":{},"cat":"wait","pid":{PROCESS},"tid":{},"ts":{},"dur":{}}}"#,
                 Json(&what),
-                slice.thread,
+                row,
                 Micros(from),
                 Micros(to - from)
             )?;
@@ -142,7 +144,7 @@ impl Chrome {
                     Json(name),
                     Json(&format!("waits for a worker of {}", call.pool)),
                     call.id,
-                    slice.thread,
+                    row,
                     Micros(at)
                 )?;
             }
@@ -155,7 +157,7 @@ impl Chrome {
                 continue;
             }
             self.arrows += 1;
-            for (phase, thread, at) in [(r#""s""#, source.thread, leaves), (r#""f","bp":"e""#, slice.thread, start)] {
+            for (phase, thread, at) in [(r#""s""#, source.thread, leaves), (r#""f","bp":"e""#, row, start)] {
                 self.event(w)?;
                 write!(
                     w,

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use crate::pictures::calls::CallRecord;
 use crate::pictures::calls::Trace;
+use crate::pictures::words::DOT_STYLE;
 use crate::pictures::words::Dot;
 use crate::pictures::words::Took;
 use crate::pictures::words::short;
@@ -42,9 +43,7 @@ impl Trace {
     pub fn write_dot(&self, mut w: impl Write) -> io::Result<()> {
         let w = &mut w;
         let places = self.places();
-        writeln!(w, "digraph calls {{")?;
-        writeln!(w, "  rankdir=LR;")?;
-        writeln!(w, "  node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\"];")?;
+        writeln!(w, "digraph calls {{\n{DOT_STYLE}")?;
         for call in self.calls() {
             let name = Dot(&[short(call.site.function()), &what(call)]).to_string();
             writeln!(w, "  c{} [label={name}, fillcolor=\"{}\"];", call.id, colour(call.ending))?;

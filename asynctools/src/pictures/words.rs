@@ -63,6 +63,10 @@ impl fmt::Display for Json<'_> {
     }
 }
 
+/// The first lines in each graph of DOT.
+pub(crate) const DOT_STYLE: &str = "  rankdir=LR;
+  node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\"];";
+
 /// Names as a label of DOT, one to a line, with their quotes.
 pub(crate) struct Dot<'a>(pub(crate) &'a [&'a str]);
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::arguments::bounds::CannotFail;
 use crate::arguments::input::Input;
+use crate::arguments::shared::SharedRef;
 use crate::arguments::source::All;
-use crate::arguments::source::Borrowed;
 use crate::arguments::source::Outcome;
 use crate::arguments::source::Try;
 use crate::arguments::source::Whole;
@@ -338,7 +338,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         U: Send + 'static,
         F: FnOnce(&T) -> U + Send + 'static,
     {
-        let input = Input::incoming(Borrowed(self.clone()));
+        let input = Input::<SharedRef<T>, _>::held(self.clone().into_kept());
         follow(self.followers_run_on(), CallSite::here(&MAP), input, cannot_fail, |value| f(value.get()))
     }
 }

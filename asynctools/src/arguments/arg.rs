@@ -14,13 +14,12 @@ use crate::arguments::bounds::CloneOut;
 use crate::arguments::bounds::Clones;
 use crate::arguments::bounds::Copies;
 use crate::arguments::bounds::FailsFrom;
-use crate::arguments::cloned::Cloned;
+use crate::arguments::cloned::Relay;
+use crate::arguments::cloned::clone_of;
 use crate::arguments::input::Input;
+use crate::arguments::shared::SharedRef;
 use crate::arguments::source::All;
-use crate::arguments::source::Borrowed;
-use crate::arguments::source::SharedRef;
 use crate::arguments::source::Try;
-use crate::arguments::source::TryBorrowed;
 use crate::arguments::source::Whole;
 use crate::handles::list::AsyncList;
 use crate::handles::shared::Shared;
@@ -128,9 +127,9 @@ impl<T, F> Arg<T, F> for AsyncValue<T> {
 
 impl<T: CloneOut + Send + 'static, F> Arg<T, F> for &AsyncValue<T> {
     fn into_input(self) -> Input<T, F> {
-        match Cloned::of(self) {
+        match clone_of(self) {
             Ok(clone) => Input::ready(clone),
-            Err(cloned) => Input::incoming(Whole(cloned)),
+            Err(relay) => Input::held(relay),
         }
     }
 }
@@ -147,17 +146,17 @@ where
     E: CloneError + Send + 'static,
 {
     fn into_input(self) -> Input<T, F> {
-        Input::incoming(Try(match Cloned::of(self) {
-            Ok(Ok(clone)) => return Input::ready(clone),
-            Ok(error) => Cloned::there(self, error),
-            Err(cloned) => cloned,
-        }))
+        match clone_of(self) {
+            Ok(Ok(clone)) => Input::ready(clone),
+            Ok(error) => Input::held(Relay::there(self, error)),
+            Err(relay) => Input::held(relay),
+        }
     }
 }
 
 impl<T: Clone + Send + Sync + 'static, F> Arg<T, F> for Shared<T> {
     fn into_input(self) -> Input<T, F> {
-        Input::incoming(Whole(self))
+        Input::held(self.into_kept())
     }
 }
 
@@ -173,7 +172,7 @@ where
     E: CloneError + Send + Sync + 'static,
 {
     fn into_input(self) -> Input<T, F> {
-        Input::incoming(Try(self))
+        Input::held(self.into_kept())
     }
 }
 
@@ -322,7 +321,7 @@ macro_rules! handles {
             type Owner = SharedRef<$owner>;
 
             fn into_owner(self) -> Input<SharedRef<$owner>, F> {
-                Input::incoming(Borrowed(self))
+                Input::held(self.into_kept())
             }
         }
 
@@ -332,7 +331,7 @@ macro_rules! handles {
             type Owner = SharedRef<$owner>;
 
             fn into_owner(self) -> Input<SharedRef<$owner>, F> {
-                Input::incoming(TryBorrowed(self))
+                Input::held(self.into_kept())
             }
         }
 

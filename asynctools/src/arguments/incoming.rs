@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
+use crate::arguments::bounds::FailsFrom;
 use crate::call_site::CallSite;
 use crate::error::TaskError;
 use crate::graph::traits::Awaited;
@@ -58,6 +59,26 @@ impl<T, F, P: Incoming<T, F>> Source<T, F> for P {
     }
 }
 
+/// The owner of a result that others may own too, as an argument of a call.
+pub(crate) trait Holder: Send + Sync {
+    fn call(&self) -> Arc<dyn Awaited>;
+
+    /// Has `dependant` told when the result is there, and returns 1 if that is still to come, else 0.
+    fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize;
+
+    /// Called for a dependant that is gone: leaves nothing of the argument behind in the call.
+    fn leave(&self);
+}
+
+/// An argument from a [`Holder`], which is in an `Arc` anyway: the argument needs no box.
+pub(crate) trait Held<T, F>: Holder {
+    /// Whether the call, which has ended, left no value for this argument. Runs no user code.
+    fn is_stopped(&self) -> bool;
+
+    /// Takes the value, or the end without one, as [`Incoming::end`].
+    fn end(self: Arc<Self>) -> Result<T, Stop<F>>;
+}
+
 /// The end of an argument without a value.
 pub(crate) enum Stop<F> {
     /// The function of the argument failed, and the dependant passes the error on.
@@ -73,6 +94,14 @@ impl<F> Stop<F> {
     /// the payload would meet the other arguments, whose `Drop` may panic too.
     pub(crate) fn catch<R>(convert: impl FnOnce() -> R) -> Result<R, Self> {
         catch_unwind(AssertUnwindSafe(convert)).map_err(Self::Panicked)
+    }
+
+    /// Returns the `Ok` of an argument. The dependant passes an `Err` on.
+    pub(crate) fn on_err<T, E>(result: Result<T, E>) -> Result<T, Self>
+    where
+        F: FailsFrom<E>,
+    {
+        result.or_else(|error| Err(Self::Failed(Self::catch(|| F::fails_from(error))?)))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::arguments::incoming::Held;
 use crate::arguments::incoming::Incoming;
 use crate::arguments::incoming::Source;
 use crate::arguments::incoming::Stop;
@@ -22,8 +23,40 @@ pub struct Input<T, F>(InputKind<T, F>);
 enum InputKind<T, F> {
     Ready(T),
     /// A moved handle needs no allocation.
-    Value(Whole<AsyncValue<T>>),
+    Value(Whole<T>),
+    /// A shared result, or a clone to come, needs none either.
+    Held(HeldInput<T, F>),
     Source(Box<dyn Source<T, F>>),
+}
+
+/// Leaves nothing behind in the call of the argument: `None` after the end of the argument.
+struct HeldInput<T, F>(Option<Arc<dyn Held<T, F>>>);
+
+impl<T, F> Drop for HeldInput<T, F> {
+    fn drop(&mut self) {
+        if let Some(held) = &self.0 {
+            held.leave();
+        }
+    }
+}
+
+impl<T, F> Incoming<T, F> for HeldInput<T, F> {
+    fn needs(&self, add: &mut dyn FnMut(Arc<dyn Awaited>)) {
+        self.0.iter().for_each(|held| add(held.call()));
+    }
+
+    fn listen(&self, dependant: &Arc<dyn Dependant>) -> usize {
+        self.0.as_ref().map_or(0, |held| held.listen(dependant))
+    }
+
+    fn stopped(&self) -> usize {
+        self.0.as_ref().map_or(0, |held| usize::from(held.is_stopped()))
+    }
+
+    fn end(mut self, _dropped: &mut Dropped) -> Result<T, Stop<F>> {
+        let Some(held) = self.0.take() else { unreachable!("taken here, by value") };
+        held.end()
+    }
 }
 
 impl<T, F> fmt::Debug for Input<T, F> {
@@ -53,11 +86,16 @@ impl<T, F> Input<T, F> {
         Self(InputKind::Source(Box::new(incoming)))
     }
 
+    pub(crate) fn held(held: Arc<dyn Held<T, F>>) -> Self {
+        Self(InputKind::Held(HeldInput(Some(held))))
+    }
+
     /// Returns what the argument comes from, if it is still to come.
     fn source(&self) -> Option<&dyn Source<T, F>> {
         match &self.0 {
             InputKind::Ready(_) => None,
             InputKind::Value(value) => Some(value),
+            InputKind::Held(held) => Some(held),
             InputKind::Source(source) => Some(&**source),
         }
     }
@@ -76,6 +114,7 @@ impl<T, F> Input<T, F> {
         match self.0 {
             InputKind::Ready(value) => Ok(value),
             InputKind::Value(value) => Incoming::end(value, dropped),
+            InputKind::Held(held) => Incoming::end(held, dropped),
             InputKind::Source(source) => source.end(dropped),
         }
     }

@@ -4,6 +4,7 @@
 pub(crate) mod bounds;
 pub(crate) mod incoming;
 pub(crate) mod source;
+pub(crate) mod shared;
 pub(crate) mod cloned;
 pub(crate) mod input;
 pub(crate) mod work;

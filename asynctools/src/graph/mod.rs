@@ -2,6 +2,7 @@
 
 // Ground floor first: each room imports from those above it in this list only.
 pub(crate) mod traits;
+pub(crate) mod few;
 pub(crate) mod registry;
 pub(crate) mod blocked;
 pub(crate) mod stop;

@@ -10,6 +10,7 @@ use crate::graph::head::Head;
 use crate::graph::lineage;
 use crate::graph::lose::end_unrun;
 use crate::graph::notify;
+use crate::graph::notify::Draining;
 use crate::graph::slot::Slot;
 use crate::graph::state::State;
 use crate::graph::stop;
@@ -49,7 +50,7 @@ use crate::tag::Tag;
 
 struct Core<W: Work> {
     state: State<W>,
-    waiters: Waiters<W::Output>,
+    waiters: Waiters,
     tag: Tag,
 }
 
@@ -117,7 +118,7 @@ impl<W: Work> Node<W> {
             if work.needs_others() {
                 let helpers = core.waiters.take_helpers();
                 drop(core);
-                helpers.for_each(|helper| helper.changed(self.clone()));
+                helpers.changed(&|| self.clone());
             }
             return None;
         }
@@ -150,7 +151,7 @@ impl<W: Work> Node<W> {
         let helpers = core.waiters.take_helpers();
         drop(core);
         // Before it is queued: a permit goes to the worker that waits for it rather than to a thread that happens to find it.
-        helpers.for_each(|helper| helper.ready(job()));
+        helpers.ready(&job);
         pool.schedule(&job, maker, if moment == Moment::AtCall && !bounded { Moment::AtFollowing } else { moment });
         None
     }
@@ -173,8 +174,18 @@ impl<W: Work> Node<W> {
     }
 
     #[inline(never)]
-    fn complete_awaited(&self, core: MutexGuard<'_, Core<W>>, outcome: Result<W::Output, TaskError>) {
-        notify::in_phases(|aftermath| self.end(core, outcome, aftermath));
+    fn complete_awaited(&self, mut core: MutexGuard<'_, Core<W>>, outcome: Result<W::Output, TaskError>) {
+        if self.head.is_wanted()
+            && let Some(waiter) = core.waiters.take_only()
+        {
+            core.state = State::Done(outcome);
+            self.head.set_done();
+            drop(core);
+            return notify::tell_one(waiter);
+        }
+        let (draining, mut aftermath) = (Draining::begin(), Aftermath::default());
+        self.end(core, outcome, &mut aftermath);
+        draining.settle(aftermath);
     }
 
     /// Stores the end and tells those who wait; what is a user's in that is left in `aftermath`.
@@ -187,13 +198,7 @@ impl<W: Work> Node<W> {
         self.head.set_done();
         drop(core);
         aftermath.dropped.extend(unwanted.map(|outcome| untaken_later::<W>(self.site, outcome)));
-        for waiter in waiters.into_iter() {
-            match waiter {
-                WaiterKind::Plain(waiter) => notify::tell(waiter, aftermath),
-                WaiterKind::Lend(_) | WaiterKind::Asked(_) => {}
-                WaiterKind::Elsewhere(engine) => aftermath.dropped.push(Box::new(engine)),
-            }
-        }
+        waiters.tell(aftermath);
     }
 
     /// Takes the result of a call that has ended out from under the lock, for `look` and all who asked for a clone: whether it
@@ -203,7 +208,9 @@ impl<W: Work> Node<W> {
         let failed = outcome.is_err();
         let State::Done(outcome) = std::mem::replace(&mut core.state, State::Lent(failed)) else { return false };
         drop(core);
-        notify::hold(|| look(outcome.as_ref()));
+        let held = notify::hold();
+        look(outcome.as_ref());
+        drop(held);
         let mut core = self.serve_lends(self.lock(), &outcome);
         core.state = State::Done(outcome);
         drop(core);
@@ -224,7 +231,7 @@ impl<W: Work> Node<W> {
                 return core;
             }
             drop(core);
-            notify::hold(|| lends.into_iter().for_each(|lend| lend.lend(outcome.as_ref())));
+            waiters::lend_to(lends, outcome);
             core = self.lock();
         }
     }
@@ -280,7 +287,7 @@ impl<W: Work> Awaited for Node<W> {
     }
 
     fn delist(&self, which: &dyn Fn(&Waiter) -> bool) {
-        let gone = self.lock().waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(waiter) if which(waiter)));
+        let gone = self.lock().waiters.extract(which);
         drop(gone);
     }
 
@@ -312,7 +319,7 @@ impl<W: Work> Job for Node<W> {
         if now_at == Standing::Queue {
             let helpers = core.waiters.take_helpers();
             drop(core);
-            helpers.for_each(|helper| helper.ready(self.clone()));
+            helpers.ready(&|| self.clone());
         }
         true
     }
@@ -378,8 +385,10 @@ impl<W: Work> Job for Node<W> {
     }
 
     fn tell_unwanted(&self) -> bool {
-        let engines: Vec<_> = self.lock().waiters.engines().filter(|_| !self.is_done()).cloned().collect();
-        engines.into_iter().filter(|engine| engine.cancel()).count() > 0
+        let core = self.lock();
+        let engines = if self.is_done() { Vec::new() } else { core.waiters.owned_engines() };
+        drop(core);
+        waiters::cancel_all(engines)
     }
 
     fn request_stop(&self) {
@@ -435,7 +444,7 @@ impl<W: Work> Slot<W::Output> for Node<W> {
         let mut core = self.lock();
         self.head.set_unwanted();
         // The task that polled this handle is not to be woken, nor kept, for a result that it will not see.
-        let tasks = core.waiters.extract(|waiter| matches!(waiter, WaiterKind::Plain(Waiter::Task(_))));
+        let tasks = core.waiters.take_task();
         let result = matches!(core.state, State::Done(_)).then(|| std::mem::replace(&mut core.state, State::Taken));
         drop((core, tasks));
         if let Some(State::Done(outcome)) = result {
@@ -449,7 +458,7 @@ impl<W: Work> Slot<W::Output> for Node<W> {
 
     #[cfg(feature = "celery")]
     fn task_id(&self) -> Option<String> {
-        self.lock().waiters.engines().find_map(|engine| engine.id())
+        self.lock().waiters.engine_id()
     }
 
     fn peek(&self, look: &mut waiters::Look<'_, W::Output>) {
@@ -458,7 +467,7 @@ impl<W: Work> Slot<W::Output> for Node<W> {
         }
     }
 
-    fn lend(&self, lend: Arc<dyn waiters::Lend<W::Output>>) {
+    fn lend(&self, lend: Arc<dyn waiters::Lend>) {
         let mut core = self.lock();
         core.waiters.push(WaiterKind::Lend(lend));
         // The thread that ends the call, or has the result out, serves the new one too.

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::iter;
 use std::mem::ManuallyDrop;
 use std::panic::AssertUnwindSafe;
@@ -11,6 +10,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::graph::blocked::this_thread;
+use crate::graph::few::Few;
 use crate::graph::later::Later;
 use crate::graph::later::wake_here;
 use crate::graph::registry;
@@ -42,13 +42,21 @@ use crate::sync::thread_local;
 // for a worker that has no user's frame below; wakers go to the default pool.
 
 struct Worklist {
-    open: VecDeque<(Arc<dyn Dependant>, u32)>,
-    stopped: VecDeque<Arc<dyn Job>>,
+    open: Few<Arrival>,
+    stopped: Few<Arc<dyn Job>>,
     /// Calls that this thread runs, in serial mode, when there is nothing to pass on.
-    ready: VecDeque<Ready>,
+    ready: Few<Ready>,
     draining: bool,
 }
 
+impl Worklist {
+    fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.stopped.is_empty() && self.ready.is_empty()
+    }
+}
+
+/// A call, and which of its arguments has arrived.
+type Arrival = (Arc<dyn Dependant>, u32);
 type Ready = (Arc<dyn Scheduler>, Arc<dyn Job>, Maker);
 
 thread_local! {
@@ -56,9 +64,9 @@ thread_local! {
     /// memory between two uses.
     static WORKLIST: ManuallyDrop<RefCell<Worklist>> = const {
         ManuallyDrop::new(RefCell::new(Worklist {
-            open: VecDeque::new(),
-            stopped: VecDeque::new(),
-            ready: VecDeque::new(),
+            open: Few::new(),
+            stopped: Few::new(),
+            ready: Few::new(),
             draining: false,
         }))
     };
@@ -116,20 +124,27 @@ pub(crate) fn tell(waiter: Waiter, aftermath: &mut Aftermath) {
 }
 
 /// Tells all of `waiters` of an end.
-pub(crate) fn tell_all(waiters: impl IntoIterator<Item = Waiter>) {
-    in_phases(|aftermath| waiters.into_iter().for_each(|waiter| tell(waiter, aftermath)));
+pub(crate) fn tell_all(waiters: Few<Waiter>) {
+    in_phases(|aftermath| waiters.for_each(|waiter| tell(waiter, aftermath)));
+}
+
+/// Tells the only waiter of an end.
+pub(crate) fn tell_one(waiter: Waiter) {
+    match waiter {
+        Waiter::Thread(thread) => thread.unpark(),
+        Waiter::Dependant(dependant, index) => arrive(dependant, index),
+        waiter => in_phases(|aftermath| tell(waiter, aftermath)),
+    }
 }
 
 /// Tells `dependant` that one of its arguments has arrived.
 pub(crate) fn arrive(dependant: Arc<dyn Dependant>, index: u32) {
-    let is_held = WORKLIST.with(|list| {
+    let draining = WORKLIST.with(|list| {
         let mut list = list.borrow_mut();
         list.open.push_back((dependant, index));
-        list.draining
+        Draining::begin_in(&mut list)
     });
-    if !is_held {
-        settle(Aftermath::default());
-    }
+    draining.pass_on();
 }
 
 /// Runs `store`, which stores ends, and then does the rest of these ends.
@@ -140,12 +155,18 @@ pub(crate) fn in_phases(store: impl FnOnce(&mut Aftermath)) {
     draining.settle(aftermath);
 }
 
-/// Runs `f`, and holds back the effects until [`settle`].
-pub(crate) fn hold(f: impl FnOnce()) {
-    let draining = Draining::begin();
-    f();
-    if draining == Draining::Here {
-        WORKLIST.with(|list| list.borrow_mut().draining = false);
+/// Holds back effects until the drop, and then until [`settle`].
+pub(crate) struct Hold(Draining);
+
+pub(crate) fn hold() -> Hold {
+    Hold(Draining::begin())
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if self.0 == Draining::Here {
+            WORKLIST.with(|list| list.borrow_mut().draining = false);
+        }
     }
 }
 
@@ -157,20 +178,37 @@ pub(crate) fn settle(aftermath: Aftermath) {
 
 /// Which frame of this thread passes on what is in the lists.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Draining {
+pub(crate) enum Draining {
     Here,
     /// An outer frame.
     Outer,
 }
 
 impl Draining {
-    fn begin() -> Self {
-        let outer = WORKLIST.with(|list| std::mem::replace(&mut list.borrow_mut().draining, true));
-        if outer { Self::Outer } else { Self::Here }
+    pub(crate) fn begin() -> Self {
+        WORKLIST.with(|list| Self::begin_in(&mut list.borrow_mut()))
     }
 
-    fn settle(self, mut aftermath: Aftermath) {
-        if !aftermath.is_empty() && LOOKS_AFTER.with(Cell::get) {
+    #[inline]
+    fn begin_in(list: &mut Worklist) -> Self {
+        if std::mem::replace(&mut list.draining, true) { Self::Outer } else { Self::Here }
+    }
+
+    #[inline]
+    pub(crate) fn settle(self, aftermath: Aftermath) {
+        // Most ends leave nothing else to do.
+        if aftermath.is_empty() { self.pass_on() } else { self.settle_all(aftermath) }
+    }
+
+    fn pass_on(self) {
+        if self == Self::Here {
+            pass_on();
+            end_stopped();
+        }
+    }
+
+    fn settle_all(self, mut aftermath: Aftermath) {
+        if LOOKS_AFTER.with(Cell::get) {
             end_soon(Later::new(std::mem::take(&mut aftermath)));
         }
         if self == Self::Here {
@@ -198,9 +236,9 @@ fn end_stopped() {
             if next.is_none() {
                 list.draining = false;
                 // An idle thread owns no memory for it.
-                release(&mut list.open);
-                release(&mut list.stopped);
-                release(&mut list.ready);
+                list.open.release();
+                list.stopped.release();
+                list.ready.release();
             }
             next
         });
@@ -214,39 +252,18 @@ fn end_stopped() {
     }
 }
 
-/// Gives back the memory of an empty list, which most often owns none.
-#[inline]
-fn release<T>(list: &mut VecDeque<T>) {
-    if list.capacity() > 0 {
-        list.shrink_to_fit();
-    }
-}
-
-/// The next entry of the lists.
-enum Next {
-    Arrival(Arc<dyn Dependant>, u32),
-    Run(Ready),
-}
-
 /// Empties the list of arrivals. Runs no user code, but in serial mode the calls that are ready.
 fn pass_on() {
     loop {
-        let next = WORKLIST.with(|list| {
-            let mut list = list.borrow_mut();
-            let arrival = list.open.pop_front().map(|(dependant, index)| Next::Arrival(dependant, index));
-            arrival.or_else(|| list.ready.pop_front().map(Next::Run))
-        });
-        match next {
-            None => return,
-            Some(Next::Arrival(dependant, index)) => {
-                // A value that is dropped with a dependant may be a user's.
-                let stopped = catch_unwind(AssertUnwindSafe(|| dependant.arrived(index)));
-                if let Some(job) = stopped.map_err(discard).ok().flatten() {
-                    end_soon(job);
-                }
+        while let Some((dependant, index)) = WORKLIST.with(|list| list.borrow_mut().open.pop_front()) {
+            // A value that is dropped with a dependant may be a user's.
+            let stopped = catch_unwind(AssertUnwindSafe(|| dependant.arrived(index)));
+            if let Some(job) = stopped.map_err(discard).ok().flatten() {
+                end_soon(job);
             }
-            Some(Next::Run((pool, job, maker))) => pool.run_ready(job, maker),
         }
+        let Some((pool, job, maker)) = WORKLIST.with(|list| list.borrow_mut().ready.pop_front()) else { return };
+        pool.run_ready(job, maker);
     }
 }
 
@@ -273,21 +290,17 @@ pub(crate) fn run_serially(ready: Ready) -> Option<Ready> {
 /// Passes all ends on before the current thread blocks: the awaited call may be in the lists of outer frames of the
 /// same thread.
 pub(crate) fn before_blocking() {
-    let is_empty = WORKLIST.with(|list| {
-        let list = list.borrow();
-        list.open.is_empty() && list.stopped.is_empty() && list.ready.is_empty()
-    });
+    let is_empty = WORKLIST.with(|list| list.borrow().is_empty());
     if is_empty {
         return;
     }
     let _waits = in_wait();
-    hold(|| {
-        loop {
-            pass_on();
-            let Some(job) = WORKLIST.with(|list| list.borrow_mut().stopped.pop_front()) else { break };
-            hand_over(job);
-        }
-    });
+    let _held = hold();
+    loop {
+        pass_on();
+        let Some(job) = WORKLIST.with(|list| list.borrow_mut().stopped.pop_front()) else { break };
+        hand_over(job);
+    }
 }
 
 fn wake(wakers: Vec<Waker>) {

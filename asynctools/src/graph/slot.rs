@@ -26,7 +26,7 @@ pub(crate) trait Slot<T>: Job {
     fn peek(&self, look: &mut Look<'_, T>);
 
     /// Has `lend` clone the result as soon as the call has ended.
-    fn lend(&self, lend: Arc<dyn Lend<T>>);
+    fn lend(&self, lend: Arc<dyn Lend>);
 
     /// Has `look` clone the result now: `false` if there is none, or somebody else has it out.
     fn lend_now(&self, look: &mut Look<'_, T>) -> bool;

@@ -52,6 +52,11 @@ pub(crate) fn over() {
     file::wait_is_over(lineage::is_in_call);
 }
 
+/// Whether others may look along the needs of a wait of the current thread: a call may need the call on this stack.
+pub(crate) fn is_looked_at() -> bool {
+    current().is_some() || lineage::is_in_call()
+}
+
 #[inline]
 fn block_on_pending(
     call: &dyn Awaited,

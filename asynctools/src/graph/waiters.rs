@@ -1,27 +1,33 @@
 //! The waiters of a call.
 
+use std::any::Any;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::error::TaskError;
 use crate::graph::lineage;
 use crate::graph::lineage::MadeBy;
+use crate::graph::notify;
 use crate::graph::stop;
 use crate::graph::stop::Asked;
+use crate::graph::traits::Aftermath;
+use crate::graph::traits::Awaited;
 use crate::graph::traits::Helper;
+use crate::graph::traits::Job;
 use crate::graph::traits::Waiter;
 
 /// The waiters of a call; most calls have at most 1 waiter. The origin of the call stands where a waiter would: in the call itself it
 /// would make every call larger.
-pub(crate) enum Waiters<T> {
+/// Has no type parameters, and neither has what stands here: it is compiled once, and not for each type of call.
+pub(crate) enum Waiters {
     None(Origin),
     /// The origin is the usual one.
-    One(WaiterKind<T>),
+    One(WaiterKind),
     /// Boxed: a `Vec` in here would make every call larger.
-    Many(Box<Many<T>>),
+    Many(Box<Many>),
 }
 
-impl<T> Default for Waiters<T> {
+impl Default for Waiters {
     fn default() -> Self {
         Self::None(Origin::USUAL)
     }
@@ -46,18 +52,18 @@ impl Origin {
     }
 }
 
-pub(crate) struct Many<T> {
+pub(crate) struct Many {
     origin: Origin,
-    entries: Vec<WaiterKind<T>>,
+    entries: Vec<WaiterKind>,
     /// The addresses of forgotten dependants with entries still in the list. An entry keeps its dependant alive, so no
     /// other dependant has the address.
     gone: Vec<usize>,
 }
 
-pub(crate) enum WaiterKind<T> {
+pub(crate) enum WaiterKind {
     Plain(Waiter),
     /// Clones the result, before the owner of the handle can take the result.
-    Lend(Arc<dyn Lend<T>>),
+    Lend(Arc<dyn Lend>),
     /// The engine of a handed-over call.
     Elsewhere(Arc<dyn Elsewhere>),
     /// Somebody has asked the call to stop.
@@ -81,14 +87,41 @@ pub(crate) trait Elsewhere: Send + Sync {
 pub(crate) type Look<'a, T> = dyn FnMut(Result<&T, &TaskError>) + 'a;
 
 /// Takes a clone of a result, on the thread which ends the call, or at once if the call has ended. Must not panic.
-pub(crate) trait Lend<T>: Send + Sync {
-    fn lend(self: Arc<Self>, outcome: Result<&T, &TaskError>);
+pub(crate) trait Lend: Send + Sync {
+    /// `outcome` is a `Result<T, TaskError>`, where `T` is the result of the call.
+    fn lend(self: Arc<Self>, outcome: &dyn Any);
+}
+
+/// Has each of `lends` clone the result. The effects of the clones are held back.
+pub(crate) fn lend_to(lends: Vec<Arc<dyn Lend>>, outcome: &dyn Any) {
+    let _held = notify::hold();
+    lends.into_iter().for_each(|lend| lend.lend(outcome));
+}
+
+/// Tells all of `engines` that nobody wants the result. Returns whether one of them says that the call never began and never will.
+pub(crate) fn cancel_all(engines: Vec<Arc<dyn Elsewhere>>) -> bool {
+    engines.into_iter().filter(|engine| engine.cancel()).count() > 0
+}
+
+/// Helpers that were taken out of a call. Most calls have none.
+pub(crate) struct Helpers(Vec<Arc<dyn Helper>>);
+
+impl Helpers {
+    /// Tells them that the call is ready to run.
+    pub(crate) fn ready(self, job: &dyn Fn() -> Arc<dyn Job>) {
+        self.0.into_iter().for_each(|helper| helper.ready(job()));
+    }
+
+    /// Tells them of a change in the needs of the call.
+    pub(crate) fn changed(self, call: &dyn Fn() -> Arc<dyn Awaited>) {
+        self.0.into_iter().for_each(|helper| helper.changed(call()));
+    }
 }
 
 /// A longer list is not searched for each forgotten dependant, but swept when half of the entries are forgotten.
 const SEARCHED: usize = 32;
 
-impl<T> WaiterKind<T> {
+impl WaiterKind {
     /// The address by which a dependant is forgotten.
     fn address(&self) -> Option<usize> {
         match self {
@@ -104,8 +137,8 @@ pub(crate) fn address<T: ?Sized>(arc: &Arc<T>) -> usize {
     Arc::as_ptr(arc).cast::<()>().addr()
 }
 
-impl<T> Waiters<T> {
-    pub(crate) fn push(&mut self, waiter: WaiterKind<T>) {
+impl Waiters {
+    pub(crate) fn push(&mut self, waiter: WaiterKind) {
         *self = match std::mem::take(self) {
             Self::None(Origin::USUAL) => Self::One(waiter),
             Self::None(origin) => Self::many(origin, vec![waiter]),
@@ -117,7 +150,7 @@ impl<T> Waiters<T> {
         };
     }
 
-    fn many(origin: Origin, entries: Vec<WaiterKind<T>>) -> Self {
+    fn many(origin: Origin, entries: Vec<WaiterKind>) -> Self {
         Self::Many(Box::new(Many { origin, entries, gone: Vec::new() }))
     }
 
@@ -154,21 +187,25 @@ impl<T> Waiters<T> {
     }
 
     /// Takes out each waiter for which `which` is true.
-    pub(crate) fn extract(&mut self, which: impl Fn(&WaiterKind<T>) -> bool) -> Vec<WaiterKind<T>> {
-        self.extract_as(which, Some)
+    pub(crate) fn extract(&mut self, which: &dyn Fn(&Waiter) -> bool) -> Vec<WaiterKind> {
+        self.extract_as(|waiter| matches!(waiter, WaiterKind::Plain(waiter) if which(waiter)), Some)
+    }
+
+    /// Takes out the task that polled the handle.
+    pub(crate) fn take_task(&mut self) -> Vec<WaiterKind> {
+        self.extract(&|waiter| matches!(waiter, Waiter::Task(_)))
     }
 
     /// Takes out the waiters to be told when the call is ready to run.
-    pub(crate) fn take_helpers(&mut self) -> impl Iterator<Item = Arc<dyn Helper>> + use<T> {
-        let helpers = self.extract_as(
+    pub(crate) fn take_helpers(&mut self) -> Helpers {
+        Helpers(self.extract_as(
             |waiter| matches!(waiter, WaiterKind::Plain(Waiter::Helper(_))),
             |waiter| if let WaiterKind::Plain(Waiter::Helper(helper)) = waiter { Some(helper) } else { None },
-        );
-        helpers.into_iter()
+        ))
     }
 
     /// Takes out the lends.
-    pub(crate) fn take_lends(&mut self) -> Vec<Arc<dyn Lend<T>>> {
+    pub(crate) fn take_lends(&mut self) -> Vec<Arc<dyn Lend>> {
         self.extract_as(
             |waiter| matches!(waiter, WaiterKind::Lend(_)),
             |waiter| if let WaiterKind::Lend(lend) = waiter { Some(lend) } else { None },
@@ -177,11 +214,7 @@ impl<T> Waiters<T> {
 
     /// Takes out each waiter for which `which` is true, as `what`. Most calls have none, and no list is made for them.
     #[inline]
-    fn extract_as<W>(
-        &mut self,
-        which: impl Fn(&WaiterKind<T>) -> bool,
-        what: impl Fn(WaiterKind<T>) -> Option<W>,
-    ) -> Vec<W> {
+    fn extract_as<W>(&mut self, which: impl Fn(&WaiterKind) -> bool, what: impl Fn(WaiterKind) -> Option<W>) -> Vec<W> {
         let has_any = match self {
             Self::None(_) => false,
             Self::One(waiter) => which(waiter),
@@ -196,14 +229,35 @@ impl<T> Waiters<T> {
         }
     }
 
+    /// Returns the engines of the call, for use without the lock.
+    pub(crate) fn owned_engines(&self) -> Vec<Arc<dyn Elsewhere>> {
+        self.engines().cloned().collect()
+    }
+
+    /// Returns the engine's id of the call.
+    #[cfg(feature = "celery")]
+    pub(crate) fn engine_id(&self) -> Option<String> {
+        self.engines().find_map(|engine| engine.id())
+    }
+
     /// Returns the engines of the call.
-    pub(crate) fn engines(&self) -> impl Iterator<Item = &Arc<dyn Elsewhere>> {
+    fn engines(&self) -> impl Iterator<Item = &Arc<dyn Elsewhere>> {
         let entries = match self {
             Self::None(_) => &[],
             Self::One(waiter) => std::slice::from_ref(waiter),
             Self::Many(many) => many.entries.as_slice(),
         };
         entries.iter().filter_map(|waiter| if let WaiterKind::Elsewhere(engine) = waiter { Some(engine) } else { None })
+    }
+
+    /// Takes out the waiter of a call that has no other.
+    #[inline]
+    pub(crate) fn take_only(&mut self) -> Option<Waiter> {
+        if !matches!(self, Self::One(WaiterKind::Plain(_))) {
+            return None;
+        }
+        let Self::One(WaiterKind::Plain(waiter)) = std::mem::take(self) else { unreachable!("just looked at") };
+        Some(waiter)
     }
 
     /// Takes out the waiters at the end of the call. An engine that is kept stays too.
@@ -217,14 +271,14 @@ impl<T> Waiters<T> {
 
     /// Takes out the entry of the dependant at `address`, or notes the address for a later sweep. Where n dependants
     /// leave by themselves, each entry is moved only a few times.
-    pub(crate) fn forget(&mut self, address: usize) -> Vec<WaiterKind<T>> {
-        let Self::Many(many) = self else { return self.extract(|waiter| waiter.address() == Some(address)) };
+    pub(crate) fn forget(&mut self, address: usize) -> Vec<WaiterKind> {
+        let Self::Many(many) = self else { return self.extract_as(|waiter| waiter.address() == Some(address), Some) };
         many.gone.push(address);
         if many.entries.len() > SEARCHED && many.gone.len() * 2 < many.entries.len() {
             return Vec::new();
         }
         let gone: HashSet<usize> = std::mem::take(&mut many.gone).into_iter().collect();
-        let is_gone = |waiter: &mut WaiterKind<T>| waiter.address().is_some_and(|address| gone.contains(&address));
+        let is_gone = |waiter: &mut WaiterKind| waiter.address().is_some_and(|address| gone.contains(&address));
         let out = many.entries.extract_if(.., is_gone).collect();
         many.entries.shrink_to_fit();
         if many.entries.is_empty() {
@@ -233,7 +287,18 @@ impl<T> Waiters<T> {
         out
     }
 
-    pub(crate) fn into_iter(self) -> impl Iterator<Item = WaiterKind<T>> {
+    /// Tells the waiters of the end of the call.
+    pub(crate) fn tell(self, aftermath: &mut Aftermath) {
+        for waiter in self.into_iter() {
+            match waiter {
+                WaiterKind::Plain(waiter) => notify::tell(waiter, aftermath),
+                WaiterKind::Lend(_) | WaiterKind::Asked(_) => {}
+                WaiterKind::Elsewhere(engine) => aftermath.dropped.push(Box::new(engine)),
+            }
+        }
+    }
+
+    fn into_iter(self) -> impl Iterator<Item = WaiterKind> {
         let (one, many) = match self {
             Self::None(_) => (None, None),
             Self::One(waiter) => (Some(waiter), None),

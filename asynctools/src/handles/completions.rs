@@ -13,8 +13,10 @@ use std::task::Poll;
 use crate::call_site::CallSite;
 use crate::graph::agenda::Agenda;
 use crate::graph::current::current;
+use crate::graph::few::Few;
 use crate::graph::later::Later;
 use crate::graph::notify;
+use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Helper;
@@ -24,6 +26,7 @@ use crate::graph::traits::PoolId;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
 use crate::graph::wait::block;
+use crate::graph::wait::is_looked_at;
 use crate::graph::wait::over;
 use crate::graph::wait::raise;
 #[cfg(feature = "stream")]
@@ -44,6 +47,10 @@ pub(crate) struct Completions<K, T> {
     /// The empty slots. The next calls go there, so a set needs room only for its present calls.
     free: Vec<u32>,
     pushed: usize,
+    /// The slots of calls which the ticks do not expect yet. Some of these calls may have been returned meanwhile.
+    unexpected: Vec<u32>,
+    /// How many calls had been pushed when the ticks were last told what to expect.
+    expected: usize,
     ticks: Arc<Ticks>,
     /// The slots of ended calls that were taken from the ticks together, so that not each result needs their lock.
     ended: VecDeque<u32>,
@@ -55,6 +62,8 @@ pub(crate) struct Completions<K, T> {
 
 /// The least number of calls after which a set starts a new agenda.
 const SURVEYED: usize = 64;
+/// How many calls a set tells its ticks to expect under one lock, which the threads that end calls want too.
+const EXPECTED: usize = 1_024;
 
 /// A call, not returned yet.
 pub(crate) struct Entry<K, T> {
@@ -73,9 +82,10 @@ struct Ticks {
 #[derive(Default)]
 struct Ended {
     slots: VecDeque<u32>,
-    /// The calls that have not ended, by slot: the look along the needs of blocked calls goes on there.
+    /// The calls that had not ended when the thread of the set blocked, by slot: the look along the needs of blocked calls
+    /// goes on there.
     pending: Vec<Option<Weak<dyn Awaited>>>,
-    waiters: Vec<Waiter>,
+    waiters: Few<Waiter>,
 }
 
 impl<K, T> Completions<K, T> {
@@ -86,6 +96,8 @@ impl<K, T> Completions<K, T> {
             slots: Vec::new(),
             free: Vec::new(),
             pushed: 0,
+            unexpected: Vec::new(),
+            expected: 0,
             ticks,
             ended: VecDeque::new(),
             agenda: None,
@@ -106,15 +118,16 @@ impl<K, T> Completions<K, T> {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).unwrap_or_else(|_| unreachable!("2^32 handles need 64 GiB"))
         });
-        let call: Arc<dyn Awaited> = value.node().clone();
-        self.ticks.expect(slot, &call);
-        drop(call);
         if let Some(ended) = value.node().enlist(Waiter::Dependant(self.ticks.clone(), slot)) {
             drop(ended);
             drop(self.ticks.clone().arrived(slot));
         }
         self.slots[slot as usize] = Some(Entry { index: self.pushed, key, value });
         self.pushed += 1;
+        self.unexpected.push(slot);
+        if self.unexpected.len() > 2 * self.len() + SURVEYED {
+            self.forget_returned();
+        }
     }
 
     /// Returns the number of calls that were not returned.
@@ -132,6 +145,9 @@ impl<K, T> Completions<K, T> {
         } else {
             let ticks: Arc<dyn Awaited> = self.ticks.clone();
             notify::before_blocking();
+            if is_looked_at() {
+                self.expect();
+            }
             let agenda = self.agenda_here();
             match block(&ticks, deadline, agenda.as_ref()) {
                 Ok(true) => {}
@@ -155,6 +171,34 @@ impl<K, T> Completions<K, T> {
     #[cfg(feature = "stream")]
     pub(crate) fn forget_task(&self) {
         self.ticks.delist(&|waiter| matches!(waiter, Waiter::Task(_)));
+    }
+
+    /// Tells the ticks which calls of the set have not ended. Only others who look along the needs of this wait ask for these
+    /// calls, so a set that has a result at hand tells nothing.
+    fn expect(&mut self) {
+        for slots in self.unexpected.chunks(EXPECTED) {
+            let mut state = lock(&self.ticks.state);
+            if !state.slots.is_empty() {
+                return;
+            }
+            state.pending.resize(self.slots.len(), None);
+            for &slot in slots {
+                let call = self.slots[slot as usize].as_ref();
+                state.pending[slot as usize] = call.map(|entry| {
+                    let call: Arc<dyn Awaited> = entry.value.node().clone();
+                    Arc::downgrade(&call)
+                });
+            }
+        }
+        self.unexpected.clear();
+        self.expected = self.pushed;
+    }
+
+    /// Forgets which returned calls the ticks were never told of.
+    fn forget_returned(&mut self) {
+        let slots = (0..).zip(&self.slots);
+        let unexpected = slots.filter(|(_, entry)| entry.as_ref().is_some_and(|entry| entry.index >= self.expected));
+        self.unexpected = unexpected.map(|(slot, _)| slot).collect();
     }
 
     /// Whether a call has ended and was not returned.
@@ -249,38 +293,25 @@ impl<K, T> Drop for Completions<K, T> {
 impl<K: UnwindSafe, T> UnwindSafe for Completions<K, T> {}
 impl<K: RefUnwindSafe, T> RefUnwindSafe for Completions<K, T> {}
 
-impl Ticks {
-    /// Notes which call has the slot.
-    fn expect(&self, slot: u32, call: &Arc<dyn Awaited>) {
-        let pending = &mut lock(&self.state).pending;
-        if pending.len() <= slot as usize {
-            pending.resize(slot as usize + 1, None);
-        }
-        pending[slot as usize] = Some(Arc::downgrade(call));
-    }
-}
-
 impl Dependant for Ticks {
     fn arrived(self: Arc<Self>, slot: u32) -> Option<Arc<dyn Job>> {
-        let waiters = {
+        let mut waiters = {
             let mut state = lock(&self.state);
             state.slots.push_back(slot);
-            state.pending[slot as usize] = None;
+            if let Some(call) = state.pending.get_mut(slot as usize) {
+                *call = None;
+            }
             std::mem::take(&mut state.waiters)
         };
         if waiters.is_empty() {
             return None;
         }
-        let (tasks, others): (Vec<_>, Vec<_>) =
-            waiters.into_iter().partition(|waiter| matches!(waiter, Waiter::Task(_)));
-        notify::tell_all(others);
-        if tasks.is_empty() {
-            return None;
-        }
+        let tasks = waiters.extract(|waiter| matches!(waiter, Waiter::Task(_)));
+        notify::tell_all(waiters);
         // A waker is the user's code, which may wait: a job of its own.
-        let waker = |task| if let Waiter::Task(waker) = task { Some(waker) } else { None };
-        let wakers = tasks.into_iter().filter_map(waker).collect();
-        Some(Later::wakes(wakers))
+        let mut wakers = Aftermath::default();
+        tasks.for_each(|task| notify::tell(task, &mut wakers));
+        (!wakers.is_empty()).then(|| -> Arc<dyn Job> { Later::new(wakers) })
     }
 }
 
@@ -304,12 +335,12 @@ impl Awaited for Ticks {
         if !state.slots.is_empty() {
             return Some(waiter);
         }
-        state.waiters.push(waiter);
+        state.waiters.push_back(waiter);
         None
     }
 
     fn delist(&self, which: &dyn Fn(&Waiter) -> bool) {
-        let gone: Vec<_> = lock(&self.state).waiters.extract_if(.., |waiter| which(waiter)).collect();
+        let gone = lock(&self.state).waiters.extract(which);
         drop(gone);
     }
 

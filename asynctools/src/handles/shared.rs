@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::call_site::CallSite;
 use crate::error::TaskError;
+use crate::graph::few::Few;
 use crate::graph::later::Later;
 use crate::graph::notify;
 use crate::graph::traits::Aftermath;
@@ -94,7 +95,7 @@ pub struct Shared<T> {
 }
 
 /// Keeps the outcome. Only handles own the keeper, so the last handle can take the value out.
-struct Kept<T> {
+pub(crate) struct Kept<T> {
     hub: Arc<Hub<T>>,
     pool: PoolId,
     outcome: OnceLock<Result<T, TaskError>>,
@@ -115,12 +116,12 @@ impl<T> Drop for Kept<T> {
 }
 
 /// The call, from the side of waiters with a [`Shared`].
-struct Hub<T> {
+pub(crate) struct Hub<T> {
     call: Arc<dyn Awaited>,
     /// `None` after the call has ended.
     open: Mutex<Option<Open<T>>>,
     done: AtomicBool,
-    waiters: Mutex<Vec<Waiter>>,
+    waiters: Mutex<Few<Waiter>>,
 }
 
 impl<T: Send + Sync + 'static> Shared<T> {
@@ -132,7 +133,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         let kept = Arc::new(Kept { hub: hub.clone(), pool, outcome: OnceLock::new() });
         *lock(&hub.open) = Some(Open { value, kept: Arc::downgrade(&kept) });
         if let Some(ended) = call.enlist(Waiter::Dependant(hub, 0)) {
-            notify::tell_all([ended]);
+            notify::tell_one(ended);
         }
         Self { kept, polled: None }
     }
@@ -356,14 +357,29 @@ impl<T: Send + Sync + 'static> Shared<T> {
         self.kept.hub.clone()
     }
 
+    pub(crate) fn into_kept(self) -> Arc<Kept<T>> {
+        self.kept
+    }
+
     pub(crate) fn followers_run_on(&self) -> PoolId {
         self.kept.pool
     }
 
+    fn ended(&self) -> &Result<T, TaskError> {
+        self.kept.ended()
+    }
+}
+
+impl<T> Kept<T> {
     /// Returns the outcome of a call that has ended.
     pub(crate) fn ended(&self) -> &Result<T, TaskError> {
-        let Some(outcome) = self.kept.outcome.get() else { unreachable!("asked only after the end of the call") };
+        let Some(outcome) = self.outcome.get() else { unreachable!("asked only after the end of the call") };
         outcome
+    }
+
+    /// Returns the call, as something to wait for.
+    pub(crate) fn hub(&self) -> &Arc<Hub<T>> {
+        &self.hub
     }
 }
 
@@ -450,12 +466,12 @@ impl<T: Send + Sync> Awaited for Hub<T> {
         if self.is_done() {
             return Some(waiter);
         }
-        waiters.push(waiter);
+        waiters.push_back(waiter);
         None
     }
 
     fn delist(&self, which: &dyn Fn(&Waiter) -> bool) {
-        let gone: Vec<_> = lock(&self.waiters).extract_if(.., |waiter| which(waiter)).collect();
+        let gone = lock(&self.waiters).extract(which);
         drop(gone);
     }
 

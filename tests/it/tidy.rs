@@ -54,6 +54,7 @@ const RUNTIME: &[&str] = &[
     "handles::value",
     "handles::promise",
     "handles::polled",
+    "handles::kept",
     "handles::shared",
     "handles::completions",
     "handles::list",

@@ -107,5 +107,5 @@ impl<F> Stop<F> {
 
 /// Has `dependant` told of the end of `call`: 1 if that is still to come, else 0.
 pub(crate) fn enlist(call: &dyn Awaited, dependant: &Arc<dyn Dependant>) -> usize {
-    usize::from(call.enlist(Waiter::Dependant(dependant.clone(), 0)).is_none())
+    usize::from(!call.is_done() && call.enlist(Waiter::Dependant(dependant.clone(), 0)).is_none())
 }

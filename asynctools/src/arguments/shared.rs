@@ -11,7 +11,7 @@ use crate::arguments::incoming::enlist;
 use crate::error::TaskError;
 use crate::graph::traits::Awaited;
 use crate::graph::traits::Dependant;
-use crate::handles::shared::Kept;
+use crate::handles::kept::Kept;
 
 /// A shared result, borrowed by a call: keeps the result, and copies nothing.
 pub struct SharedRef<O>(Arc<dyn Lends<O>>);

@@ -4,6 +4,7 @@
 pub(crate) mod value;
 pub(crate) mod promise;
 pub(crate) mod polled;
+pub(crate) mod kept;
 pub(crate) mod shared;
 pub(crate) mod completions;
 pub(crate) mod list;

@@ -6,36 +6,20 @@ use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::Weak;
-use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::call_site::CallSite;
 use crate::error::TaskError;
-use crate::graph::few::Few;
-use crate::graph::later::Later;
-use crate::graph::notify;
-use crate::graph::traits::Aftermath;
 use crate::graph::traits::Awaited;
-use crate::graph::traits::Dependant;
-use crate::graph::traits::Helper;
-use crate::graph::traits::Job;
-use crate::graph::traits::Needs;
 use crate::graph::traits::PoolId;
-use crate::graph::traits::Survey;
-use crate::graph::traits::Waiter;
-use crate::graph::wait::block;
+use crate::graph::wait::block_on;
 use crate::graph::wait::deadline;
 use crate::graph::wait::raise;
-use crate::graph::waiters::address;
+use crate::handles::kept::Kept;
 use crate::handles::polled::Polled;
 use crate::handles::value::AsyncValue;
-use crate::panics::lock;
-use crate::sync::AtomicBool;
-use crate::sync::Mutex;
-use crate::sync::OnceLock;
+use crate::sync::Instant;
 
 /// The handle to one result for many readers, made by [`AsyncValue::shared`].
 ///
@@ -94,48 +78,9 @@ pub struct Shared<T> {
     polled: Option<Polled>,
 }
 
-/// Keeps the outcome. Only handles own the keeper, so the last handle can take the value out.
-pub(crate) struct Kept<T> {
-    hub: Arc<Hub<T>>,
-    pool: PoolId,
-    outcome: OnceLock<Result<T, TaskError>>,
-}
-
-/// The single handle of a call until the end, and then the place of the outcome.
-struct Open<T> {
-    value: AsyncValue<T>,
-    kept: Weak<Kept<T>>,
-}
-
-/// No handle is left, so nothing wants the result of a call that has not ended.
-impl<T> Drop for Kept<T> {
-    fn drop(&mut self) {
-        let open = lock(&self.hub.open).take();
-        drop(open);
-    }
-}
-
-/// The call, from the side of waiters with a [`Shared`].
-pub(crate) struct Hub<T> {
-    call: Arc<dyn Awaited>,
-    /// `None` after the call has ended.
-    open: Mutex<Option<Open<T>>>,
-    done: AtomicBool,
-    waiters: Mutex<Few<Waiter>>,
-}
-
 impl<T: Send + Sync + 'static> Shared<T> {
     pub(crate) fn new(value: AsyncValue<T>) -> Self {
-        let (call, pool): (Arc<dyn Awaited>, _) = (value.node().clone(), value.node().pool());
-        let hub =
-            Hub { call: call.clone(), open: Mutex::default(), done: AtomicBool::new(false), waiters: Mutex::default() };
-        let hub = Arc::new(hub);
-        let kept = Arc::new(Kept { hub: hub.clone(), pool, outcome: OnceLock::new() });
-        *lock(&hub.open) = Some(Open { value, kept: Arc::downgrade(&kept) });
-        if let Some(ended) = call.enlist(Waiter::Dependant(hub, 0)) {
-            notify::tell_one(ended);
-        }
-        Self { kept, polled: None }
+        Self { kept: Kept::new(value), polled: None }
     }
 
     /// Blocks until the call ends, and returns a reference to its result.
@@ -158,7 +103,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
     pub fn get(&self) -> &T {
         match self.outcome() {
             Ok(value) => value,
-            Err(error) => raise(&error, self.kept.hub.site()),
+            Err(error) => raise(&error, self.kept.hub().site()),
         }
     }
 
@@ -179,7 +124,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// assert!(matches!(shared.outcome(), Err(TaskError::Abandoned)));
     /// ```
     pub fn outcome(&self) -> Result<&T, TaskError> {
-        block(&self.call(), None, None)?;
+        self.block(None)?;
         self.ended().as_ref().map_err(TaskError::clone)
     }
 
@@ -223,8 +168,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// ```
     #[track_caller]
     pub fn wait(&self) {
-        if let Err(error) = block(&self.call(), None, None) {
-            raise(&error, self.kept.hub.site());
+        if let Err(error) = self.block(None) {
+            raise(&error, self.kept.hub().site());
         }
     }
 
@@ -244,7 +189,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
             self.wait();
             return true;
         };
-        block(&self.call(), Some(deadline), None).unwrap_or(false)
+        self.block(Some(deadline)).unwrap_or(false)
     }
 
     /// Blocks as [`get`](Self::get) does, for at most `timeout`; `None` if the call has not ended in time.
@@ -313,8 +258,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
             return Err(self);
         }
         let shared = |kept| Self { kept, polled: None };
-        let mut kept = Arc::try_unwrap(self.kept).map_err(shared)?;
-        let Some(Ok(value)) = kept.outcome.take() else { unreachable!("the call ended with a value") };
+        let kept = Arc::try_unwrap(self.kept).map_err(shared)?;
+        let Some(Ok(value)) = kept.take() else { unreachable!("the call ended with a value") };
         Ok(value)
     }
 
@@ -333,7 +278,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.kept.hub.is_done()
+        self.kept.hub().is_done()
     }
 
     /// Returns whether the call has ended without a value.
@@ -353,8 +298,12 @@ impl<T: Send + Sync + 'static> Shared<T> {
         self.is_finished() && self.ended().is_err()
     }
 
+    fn block(&self, deadline: Option<Instant>) -> Result<bool, TaskError> {
+        block_on(&**self.kept.hub(), &|| self.call(), deadline, None)
+    }
+
     pub(crate) fn call(&self) -> Arc<dyn Awaited> {
-        self.kept.hub.clone()
+        self.kept.hub().clone()
     }
 
     pub(crate) fn into_kept(self) -> Arc<Kept<T>> {
@@ -362,24 +311,11 @@ impl<T: Send + Sync + 'static> Shared<T> {
     }
 
     pub(crate) fn followers_run_on(&self) -> PoolId {
-        self.kept.pool
+        self.kept.pool()
     }
 
     fn ended(&self) -> &Result<T, TaskError> {
         self.kept.ended()
-    }
-}
-
-impl<T> Kept<T> {
-    /// Returns the outcome of a call that has ended.
-    pub(crate) fn ended(&self) -> &Result<T, TaskError> {
-        let Some(outcome) = self.outcome.get() else { unreachable!("asked only after the end of the call") };
-        outcome
-    }
-
-    /// Returns the call, as something to wait for.
-    pub(crate) fn hub(&self) -> &Arc<Hub<T>> {
-        &self.hub
     }
 }
 
@@ -421,61 +357,7 @@ impl<T> RefUnwindSafe for Shared<T> {}
 
 impl<T> fmt::Debug for Shared<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (call, done) = (self.kept.hub.call.site(), self.kept.outcome.get().is_some());
+        let (call, done) = (self.kept.call_site(), self.kept.has_ended());
         f.debug_struct("Shared").field("call", &call).field("is_finished", &done).finish_non_exhaustive()
-    }
-}
-
-impl<T: Send + Sync + 'static> Dependant for Hub<T> {
-    fn arrived(self: Arc<Self>, _index: u32) -> Option<Arc<dyn Job>> {
-        let Open { value, kept } = lock(&self.open).take()?;
-        // The handles may be gone: then the result is dropped, by the user's code.
-        let unwanted: Option<Box<dyn Send>> = match kept.upgrade() {
-            Some(kept) => {
-                drop(kept.outcome.set(value.into_outcome()));
-                Arc::into_inner(kept).map(|kept| -> Box<dyn Send> { Box::new(kept) })
-            }
-            None => Some(Box::new(value)),
-        };
-        // From here on only handles own the outcome.
-        self.done.store(true, Ordering::Release);
-        let waiters = std::mem::take(&mut *lock(&self.waiters));
-        notify::tell_all(waiters);
-        unwanted.map(|unwanted| -> Arc<dyn Job> {
-            Later::new(Aftermath { dropped: vec![unwanted], ..Aftermath::default() })
-        })
-    }
-}
-
-impl<T: Send + Sync> Awaited for Hub<T> {
-    fn is_done(&self) -> bool {
-        self.done.load(Ordering::Acquire)
-    }
-
-    fn site(&self) -> CallSite {
-        self.call.site()
-    }
-
-    fn survey(self: Arc<Self>, _: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, needs: &mut Needs) -> Survey {
-        needs.push(self.call.clone());
-        Survey::Waiting
-    }
-
-    fn enlist(&self, waiter: Waiter) -> Option<Waiter> {
-        let mut waiters = lock(&self.waiters);
-        if self.is_done() {
-            return Some(waiter);
-        }
-        waiters.push_back(waiter);
-        None
-    }
-
-    fn delist(&self, which: &dyn Fn(&Waiter) -> bool) {
-        let gone = lock(&self.waiters).extract(which);
-        drop(gone);
-    }
-
-    fn forget(&self, dependant: usize) {
-        self.delist(&|waiter| matches!(waiter, Waiter::Dependant(other, _) if address(other) == dependant));
     }
 }

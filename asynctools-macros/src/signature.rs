@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{GenericParam, Generics, Lifetime, Receiver, Signature, Type, TypeParamBound, WherePredicate};
+use syn::{GenericParam, Generics, Lifetime, Receiver, Signature, Type, TypeParamBound, WhereClause, WherePredicate};
 
 use crate::hidden_lifetime::hides_a_lifetime;
 use crate::hidden_lifetime::write_static;
@@ -29,6 +29,7 @@ impl Plan<'_> {
         let Signature { unsafety, fn_token, ident, generics, .. } = &self.function.sig;
         let generics = if self.refused { generics.clone() } else { without_lifetimes(generics) };
         let (generics, _, where_clause) = generics.split_for_impl();
+        let where_clause = self.unproposed(where_clause);
         let receiver = self.function.receiver().map(receiver_of_the_call);
         let inputs = self.function.params.iter().zip(&self.names).map(|(param, name)| {
             let ty = self.input_type(param);
@@ -39,6 +40,18 @@ impl Plan<'_> {
         quote_spanned! {self.name_span=>
             #unsafety #fn_token #ident #generics (#(#inputs),*) -> #handle #where_clause
         }
+    }
+
+    /// Writes the `where` of a method with `&self` as one of the macro's. To one of the user's rustc proposes to add each
+    /// bound that is not met, and the bound on `Self` is a trait that no program can name.
+    fn unproposed(&self, written: Option<&WhereClause>) -> TokenStream {
+        let clones = |receiver| matches!(ReceiverKind::of(receiver), ReceiverKind::Reference);
+        if self.refused || !self.function.receiver().is_some_and(clones) {
+            return written.to_token_stream();
+        }
+        let span = written.map_or_else(|| self.last_of_signature(), |clause| clause.where_token.span);
+        let predicates = written.map(|clause| &clause.predicates);
+        quote_spanned!(hygienic(span)=> where #predicates)
     }
 
     /// Returns the span of the last token before the body or the `where`.

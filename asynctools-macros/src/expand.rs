@@ -5,6 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{FnArg, Pat, ReturnType, Signature, Type, TypeParamBound, Visibility};
 
 use crate::item::AnnotatedFunction;
+use crate::item::ReceiverKind;
 use crate::item::says_impl;
 use crate::kept_attributes::BodyPlace;
 use crate::kept_attributes::in_their_places;
@@ -15,8 +16,10 @@ use crate::kept_attributes::of_the_name;
 use crate::options::Options;
 use crate::plan::Plan;
 use crate::plan::hygienic;
+use crate::signature::make_static;
 use crate::type_walk::TypePart;
 use crate::type_walk::walk_type;
+use crate::valid_types::borrows;
 
 /// ```text
 /// #[pooled(workers = 5)]
@@ -96,6 +99,7 @@ impl Plan<'_> {
         let (mut sig, lints) = (self.quiet_signature(), self.quiet_lints());
         sig.ident = self.body_name.clone();
         self.capture_no_borrow(&mut sig);
+        self.borrow_from_no_argument(&mut sig);
         quote_spanned! {self.name_span=>
             #hidden
             #lints
@@ -129,6 +133,25 @@ impl Plan<'_> {
         }
         let body = self.body_path();
         Some(quote_spanned!(self.name_span=> #(#attrs)* #vis #sig { #body(#(#passed),*) }))
+    }
+
+    /// Writes `'static` for each lifetime that a refused result leaves out, if no argument borrows: rustc would refuse the
+    /// result once more.
+    fn borrow_from_no_argument(&self, sig: &mut Signature) {
+        let ReturnType::Type(_, output) = &mut sig.output else { return };
+        let borrows = |input: &FnArg| match input {
+            FnArg::Receiver(receiver) => {
+                !matches!(ReceiverKind::of(receiver), ReceiverKind::Value | ReceiverKind::Box | ReceiverKind::Arc)
+            }
+            FnArg::Typed(param) => borrows(&param.ty),
+        };
+        if self.refused && !self.function.sig.inputs.iter().any(borrows) {
+            walk_type(output, &mut |part| {
+                if let TypePart::Elided(_) | TypePart::Path(_) = part {
+                    make_static(part);
+                }
+            });
+        }
     }
 
     /// ```text

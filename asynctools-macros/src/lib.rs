@@ -8,6 +8,7 @@
 //! | `written` | tokens as text |
 //! | `option_value` | the value of one option: how the macro reads it, what it says of a wrong one |
 //! | `options` | the options of an attribute, and which of them clash |
+//! | `hidden_lifetime` | the types of the standard library that borrow, and which of them leave their lifetime out |
 //! | `type_walk` | the walk over a written type: its lifetimes, its `impl Trait`s |
 //! | `conditional` | attributes under a condition: `cfg` and `cfg_attr` |
 //! | `self_search` | the search for signs that a function is in an `impl` block |
@@ -32,6 +33,7 @@ mod error;
 mod written;
 mod option_value;
 mod options;
+mod hidden_lifetime;
 mod type_walk;
 mod conditional;
 mod self_search;

@@ -33,7 +33,11 @@ impl Plan<'_> {
     /// Returns the signature of the original, as one of the macro's.
     pub(crate) fn quiet_signature(&self) -> Signature {
         let mut sig = self.function.sig.clone();
-        sig.fn_token.span = Span::mixed_site();
+        // rustc points at the `fn` where the original has no place, or its name is taken: an option has named it.
+        sig.fn_token.span = match &self.options.sync {
+            Some(_) => Span::mixed_site(),
+            None => hygienic(sig.fn_token.span),
+        };
         for input in &mut sig.inputs {
             if let FnArg::Typed(param) = input {
                 quiet_type(&mut param.ty);

@@ -3,11 +3,10 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{
-    GenericArgument, GenericParam, Generics, Lifetime, PathArguments, Receiver, Signature, Type, TypeParamBound,
-    WherePredicate,
-};
+use syn::{GenericParam, Generics, Lifetime, Receiver, Signature, Type, TypeParamBound, WhereClause, WherePredicate};
 
+use crate::hidden_lifetime::hides_a_lifetime;
+use crate::hidden_lifetime::write_static;
 use crate::item::ErrorType;
 use crate::item::Param;
 use crate::item::Passing;
@@ -30,6 +29,7 @@ impl Plan<'_> {
         let Signature { unsafety, fn_token, ident, generics, .. } = &self.function.sig;
         let generics = if self.refused { generics.clone() } else { without_lifetimes(generics) };
         let (generics, _, where_clause) = generics.split_for_impl();
+        let where_clause = self.unproposed(where_clause);
         let receiver = self.function.receiver().map(receiver_of_the_call);
         let inputs = self.function.params.iter().zip(&self.names).map(|(param, name)| {
             let ty = self.input_type(param);
@@ -40,6 +40,23 @@ impl Plan<'_> {
         quote_spanned! {self.name_span=>
             #unsafety #fn_token #ident #generics (#(#inputs),*) -> #handle #where_clause
         }
+    }
+
+    /// Writes the `where` of a method with `&self` as one of the macro's. To one of the user's rustc proposes to add each
+    /// bound that is not met, and the bound on `Self` is a trait that no program can name.
+    fn unproposed(&self, written: Option<&WhereClause>) -> TokenStream {
+        let clones = |receiver| matches!(ReceiverKind::of(receiver), ReceiverKind::Reference);
+        if self.refused || !self.function.receiver().is_some_and(clones) {
+            return written.to_token_stream();
+        }
+        let span = written.map_or_else(|| self.last_of_signature(), |clause| clause.where_token.span);
+        let predicates = written.map(|clause| &clause.predicates);
+        quote_spanned!(hygienic(span)=> where #predicates)
+    }
+
+    /// Returns the span of the last token before the body or the `where`.
+    fn last_of_signature(&self) -> Span {
+        self.output_last.unwrap_or_else(|| self.function.sig.paren_token.span.close())
     }
 
     /// Writes `impl ArgRef<str, E>`, with the span of the user's type.
@@ -82,8 +99,7 @@ impl Plan<'_> {
         };
         // For rustc a signature ends at its last token. If that token is the user's, a lint about this signature has
         // the span of the user's, and a lint that fires for the body's signature too is printed once.
-        let last = self.output_last.unwrap_or_else(|| self.function.sig.paren_token.span.close());
-        let end = quote_spanned!(last=> >);
+        let end = quote_spanned!(self.last_of_signature()=> >);
         quote_spanned!(span=> #runtime::AsyncValue<#result #end)
     }
 }
@@ -114,19 +130,13 @@ fn without_lifetimes(generics: &Generics) -> Generics {
 }
 
 /// Makes a part of the result `'static`, as a handle needs. Only the result of a refused function has a borrow.
-fn make_static(part: TypePart<'_>) {
+pub(crate) fn make_static(part: TypePart<'_>) {
     let forever = |span| Lifetime::new("'static", span);
     match part {
         TypePart::Elided(reference) => reference.lifetime = Some(forever(reference.and_token.span)),
         TypePart::Named(lifetime) => *lifetime = forever(lifetime.span()),
-        TypePart::Hidden(path) => {
-            let span = path.span();
-            if let Some(PathArguments::AngleBracketed(arguments)) =
-                path.segments.last_mut().map(|last| &mut last.arguments)
-            {
-                arguments.args.insert(0, GenericArgument::Lifetime(forever(span)));
-            }
-        }
+        TypePart::Path(path) if hides_a_lifetime(path) => write_static(path, path.span()),
+        TypePart::Path(_) => {}
         TypePart::Impl(ty) => {
             let Type::ImplTrait(opaque) = ty else { return };
             let bounds = std::mem::take(&mut opaque.bounds).into_iter();

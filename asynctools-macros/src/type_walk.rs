@@ -13,8 +13,8 @@ pub(crate) enum TypePart<'t> {
     Elided(&'t mut TypeReference),
     /// A lifetime that is not `'static`.
     Named(&'t mut Lifetime),
-    /// The path of a type of the standard library that borrows, without its lifetime: `Cow<str>`.
-    Hidden(&'t mut Path),
+    /// A path. The type borrows if the path leaves a lifetime out.
+    Path(&'t mut Path),
     /// A `Type::ImplTrait`. The walk visits its bounds next, unless the visitor replaces the type.
     Impl(&'t mut Type),
 }
@@ -122,8 +122,8 @@ impl Walk<'_> {
     }
 
     fn path(&mut self, qself: Option<&mut QSelf>, path: &mut Path) {
-        if self.elided == Elided::Borrows && leaves_a_lifetime_out(path) {
-            (self.visit)(TypePart::Hidden(path));
+        if self.elided == Elided::Borrows {
+            (self.visit)(TypePart::Path(path));
         }
         if let Some(qself) = qself {
             self.ty(&mut qself.ty);
@@ -181,17 +181,6 @@ impl Walk<'_> {
         self.bound.truncate(outside.0);
         self.elided = outside.1;
     }
-}
-
-/// Types of the standard library with a lifetime, which no other type is named like.
-const BORROWING: [&str; 5] = ["Cow", "MutexGuard", "RefMut", "RwLockReadGuard", "RwLockWriteGuard"];
-
-fn leaves_a_lifetime_out(path: &Path) -> bool {
-    let Some(last) = path.segments.last() else { return false };
-    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return false };
-    let mut types = arguments.args.iter();
-    BORROWING.iter().any(|name| last.ident == name)
-        && types.all(|argument| matches!(argument, GenericArgument::Type(_)))
 }
 
 /// Puts parentheses around `impl A + B`, which rustc does not read without them after a `&`.

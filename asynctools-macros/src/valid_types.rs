@@ -1,10 +1,14 @@
 //! Every refusal of the type of an argument or of a result.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
-use syn::{Result, Type};
+use syn::{Path, Result, Type};
 
 use crate::error::bail;
+use crate::hidden_lifetime::hides_a_lifetime;
+use crate::hidden_lifetime::is_a_guard;
+use crate::hidden_lifetime::stays;
+use crate::hidden_lifetime::write_static;
 use crate::item::AnnotatedFunction;
 use crate::item::Param;
 use crate::item::Passing;
@@ -13,10 +17,16 @@ use crate::single_thread::single_thread;
 use crate::trait_objects::unsendable_object;
 use crate::type_walk::TypePart;
 use crate::type_walk::walk_type;
+use crate::written::as_written;
 
 /// Returns whether the macro refuses the type of this parameter.
 pub(crate) fn refuses(param: &Param) -> bool {
     check_param(param).is_err()
+}
+
+/// Returns whether the type shows a borrow.
+pub(crate) fn borrows(ty: &Type) -> bool {
+    borrow_in(ty).is_some()
 }
 
 pub(crate) fn check_param(param: &Param) -> Result<()> {
@@ -34,14 +44,16 @@ pub(crate) fn check_param(param: &Param) -> Result<()> {
             bail!(ty, "`&impl Trait` does not say what a call is to own; take `impl Trait` by value");
         }
         if let Some(found) = borrow_in(borrowed) {
+            check_hidden(&found, "the argument", "take")?;
             bail!(
-                found,
+                found.tokens,
                 "a borrow inside of a borrowed argument ends before the call does; take owned parts, such as `&[String]` for `&[&str]`"
             );
         }
     } else if let Some(found) = borrow_in(ty) {
+        check_hidden(&found, "the argument", "take")?;
         bail!(
-            found,
+            found.tokens,
             "a borrowed argument ends before the call does; take an owned type, such as a struct that owns its fields, a plain `&T`, which is copied, or `'static`"
         );
     }
@@ -51,8 +63,9 @@ pub(crate) fn check_param(param: &Param) -> Result<()> {
 pub(crate) fn check_output(function: &AnnotatedFunction) -> Result<()> {
     let Some(output) = function.output() else { return Ok(()) };
     if let Some(found) = borrow_in(output) {
+        check_hidden(&found, "the result", "return")?;
         bail!(
-            found,
+            found.tokens,
             "the result borrows, and the call outlives what its caller lent; return an owned value, such as `String` for `&str`"
         );
     }
@@ -81,18 +94,44 @@ fn check_sendable(ty: &Type, what: &str) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a borrow that the written type does not show.
+fn check_hidden(found: &Borrow, what: &str, verb: &str) -> Result<()> {
+    let Some(path) = &found.hidden_in else { return Ok(()) };
+    let written = as_written(path);
+    if is_a_guard(path) {
+        bail!(
+            path,
+            "`{written}` has a lifetime that is not written: {what} lends a value out of a lock, and the call outlives what its caller lent; {verb} the lock itself, such as an `Arc<Mutex<_>>`"
+        );
+    }
+    let mut forever = path.clone();
+    write_static(&mut forever, Span::call_site());
+    let forever = if stays(path) { String::new() } else { format!(", or `{}`", as_written(&forever)) };
+    bail!(
+        path,
+        "`{written}` has a lifetime that is not written: {what} borrows, and the call outlives what its caller lent; {verb} an owned type, such as a struct that owns its fields{forever}"
+    );
+}
+
+/// A borrow that a type shows.
+struct Borrow {
+    tokens: TokenStream,
+    /// The path that leaves its lifetime out.
+    hidden_in: Option<Path>,
+}
+
 /// Returns the first borrow that the type shows: a reference, a lifetime that is an argument, or a path that leaves such a
 /// lifetime out.
-fn borrow_in(ty: &Type) -> Option<TokenStream> {
+fn borrow_in(ty: &Type) -> Option<Borrow> {
     let mut found = None;
     walk_type(&mut ty.clone(), &mut |part| {
-        let borrow = match part {
-            TypePart::Elided(reference) => reference.to_token_stream(),
-            TypePart::Named(lifetime) => lifetime.to_token_stream(),
-            TypePart::Hidden(path) => path.to_token_stream(),
-            TypePart::Impl(_) => return,
+        let (tokens, hidden_in) = match part {
+            TypePart::Elided(reference) => (reference.to_token_stream(), None),
+            TypePart::Named(lifetime) => (lifetime.to_token_stream(), None),
+            TypePart::Path(path) if hides_a_lifetime(path) => (path.to_token_stream(), Some(path.clone())),
+            TypePart::Path(_) | TypePart::Impl(_) => return,
         };
-        found.get_or_insert(borrow);
+        found.get_or_insert(Borrow { tokens, hidden_in });
     });
     found
 }

@@ -176,7 +176,8 @@ impl PoolBuilder {
     /// // Two pages are put together at once, while up to 16 others wait for what they fetch.
     /// let pages = Pool::builder().workers(2).max_blocked(16).build()?;
     /// let fetches = std::sync::Arc::new(Pool::new(16));
-    /// let lengths = pages.map(0..100, move |n: u32| fetches.spawn(move || n.to_string()).get().len());
+    /// let fetched = move |n: u32| fetches.spawn(move || n.to_string()).get();
+    /// let lengths = pages.map(0..100, move |n| fetched(n).len());
     /// assert_eq!(lengths.get().iter().sum::<usize>(), 190);
     /// # Ok::<(), asynctools::BuildError>(())
     /// ```

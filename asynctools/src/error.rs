@@ -314,7 +314,8 @@ impl Upstream {
     /// ```
     /// use asynctools::{AsyncList, AsyncValue, TaskError};
     ///
-    /// let (promises, values): (Vec<_>, AsyncList<u8>) = (0..3).map(|_| AsyncValue::promise()).unzip();
+    /// let pairs = (0..3).map(|_| AsyncValue::promise());
+    /// let (promises, values): (Vec<_>, AsyncList<u8>) = pairs.unzip();
     /// let all = values.map(|numbers| numbers.len());
     /// drop(promises);
     /// let Err(TaskError::Upstream(upstream)) = all.outcome() else { unreachable!() };

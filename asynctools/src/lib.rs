@@ -1,3 +1,5 @@
+// The picture of the README, for the docs. The first definition of a link counts.
+#![doc = include_str!("../timeline.md")]
 #![doc = include_str!("../README.md")]
 
 // Ground floor first: each module imports only from the modules above it in this list. A model checker puts its own

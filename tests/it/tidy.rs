@@ -109,6 +109,7 @@ const MACROS: &[&str] = &[
     "written",
     "option_value",
     "options",
+    "hidden_lifetime",
     "type_walk",
     "conditional",
     "self_search",

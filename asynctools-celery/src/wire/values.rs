@@ -79,7 +79,9 @@ impl<'de> Deserialize<'de> for Bytes {
 /// ```
 /// use asynctools_celery::Uuid;
 ///
-/// let uuid: Uuid = serde_json::from_str(r#"{"__type__": "uuid", "__value__": {"hex": "000000000000000000000000000000ff"}}"#).unwrap();
+/// let hex = "000000000000000000000000000000ff";
+/// let json = serde_json::json!({"__type__": "uuid", "__value__": {"hex": hex}});
+/// let uuid: Uuid = serde_json::from_value(json).unwrap();
 /// assert_eq!(uuid, Uuid(255));
 /// assert_eq!(uuid.to_string(), "00000000-0000-0000-0000-0000000000ff");
 /// ```

@@ -88,7 +88,7 @@ impl<T, E> AsyncList<Result<T, E>> {
     /// ```
     /// use asynctools::{AsyncList, AsyncValue};
     ///
-    /// let list = AsyncList::from(vec![AsyncValue::ready(Err("down")), AsyncValue::ready(Ok("page"))]);
+    /// let list = AsyncList::from([Err("down"), Ok("page")].map(AsyncValue::ready));
     /// assert_eq!(list.first_ok().unwrap(), "page");
     /// ```
     pub fn first_ok(self) -> Result<T, Vec<CallError<E>>> {

@@ -113,8 +113,15 @@ impl Expansion<'_> {
         };
         let codecs = self.codecs();
         let kept = self.kept();
+        // The program of a worker names the type alone.
+        let by_type = self
+            .options
+            .is_extern
+            .is_none()
+            .then(|| quote!(#[allow(dead_code, reason = "a worker runs it by its type")]));
         quote_spanned! {span=>
             #(#attrs)*
+            #by_type
             #[track_caller]
             #vis #signature #block
             #(#conditions)*

@@ -6,6 +6,7 @@ mod proxy;
 mod interop;
 mod languages;
 mod crash;
+mod taking;
 mod load;
 mod attribute;
 mod tls;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         interop::TESTS,
         languages::TESTS,
         crash::TESTS,
+        taking::TESTS,
         load::TESTS,
         attribute::TESTS,
         tls::TESTS,

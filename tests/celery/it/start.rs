@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use crate::runner::Test;
 use crate::runner::tests;
 use crate::servers::Process;
 use crate::servers::Redis;
+use crate::servers::first_words;
 use crate::servers::free_port;
 use crate::servers::patience;
 
@@ -37,7 +39,11 @@ pub(crate) const TESTS: &[Test] = tests! {
 fn refused_at_the_start() {
     let redis = Redis::start();
     let worker = || celery::worker().broker(redis.url());
-    let refused = |worker: celery::Worker| worker.run().unwrap_err().to_string();
+    let refused = |worker: celery::Worker| {
+        let (tell, told) = channel();
+        thread::spawn(move || tell.send(worker.run().unwrap_err().to_string()));
+        told.recv_timeout(patience()).expect("the worker starts")
+    };
     assert!(refused(worker()).starts_with("the worker has no task"));
     let why = refused(worker().task::<Add>().queue("rs").queue("images"));
     assert!(why.starts_with("no task of the worker is for the queue `images`"), "{why}");
@@ -89,10 +95,9 @@ fn a_program_that_aborts() {
         program.env("CELERY_BROKER_URL", redis.url());
         program
     };
-    let refused = program().output().expect("it was built");
-    let why = String::from_utf8_lossy(&refused.stderr);
-    assert!(!refused.status.success() && why.contains("the program is built with `panic = "), "{why}");
-    assert!(why.contains("`.allow_abort(true)`"), "{why}");
+    let words = first_words(&mut program(), 2);
+    let [why] = &words[..] else { panic!("it is not refused: {words:?}") };
+    assert!(why.contains("the program is built with `panic = ") && why.contains("`.allow_abort(true)`"), "{why}");
 
     let app = redis.app();
     let options = TaskOptions { queue: "abort", ..TaskOptions::DEFAULT };

@@ -177,6 +177,7 @@ impl Expansion<'_> {
             /// The name of the task on the wire.
             #vis const NAME: &'static str = #name;
             /// The options of the task.
+            #[allow(clippy::needless_update, reason = "a function may have all options")]
             #vis const OPTIONS: #celery::TaskOptions =
                 #celery::TaskOptions { #(#fields,)* ..#celery::TaskOptions::DEFAULT };
         }

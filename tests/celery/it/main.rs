@@ -15,14 +15,15 @@ mod start;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // What mostly waits, or builds, goes first.
     runner::run(&[
+        start::TESTS,
+        taking::TESTS,
         interop::TESTS,
         languages::TESTS,
         crash::TESTS,
-        taking::TESTS,
         load::TESTS,
         attribute::TESTS,
         tls::TESTS,
-        start::TESTS,
     ])
 }

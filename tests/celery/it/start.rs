@@ -85,9 +85,9 @@ fn found_tasks_are_printed() {
 fn a_program_that_aborts() {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("abort");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--locked", "--profile", "abort", "--package", "celery-abort", "--target-dir"]);
-    let built = build.arg(&target).current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--locked", "--profile", "abort", "--package", "celery-abort", "--target-dir"]);
+    let built = command.arg(&target).current_dir(env!("CARGO_MANIFEST_DIR")).status();
     assert!(built.is_ok_and(|status| status.success()), "the profile `abort` does not build");
     let redis = Redis::start();
     let program = || {

@@ -21,8 +21,8 @@ const WAIT: Duration = Duration::from_secs(10);
 /// The longest wait between two attempts to reach the broker.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// After so long without a message a thread waits with a new connection. The server at the other end of the old one may be
-/// a server that nobody sends to any more, which answers for ever that there is nothing.
+/// After this time without a message a thread makes a new connection. The old connection may lead to a server that clients
+/// have left, which answers for ever that there is nothing.
 const FRUITLESS: Duration = Duration::from_secs(60);
 
 /// Waits at one list until the worker stops.

@@ -32,8 +32,9 @@ use crate::servers::free_port;
 use crate::servers::patience;
 
 pub(crate) const TESTS: &[Test] = tests! {
-    Redis: a_program_that_aborts, refused_at_the_start, found_tasks_are_printed, an_old_server_is_refused, a_client_without_an_address, threads_change_while_calls_run,
-        a_full_queue_makes_callers_wait, arguments_are_shown_where_the_client_says_so;
+    Redis: a_program_that_aborts, refused_at_the_start, found_tasks_are_printed, an_old_server_is_refused,
+        a_client_without_an_address, threads_change_while_calls_run, a_full_queue_makes_callers_wait,
+        arguments_are_shown_where_the_client_says_so;
 };
 
 fn refused_at_the_start() {

@@ -43,7 +43,8 @@ fn count(
     send(app, Call::new(Count::NAME, Count::OPTIONS, (redis.port, key.to_owned(), millis)).with(options))
 }
 
-/// The cable is out, and neither side hears of it: a worker and a client each notice by themselves, after at most half a minute.
+/// The cable is out, and neither side hears of it: a worker and a client each notice by themselves, after at most half a
+/// minute.
 fn a_line_that_goes_dead_is_replaced() {
     thread::scope(|scope| {
         scope.spawn(|| {

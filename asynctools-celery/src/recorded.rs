@@ -12,6 +12,7 @@ use crate::message::arguments::Body;
 use crate::message::request::Request;
 use crate::store;
 use crate::wire::envelope::Envelope;
+use crate::wire::envelope::MAX_SIZE;
 use crate::wire::envelope::NewCall;
 use crate::wire::time::Timestamp;
 use crate::wire::values::Bytes;
@@ -146,6 +147,14 @@ fn what_is_not_for_this_crate_is_refused() {
             assert!(Body::read(&text).unwrap().2.asks_for().unwrap().contains(what), "{name}");
         });
     }
+}
+
+#[test]
+fn a_message_that_is_too_large_is_refused() {
+    let whole = recorded("5.7.0", "message_plain");
+    let padded = |length: usize| [whole.as_slice(), &vec![b' '; length - whole.len()]].concat();
+    assert!(Envelope::read(&padded(MAX_SIZE)).is_ok());
+    assert!(Envelope::read(&padded(MAX_SIZE + 1)).unwrap_err().contains("more than 16777216"));
 }
 
 #[test]

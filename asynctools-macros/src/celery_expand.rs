@@ -113,8 +113,15 @@ impl Expansion<'_> {
         };
         let codecs = self.codecs();
         let kept = self.kept();
+        // The program of a worker names the type alone.
+        let by_type = self
+            .options
+            .is_extern
+            .is_none()
+            .then(|| quote!(#[allow(dead_code, reason = "a worker runs it by its type")]));
         quote_spanned! {span=>
             #(#attrs)*
+            #by_type
             #[track_caller]
             #vis #signature #block
             #(#conditions)*
@@ -170,6 +177,7 @@ impl Expansion<'_> {
             /// The name of the task on the wire.
             #vis const NAME: &'static str = #name;
             /// The options of the task.
+            #[allow(clippy::needless_update, reason = "a function may have all options")]
             #vis const OPTIONS: #celery::TaskOptions =
                 #celery::TaskOptions { #(#fields,)* ..#celery::TaskOptions::DEFAULT };
         }

@@ -69,6 +69,18 @@ enum Engine {
 /// Closes the client with its last owner.
 struct Owner(Arc<Client>);
 
+impl Owner {
+    /// Returns the client, or an error in a process that was forked after the client was made: the threads of the client are
+    /// in the other process, which also uses the same ids.
+    fn client(&self) -> Result<&Arc<Client>, RemoteError> {
+        if process::id() == self.0.process {
+            return Ok(&self.0);
+        }
+        let why = "the client was made before a fork, so its ids are another process's; make a client after it";
+        Err(RemoteError::new(RemoteErrorKind::Broker, why))
+    }
+}
+
 impl Drop for Owner {
     fn drop(&mut self) {
         self.0.outbox.close();
@@ -125,7 +137,10 @@ impl App {
     /// The broker cannot be reached. A client without a broker has no queues.
     pub fn check(&self, queue: &str) -> Result<QueueCheck, WorkerError> {
         match &self.0 {
-            Engine::Remote(owner) => check::check(&owner.0, queue).map_err(|error| WorkerError::new(error.to_string())),
+            Engine::Remote(owner) => {
+                let client = owner.client().map_err(|error| WorkerError::new(error.message))?;
+                check::check(client, queue).map_err(|error| WorkerError::new(error.to_string()))
+            }
             Engine::Local(_) => Err(WorkerError::new("a client without a broker has no queues")),
         }
     }
@@ -135,10 +150,13 @@ impl App {
     pub fn attach(&self, id: impl Into<String>, done: impl FnOnce(Answer) + Send + 'static) {
         let (id, done) = (id.into(), Box::new(done));
         match &self.0 {
-            Engine::Remote(owner) => {
-                begin(&owner.0);
-                owner.0.pending.attach(id, done);
-            }
+            Engine::Remote(owner) => match owner.client() {
+                Ok(client) => {
+                    begin(client);
+                    client.pending.attach(id, done);
+                }
+                Err(error) => finish(done, error.with_task_id(id).into()),
+            },
             Engine::Local(_) => {
                 let error = RemoteError::new(RemoteErrorKind::Broker, "a client without a broker has no other calls");
                 finish(done, error.with_task_id(id).into());
@@ -148,8 +166,10 @@ impl App {
 
     /// Blocks until every call of this client is sent or has failed. If the program ends sooner, unsent calls are lost.
     pub fn flush(&self) {
-        if let Engine::Remote(owner) = &self.0 {
-            owner.0.outbox.flush();
+        if let Engine::Remote(owner) = &self.0
+            && let Ok(client) = owner.client()
+        {
+            client.outbox.flush();
         }
     }
 }
@@ -184,13 +204,13 @@ impl Ticket {
             Engine::Remote(owner) => owner,
             Engine::Local(engine) => return engine(call, done),
         };
-        let client = &owner.0;
-        if process::id() != client.process {
-            let error = "the client was made before a fork, so its ids are another process's; make a client after it";
-            return finish(done, RemoteError::new(RemoteErrorKind::Broker, error).into());
+        match owner.client() {
+            Ok(client) => {
+                begin(client);
+                client.outbox.push(Queued { number: self.number, call, done });
+            }
+            Err(error) => finish(done, error.into()),
         }
-        begin(client);
-        client.outbox.push(Queued { number: self.number, call, done });
     }
 
     /// Ends the call as [`Cancelled`](RemoteErrorKind::Cancelled) if it waits to be sent. Returns `false` for a call that was
@@ -296,6 +316,11 @@ impl AppBuilder {
     ///
     /// The broker or the backend is no address of a Redis, or the queue has no room.
     pub fn build(self) -> Result<App, WorkerError> {
+        self.build_in(process::id())
+    }
+
+    /// Returns the client of the process with this id.
+    fn build_in(self, process: u32) -> Result<App, WorkerError> {
         if self.queue == 0 {
             return Err(WorkerError::new("`queue`: no call could be sent; give it room for at least 1"));
         }
@@ -309,8 +334,8 @@ impl AppBuilder {
             pending: Pending::new(self.keep_results),
             outbox: Outbox::new(self.queue),
             log_args: self.log_args,
-            origin: format!("gen{}@{}", process::id(), hostname()),
-            process: process::id(),
+            origin: format!("gen{process}@{}", hostname()),
+            process,
             begun: Once::new(),
             listening: Mutex::new(None),
             listened: Condvar::new(),
@@ -324,4 +349,36 @@ pub(crate) fn hostname() -> String {
     let file = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let name = file.or_else(|| std::env::var("HOSTNAME").ok()).or_else(|| std::env::var("COMPUTERNAME").ok());
     name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process;
+    use std::sync::mpsc::channel;
+
+    use crate::client::app::App;
+    use crate::client::app::Engine;
+    use crate::client::call::Call;
+    use crate::error::RemoteErrorKind;
+    use crate::registry::TaskOptions;
+    use crate::store::Answer;
+
+    /// After a fork the child has the client of its parent, with the same next id.
+    #[test]
+    fn a_client_from_before_a_fork_does_nothing() {
+        let app = App::builder().broker("redis://127.0.0.1:1").build_in(process::id() ^ 1).unwrap();
+        let (tell, told) = channel::<Answer>();
+        let second = tell.clone();
+        app.send(Call::new("task", TaskOptions::DEFAULT, ()), move |answer| tell.send(answer).unwrap());
+        app.attach("id", move |answer| second.send(answer).unwrap());
+        for why in ["a call", "a call of another client"] {
+            let error = told.try_recv().expect("it ends at once").into_value::<()>().unwrap_err();
+            assert_eq!(error.kind, RemoteErrorKind::Broker, "{why}: {error}");
+            assert!(error.message.contains("before a fork"), "{why}: {error}");
+        }
+        assert!(app.check("queue").unwrap_err().to_string().contains("before a fork"));
+        app.flush();
+        let Engine::Remote(owner) = &app.0 else { unreachable!() };
+        assert!(!owner.0.begun.is_completed(), "no thread began, so no id was used");
+    }
 }

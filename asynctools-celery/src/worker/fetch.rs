@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use redis::Value;
 
@@ -20,10 +21,14 @@ const WAIT: Duration = Duration::from_secs(10);
 /// The longest wait between two attempts to reach the broker.
 const LONGEST: Duration = Duration::from_secs(5);
 
+/// After this time without a message a thread makes a new connection. The old connection may lead to a server that clients
+/// have left, which answers for ever that there is nothing.
+const FRUITLESS: Duration = Duration::from_secs(60);
+
 /// Waits at one list until the worker stops.
 pub(crate) fn run(shared: &Arc<Shared>, list: &str) {
     let mut wait = Duration::from_millis(50);
-    while let Err(error) = watch(shared, list, &mut wait) {
+    while let Err(error) = watch(shared, list, FRUITLESS, &mut wait) {
         if shared.lock().stopping() {
             return;
         }
@@ -33,27 +38,34 @@ pub(crate) fn run(shared: &Arc<Shared>, list: &str) {
     }
 }
 
-fn watch(shared: &Arc<Shared>, list: &str, wait: &mut Duration) -> Result<(), BrokerError> {
+fn watch(shared: &Arc<Shared>, list: &str, fruitless: Duration, wait: &mut Duration) -> Result<(), BrokerError> {
     let mut link = shared.link()?;
     link.broker.wait_for(WAIT)?;
     let seconds = WAIT.as_secs().to_string();
     let list = list.as_bytes();
+    let mut since = Instant::now();
     while shared.wait_for_room() {
+        if since.elapsed() > fruitless {
+            link = shared.new_link()?;
+            link.broker.wait_for(WAIT)?;
+            since = Instant::now();
+        }
         // From the list to the same end of the same list: nothing moves.
         let waited = link.broker.call(&[b"BLMOVE", list, list, b"RIGHT", b"RIGHT", seconds.as_bytes()])?;
         *wait = Duration::from_millis(50);
-        if waited != Value::Nil {
-            fill(shared, &mut link)?;
+        if waited != Value::Nil && fill(shared, &mut link)? {
+            since = Instant::now();
         }
     }
     Ok(())
 }
 
-/// Gives messages to threads until there is no message, or no thread.
-pub(crate) fn fill(shared: &Arc<Shared>, link: &mut Link) -> Result<(), BrokerError> {
+/// Gives messages to threads until there is no message, or no thread. Returns whether there was any message.
+pub(crate) fn fill(shared: &Arc<Shared>, link: &mut Link) -> Result<bool, BrokerError> {
+    let mut any = false;
     loop {
         match shared.reserve() {
-            Reserved::Nothing => return Ok(()),
+            Reserved::Nothing => return Ok(any),
             Reserved::Ready(delivery) => run::start(shared, delivery),
             Reserved::Take(mut numbers) => {
                 let tags: Vec<_> = numbers.iter().map(|number| shared.tag(*number)).collect();
@@ -61,15 +73,107 @@ pub(crate) fn fill(shared: &Arc<Shared>, link: &mut Link) -> Result<(), BrokerEr
                     shared.release(&numbers);
                     shared.doubt(&numbers);
                 })?;
+                any |= !taken.is_empty();
                 let rest = numbers.split_off(taken.len());
                 shared.release(&rest);
                 for (number, taken) in numbers.into_iter().zip(taken) {
                     run::start(shared, Delivery::of(number, taken));
                 }
                 if !rest.is_empty() {
-                    return Ok(());
+                    return Ok(any);
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::net::TcpStream;
+    use std::sync::Arc;
+    use std::sync::Mutex;
+    use std::sync::mpsc::Sender;
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::Duration;
+
+    use crate::broker::address::Address;
+    use crate::broker::keys::Keys;
+    use crate::registry::Registry;
+    use crate::worker::fetch::watch;
+    use crate::worker::shared::Config;
+    use crate::worker::shared::Shared;
+    use crate::worker::shared::Threads;
+
+    /// One thread, which reports a job and drops it.
+    struct Told(Mutex<Sender<()>>);
+
+    impl Threads for Told {
+        fn run(&self, job: Box<dyn FnOnce() + Send>) {
+            drop(job);
+            self.0.lock().expect("nothing panics").send(()).expect("the test goes on");
+        }
+
+        fn count(&self) -> usize {
+            1
+        }
+
+        fn grow(&self) {}
+
+        fn shrink(&self) {}
+    }
+
+    /// Answers as a server does whose list has a message, or nothing.
+    fn answer(mut client: TcpStream, has_message: bool) {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = client.read(&mut buffer) {
+            let asked = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            // The greeting, which no server needs to understand.
+            let mut answers = "+OK\r\n".repeat(asked.matches("SETINFO").count());
+            answers += match () {
+                () if asked.contains("BLMOVE") && has_message => "$1\r\nm\r\n",
+                () if asked.contains("BLMOVE") => "$-1\r\n",
+                () if asked.contains("EVALSHA") => "*3\r\n:0\r\n$1\r\nq\r\n$1\r\nm\r\n",
+                () if asked.contains("SCRIPT") => "$4\r\nname\r\n",
+                () => "",
+            };
+            if client.write_all(answers.as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn a_connection_that_brings_nothing_for_long_is_replaced() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let broker = Address::parse(&format!("redis://{}", listener.local_addr().unwrap())).unwrap();
+        thread::spawn(move || {
+            for (index, client) in listener.incoming().flatten().enumerate() {
+                thread::spawn(move || answer(client, index > 0));
+            }
+        });
+        let config = Config {
+            name: "worker@here".to_owned(),
+            broker,
+            backend: None,
+            keys: Arc::new(Keys::new("", "")),
+            lists: vec!["q".to_owned()],
+            visibility_timeout: Duration::from_secs(60),
+            max_deliveries: 5,
+            result_expires: None,
+            result_extended: false,
+        };
+        let (tell, told) = channel();
+        let shared = Arc::new(Shared::new(config, Registry::default(), Arc::new(Told(Mutex::new(tell)))));
+        let watching = shared.clone();
+        let watch =
+            thread::spawn(move || watch(&watching, "q", Duration::from_millis(20), &mut Duration::from_millis(50)));
+        let taken = told.recv_timeout(Duration::from_secs(60));
+        shared.stop();
+        assert_eq!(taken, Ok(()), "the first connection says for ever that there is nothing");
+        watch.join().unwrap().unwrap();
     }
 }

@@ -33,17 +33,43 @@ pub(crate) struct Taken {
     pub(crate) after_revocation: bool,
 }
 
+/// A script, and its name in the server after the first use of a connection.
+#[derive(Debug)]
+struct Script {
+    text: &'static str,
+    name: Option<Vec<u8>>,
+}
+
+impl Script {
+    fn new(text: &'static str) -> Self {
+        Self { text, name: None }
+    }
+
+    /// Puts the script into the server of the connection, once.
+    fn load(&mut self, connection: &mut Connection) -> Result<(), BrokerError> {
+        if self.name.is_none() {
+            self.name = Some(connection.load(self.text)?);
+        }
+        Ok(())
+    }
+
+    /// Returns the name of a script that was loaded.
+    fn name(&self) -> &[u8] {
+        self.name.as_deref().expect("the script was loaded")
+    }
+}
+
 /// A connection to the broker, and a second connection if the backend is another database.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) broker: Connection,
-    backend: Option<(Connection, Vec<u8>)>,
+    backend: Option<(Connection, Script)>,
     keys: Arc<Keys>,
-    take: Vec<u8>,
-    finish: Vec<u8>,
-    alive: Vec<u8>,
-    lost: Vec<u8>,
-    restore: Vec<u8>,
+    take: Script,
+    finish: Script,
+    alive: Script,
+    lost: Script,
+    restore: Script,
 }
 
 /// How long a revocation is stored: a day, in seconds.
@@ -51,31 +77,26 @@ const REVOKED_EXPIRES: &[u8] = b"86400";
 
 impl Link {
     pub(crate) fn open(broker: &Address, backend: Option<&Address>, keys: Arc<Keys>) -> Result<Self, BrokerError> {
-        let mut broker = broker.open()?;
         let backend = match backend {
             None => None,
-            Some(address) => {
-                let mut backend = address.open()?;
-                let finish = backend.load(scripts::FINISH)?;
-                Some((backend, finish))
-            }
+            Some(address) => Some((address.open()?, Script::new(scripts::FINISH))),
         };
         Ok(Self {
-            take: broker.load(scripts::TAKE)?,
-            finish: broker.load(scripts::FINISH)?,
-            alive: broker.load(scripts::ALIVE)?,
-            lost: broker.load(scripts::LOST)?,
-            restore: broker.load(scripts::RESTORE)?,
-            broker,
+            broker: broker.open()?,
             backend,
             keys,
+            take: Script::new(scripts::TAKE),
+            finish: Script::new(scripts::FINISH),
+            alive: Script::new(scripts::ALIVE),
+            lost: Script::new(scripts::LOST),
+            restore: Script::new(scripts::RESTORE),
         })
     }
 
     fn add_take(&self, commands: &mut Commands, lists: &[String], tags: &[String]) {
         commands.begin(6 + lists.len() + tags.len());
         commands.part(b"EVALSHA");
-        commands.part(&self.take);
+        commands.part(self.take.name());
         commands.part((3 + lists.len()).to_string().as_bytes());
         commands.part(self.keys.unacked_index.as_bytes());
         commands.part(self.keys.unacked.as_bytes());
@@ -85,6 +106,7 @@ impl Link {
 
     /// Takes at most 1 message for each tag.
     pub(crate) fn take(&mut self, lists: &[String], tags: &[String]) -> Result<Vec<Taken>, BrokerError> {
+        self.take.load(&mut self.broker)?;
         let mut commands = Commands::default();
         self.add_take(&mut commands, lists, tags);
         taken(only(self.broker.send(&commands)?))
@@ -98,27 +120,30 @@ impl Link {
         lists: &[String],
         tags: &[String],
     ) -> Result<Vec<Taken>, BrokerError> {
-        if let (Some((backend, name)), Some(_)) = (&mut self.backend, &end.result) {
+        if let (Some((backend, script)), Some(_)) = (&mut self.backend, &end.result) {
+            script.load(backend)?;
             let mut commands = Commands::default();
             add_finish(
                 &mut commands,
-                name,
+                script.name(),
                 &self.keys,
                 &Finish { tag: String::new(), result: end.result.clone(), push: None },
             );
             only(backend.send(&commands)?)?;
         }
+        self.finish.load(&mut self.broker)?;
         let mut commands = Commands::default();
         if self.backend.is_some() {
             let rest = Finish { tag: end.tag.clone(), result: None, push: end.push.clone() };
-            add_finish(&mut commands, &self.finish, &self.keys, &rest);
+            add_finish(&mut commands, self.finish.name(), &self.keys, &rest);
         } else {
-            add_finish(&mut commands, &self.finish, &self.keys, end);
+            add_finish(&mut commands, self.finish.name(), &self.keys, end);
         }
         if lists.is_empty() {
             only(self.broker.send(&commands)?)?;
             return Ok(Vec::new());
         }
+        self.take.load(&mut self.broker)?;
         self.add_take(&mut commands, lists, tags);
         let mut replies = self.broker.send(&commands)?.into_iter();
         let (finished, next) = (replies.next(), replies.next());
@@ -138,17 +163,26 @@ impl Link {
 
     /// Reports the messages with these tags as still in work.
     pub(crate) fn alive(&mut self, tags: &[String]) -> Result<(), BrokerError> {
-        let mut parts: Vec<&[u8]> = vec![b"EVALSHA", &self.alive, b"1", self.keys.unacked_index.as_bytes()];
+        self.alive.load(&mut self.broker)?;
+        let mut parts: Vec<&[u8]> = vec![b"EVALSHA", self.alive.name(), b"1", self.keys.unacked_index.as_bytes()];
         parts.extend(tags.iter().map(std::string::String::as_bytes));
         self.broker.call(&parts).map(drop)
     }
 
     /// Returns the tags and entries of the messages of dead workers.
     pub(crate) fn lost(&mut self, timeout: f64, most: usize) -> Result<Vec<(String, Vec<u8>)>, BrokerError> {
+        self.lost.load(&mut self.broker)?;
         let (timeout, most) = (timeout.to_string(), most.to_string());
         let (index, hash) = (self.keys.unacked_index.as_bytes(), self.keys.unacked.as_bytes());
-        let found =
-            self.broker.call(&[b"EVALSHA", &self.lost, b"2", index, hash, timeout.as_bytes(), most.as_bytes()])?;
+        let found = self.broker.call(&[
+            b"EVALSHA",
+            self.lost.name(),
+            b"2",
+            index,
+            hash,
+            timeout.as_bytes(),
+            most.as_bytes(),
+        ])?;
         let mut found = list(found).into_iter().filter_map(bytes);
         let mut entries = Vec::new();
         while let (Some(tag), Some(entry)) = (found.next(), found.next()) {
@@ -184,10 +218,11 @@ impl Link {
 
     /// Puts a message back to the front of a list, unless somebody works on it.
     pub(crate) fn restore(&mut self, tag: &str, timeout: f64, to: &str, message: &[u8]) -> Result<bool, BrokerError> {
+        self.restore.load(&mut self.broker)?;
         let timeout = timeout.to_string();
         let parts = [
             b"EVALSHA",
-            &self.restore[..],
+            self.restore.name(),
             b"3",
             self.keys.unacked_index.as_bytes(),
             self.keys.unacked.as_bytes(),

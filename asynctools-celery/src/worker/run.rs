@@ -171,12 +171,17 @@ fn refused(why: String) -> End {
     End::Failed(exception("ContentDisallowed", why, "kombu.exceptions"), None)
 }
 
+/// Returns the wait before a retry: a random part of the task's backoff, which doubles with each retry. `random` is any number.
+fn backoff(first: Duration, retries: u32, random: u64) -> Duration {
+    let doubled = first.saturating_mul(1_u32.checked_shl(retries).unwrap_or(u32::MAX));
+    let micros = doubled.min(LONGEST_BACKOFF).as_micros() * u128::from(random % 1_000_000) / 1_000_000;
+    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+}
+
 /// Returns the message of the next attempt: the same id and headers.
 fn again(mut envelope: Envelope<'_>, request: &Request, entry: &Entry) -> Vec<u8> {
-    let doubled = entry.options.retry_backoff.saturating_mul(1_u32.checked_shl(request.retries).unwrap_or(u32::MAX));
-    let random = RandomState::new().build_hasher().finish() % 1_000_000;
-    let micros = doubled.min(LONGEST_BACKOFF).as_micros() * u128::from(random) / 1_000_000;
-    let wait = Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
+    let random = RandomState::new().build_hasher().finish();
+    let wait = backoff(entry.options.retry_backoff, request.retries, random);
     let headers = &mut envelope.headers;
     headers.insert("retries".to_owned(), Value::from(request.retries + 1));
     headers.insert("eta".to_owned(), Value::from(Timestamp::after(wait).to_string()));
@@ -245,5 +250,21 @@ pub(crate) fn insist(shared: &Shared, end: &Finish) {
                 wait = (wait * 2).min(LONGEST_WAIT);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::worker::run::backoff;
+
+    #[test]
+    fn the_wait_before_a_retry_doubles_and_is_jittered() {
+        let longest = |retries| backoff(Duration::from_secs(2), retries, 999_999).as_secs_f64().round();
+        assert_eq!([0, 1, 2, 8].map(longest), [2.0, 4.0, 8.0, 512.0]);
+        assert_eq!([9, 31, 32, 1000].map(longest), [600.0; 4], "at most ten minutes");
+        assert_eq!(backoff(Duration::from_secs(2), 3, 0), Duration::ZERO, "any part of it");
+        assert_eq!(backoff(Duration::from_secs(2), 3, 1_250_000), Duration::from_secs(4));
     }
 }

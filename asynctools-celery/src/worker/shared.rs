@@ -132,8 +132,19 @@ impl Shared {
     /// Returns an unused or a new connection.
     pub(crate) fn link(&self) -> Result<Link, BrokerError> {
         let kept = self.lock().links.pop();
+        kept.map_or_else(|| self.open(), Ok)
+    }
+
+    /// Returns a new connection, and closes the unused ones, which may be as useless as the one to be replaced.
+    pub(crate) fn new_link(&self) -> Result<Link, BrokerError> {
+        let unused = std::mem::take(&mut self.lock().links);
+        drop(unused);
+        self.open()
+    }
+
+    fn open(&self) -> Result<Link, BrokerError> {
         let Config { broker, backend, keys, .. } = &self.config;
-        kept.map_or_else(|| Link::open(broker, backend.as_ref(), keys.clone()), Ok)
+        Link::open(broker, backend.as_ref(), keys.clone())
     }
 
     pub(crate) fn keep(&self, link: Link) {

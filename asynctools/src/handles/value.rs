@@ -87,6 +87,9 @@ impl<T> AsyncValue<T> {
 
     /// Blocks until the call ends, and returns its result.
     ///
+    /// A call of `#[celery]` ends if a worker serves the queue and the broker keeps its data. Otherwise the option
+    /// `result_timeout` ends the call; by default there is no such limit.
+    ///
     /// # Panics
     ///
     /// If the call panicked: with its payload, or where another reader took the payload, with its text. If the call was

@@ -11,6 +11,10 @@ use asynctools::TaskError;
 use asynctools::celery;
 use asynctools::celery::Bytes;
 use asynctools::celery::RemoteErrorKind;
+use asynctools::celery::TaskOptions;
+use asynctools_celery::Answer;
+use asynctools_celery::Call;
+use celery_tests::answer;
 use celery_tests::fleet::FleetError;
 use celery_tests::fleet::fails;
 use celery_tests::fleet::half;
@@ -21,14 +25,50 @@ use celery_tests::fleet::py_headers;
 use celery_tests::fleet::py_raises;
 use celery_tests::fleet::reverse;
 use celery_tests::fleet::sum;
+use celery_tests::fleet::with_options;
 
 use crate::runner::Test;
 use crate::runner::tests;
 use crate::servers::Redis;
 
 pub(crate) const TESTS: &[Test] = tests! {
+    Nothing: options_of_the_attribute, calls_that_stay_in_the_process;
     Python: attribute_on_a_fleet;
 };
+
+fn options_of_the_attribute() {
+    let expected = TaskOptions {
+        queue: "elsewhere",
+        acks_late: false,
+        max_retries: 7,
+        retry_backoff: Duration::from_secs(8),
+        expires: Some(Duration::from_secs(9)),
+        result_timeout: Some(Duration::from_secs(10)),
+        ignore_result: true,
+        priority: 9,
+        soft_time_limit: Some(Duration::from_secs(11)),
+    };
+    assert_eq!(with_options::OPTIONS, expected);
+    assert_eq!(letters::OPTIONS, TaskOptions { queue: "fleet", ..TaskOptions::DEFAULT });
+}
+
+/// `celery::local()`: the same functions and messages, without a broker.
+fn calls_that_stay_in_the_process() {
+    let app = celery::local();
+    let half = |n: i64| answer(&app, Call::new(half::NAME, half::OPTIONS, (n,))).get();
+    assert_eq!(half(8).into_result::<u32, FleetError>(), Ok(Ok(4)));
+    assert_eq!(half(7).into_result::<u32, FleetError>(), Ok(Err(FleetError::Odd(7))));
+    let failed = |answer: Answer| answer.into_value::<u32>().unwrap_err();
+    let error = failed(half(-1));
+    assert_eq!(error.kind, RemoteErrorKind::BadArguments);
+    assert!(error.message.starts_with("argument `n`: invalid value: integer `-1`"), "{error}");
+    let error = failed(answer(&app, Call::new(letters::NAME, letters::OPTIONS, ("",))).get());
+    assert_eq!((error.kind, error.message.as_str()), (RemoteErrorKind::Panicked, "no text"));
+    let error = failed(answer(&app, Call::new("fleet.nothing", TaskOptions::DEFAULT, ())).get());
+    assert_eq!((error.kind, error.message.as_str()), (RemoteErrorKind::NotRegistered, "fleet.nothing"));
+    assert!(app.check("fleet").is_err(), "there is no broker with queues");
+    app.flush();
+}
 
 fn attribute_on_a_fleet() {
     assert!(size_of::<TaskError>() <= 16, "the error of a fleet is boxed");

@@ -245,7 +245,7 @@ fn for_each_state(session: impl Fn(&Redis, Break) -> bool) {
 fn crash_worker_cut_in_each_state() {
     for_each_state(|redis, at| {
         let proxy = Proxy::start(redis.port, at, || {});
-        let url = format!("redis://127.0.0.1:{}/0", proxy.port);
+        let url = proxy.url();
         // So long that only the worker itself brings back what it took without an answer.
         let start =
             || Process::start(Command::new(env!("CARGO_BIN_EXE_worker")).args([&url, "1", "visibility=600000"]));
@@ -277,7 +277,7 @@ fn crash_client_cut_in_each_state() {
     let _worker = rust(&redis);
     let session = |redis: &Redis, at| {
         let proxy = Proxy::start(redis.port, at, || {});
-        let app = App::builder().broker(format!("redis://127.0.0.1:{}/0", proxy.port)).build().unwrap();
+        let app = App::builder().broker(proxy.url()).build().unwrap();
         let key = format!("{at:?}");
         let value = get(count(redis, &app, &key, 0));
         let runs = redis.number(&["GET", &key]);
@@ -399,7 +399,7 @@ fn signalled_at_each_step(signal: &'static str, may_repeat: i64) {
             };
             let _ = Command::new("kill").args([&format!("-{signal}"), &pid]).status();
         });
-        let url = format!("redis://127.0.0.1:{}/0", proxy.port);
+        let url = proxy.url();
         let worker = Process::start(Command::new(env!("CARGO_BIN_EXE_worker")).args([&url, "1", "visibility=1500"]));
         pid.store(worker.id(), std::sync::atomic::Ordering::SeqCst);
         let app = redis.app();

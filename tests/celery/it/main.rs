@@ -6,6 +6,7 @@ mod proxy;
 mod interop;
 mod languages;
 mod crash;
+mod taking;
 mod load;
 mod attribute;
 mod tls;
@@ -14,13 +15,15 @@ mod start;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // What mostly waits, or builds, goes first.
     runner::run(&[
+        start::TESTS,
+        taking::TESTS,
         interop::TESTS,
         languages::TESTS,
         crash::TESTS,
         load::TESTS,
         attribute::TESTS,
         tls::TESTS,
-        start::TESTS,
     ])
 }

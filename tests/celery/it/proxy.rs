@@ -24,6 +24,9 @@ struct Line {
     server: u16,
     at: Break,
     passed: AtomicUsize,
+    /// How many connections there were, and how many of them are dead.
+    made: AtomicUsize,
+    dead: AtomicUsize,
     open: Mutex<Vec<TcpStream>>,
     then: Box<dyn Fn() + Send + Sync>,
 }
@@ -39,23 +42,39 @@ impl Proxy {
     pub(crate) fn start(server: u16, at: Break, then: impl Fn() + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
-        let (passed, open, then) = (AtomicUsize::new(0), Mutex::default(), Box::new(then));
-        let line = Arc::new(Line { server, at, passed, open, then });
+        let (passed, made, dead) = Default::default();
+        let line = Arc::new(Line { server, at, passed, made, dead, open: Mutex::default(), then: Box::new(then) });
         let accepting = line.clone();
         // It ends with the process of the tests.
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", accepting.server)) else { continue };
+                let number = accepting.made.fetch_add(1, Ordering::SeqCst);
                 let pairs = [(&client, &server), (&server, &client)];
                 for (from, to) in pairs.map(|(from, to)| (from.try_clone(), to.try_clone())) {
                     let (Ok(from), Ok(to)) = (from, to) else { continue };
                     let line = accepting.clone();
-                    thread::spawn(move || line.pump(from, to));
+                    thread::spawn(move || line.pump(number, from, to));
                 }
                 accepting.open.lock().expect("nothing panics").extend([client, server]);
             }
         });
         Self { port, line }
+    }
+
+    /// Starts a proxy that never breaks by itself.
+    pub(crate) fn whole(server: u16) -> Self {
+        Self::start(server, Break::Before(usize::MAX), || {})
+    }
+
+    /// Returns the address of the proxy, as the server's.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
+    /// From now on nothing comes through the connections of this moment, and nothing says so.
+    pub(crate) fn go_dead(&self) {
+        self.line.dead.store(self.line.made.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
     /// Returns whether it has broken.
@@ -66,9 +85,12 @@ impl Proxy {
 }
 
 impl Line {
-    fn pump(&self, mut from: TcpStream, mut to: TcpStream) {
+    fn pump(&self, connection: usize, mut from: TcpStream, mut to: TcpStream) {
         let mut buffer = vec![0; 1 << 16];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
+            if connection < self.dead.load(Ordering::SeqCst) {
+                continue;
+            }
             let number = self.passed.fetch_add(1, Ordering::SeqCst);
             let piece = &buffer[..length];
             match self.at {

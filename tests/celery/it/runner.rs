@@ -16,6 +16,7 @@ use crate::servers;
 /// What a test needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Needs {
+    Nothing,
     Redis,
     /// Redis, and Python with Celery.
     Python,
@@ -68,6 +69,7 @@ pub(crate) fn run(groups: &[&'static [Test]]) -> ExitCode {
     }
     let have_python = || servers::redis_server().is_some() && servers::python().is_some();
     let have = |needs| match needs {
+        Needs::Nothing => true,
         Needs::Redis => servers::redis_server().is_some(),
         Needs::Python => have_python(),
         Needs::Openssl => have_python() && servers::program("openssl").is_some(),

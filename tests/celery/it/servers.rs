@@ -97,6 +97,16 @@ impl Drop for Process {
     }
 }
 
+/// Starts a process, and ends it when it has written this many lines to its standard error, or has ended itself.
+pub(crate) fn first_words(command: &mut Command, lines: usize) -> Vec<String> {
+    let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it is built");
+    let (tell, told) = channel();
+    let written = BufReader::new(process.stderr.take().expect("it is piped"));
+    thread::spawn(move || written.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    let _process = Process(process);
+    (0..lines).map_while(|_| told.recv_timeout(patience()).ok()).collect()
+}
+
 /// Returns a port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -187,14 +197,7 @@ impl Redis {
 
     /// Starts a worker, and ends it when it has written this many lines to its standard error.
     pub(crate) fn first_words(&self, options: &[&str], lines: usize) -> Vec<String> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
-        command.arg(self.url()).arg("1").args(options).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut worker = command.spawn().expect("it is built");
-        let (tell, told) = channel();
-        let written = BufReader::new(worker.stderr.take().expect("it is piped"));
-        thread::spawn(move || written.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        let _worker = Process(worker);
-        (0..lines).map_while(|_| told.recv_timeout(patience()).ok()).collect()
+        first_words(Command::new(env!("CARGO_BIN_EXE_worker")).arg(self.url()).arg("1").args(options), lines)
     }
 
     /// Starts a Python worker for a queue.

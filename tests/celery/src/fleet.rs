@@ -80,6 +80,20 @@ pub fn fails(port: u16, key: String, more: u32) -> Result<u32, FleetError> {
     Err(FleetError::Odd(runs + more))
 }
 
+/// Has the options that no other function here has.
+#[celery(
+    queue = "elsewhere",
+    acks_late = false,
+    max_retries = 7,
+    retry_backoff = Duration::from_secs(8),
+    expires = Duration::from_secs(9),
+    result_timeout = Duration::from_secs(10),
+    ignore_result = true,
+    priority = 9,
+    soft_time_limit = Duration::from_secs(11)
+)]
+pub fn with_options() {}
+
 /// Adds, in Python.
 #[celery(extern, queue = "py", name = "py.add")]
 pub fn py_add(x: i64, y: i64) -> Result<i64, RemoteError>;

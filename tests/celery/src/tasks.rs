@@ -97,6 +97,11 @@ task! {
     match count(port, &key, 0) { 3.. => Ok(3), n => Err(format!("run {n}")) }
 }
 task! {
+    /// Counts and panics, and is run again much later.
+    PanicsAndWaits(port: u16, key: String) -> value, { max_retries: 1, retry_backoff: Duration::from_secs(3600) },
+    assert!(count(port, &key, 0) < 1, "not now")
+}
+task! {
     /// Counts, and ends the process.
     Abort(port: u16, key: String) -> value, {}, if count(port, &key, 0) > 0 { std::process::abort() }
 }
@@ -156,6 +161,7 @@ pub fn all(worker: Worker) -> Worker {
         .task::<CountSlowFirst>()
         .task::<Resize>()
         .task::<Third>()
+        .task::<PanicsAndWaits>()
         .task::<Abort>()
         .task::<Long>()
         .task::<Quiet>()

@@ -13,11 +13,16 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let threads = threads.parse().expect("a number of threads");
-    let mut worker = tasks::all(celery::worker().threads(threads)).broker(url);
+    let mut worker = celery::worker().threads(threads).broker(url);
+    let args: Vec<_> = args.collect();
+    if !args.iter().any(|arg| arg == "all=1") {
+        worker = tasks::all(worker);
+    }
     for arg in args {
         let (option, value) = arg.split_once('=').expect("option=value");
         let millis = || Duration::from_millis(value.parse().expect("milliseconds"));
         worker = match option {
+            "all" => worker.all(),
             "hostname" => worker.hostname(value),
             "backend" => worker.backend(value),
             "queue" => worker.queue(value),

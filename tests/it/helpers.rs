@@ -35,13 +35,13 @@ pub(crate) fn test_name<F>(_in_test: &F) -> String {
 
 /// Runs `test` on a thread of its own (with the usual 2 MiB of stack), and fails with its name if it hangs.
 pub(crate) fn watched<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static) -> R {
-    watched_as(test_name(&test), Box::new(test))
+    watched_as(&test_name(&test), Box::new(test))
 }
 
 /// As `watched`. Made once for each type of result, and not for each test.
-fn watched_as<R: Send + 'static>(name: String, test: Box<dyn FnOnce() -> R + Send>) -> R {
+fn watched_as<R: Send + 'static>(name: &str, test: Box<dyn FnOnce() -> R + Send>) -> R {
     let (sender, receiver) = mpsc::channel();
-    let runner = thread::Builder::new().name(name.clone()).stack_size(2 << 20).spawn(move || {
+    let runner = thread::Builder::new().name(name.to_owned()).stack_size(2 << 20).spawn(move || {
         let result = test();
         let _ = sender.send(());
         result

@@ -95,7 +95,9 @@ pub(crate) trait Lend: Send + Sync {
 /// Has each of `lends` clone the result. The effects of the clones are held back.
 pub(crate) fn lend_to(lends: Vec<Arc<dyn Lend>>, outcome: &dyn Any) {
     let _held = notify::hold();
-    lends.into_iter().for_each(|lend| lend.lend(outcome));
+    for lend in lends {
+        lend.lend(outcome);
+    }
 }
 
 /// Tells all of `engines` that nobody wants the result. Returns whether one of them says that the call never began and never will.

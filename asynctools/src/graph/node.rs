@@ -8,33 +8,24 @@ use crate::error::TaskError;
 use crate::graph::blocked::this_thread;
 use crate::graph::head::Head;
 use crate::graph::lineage;
-use crate::graph::lose::end_unrun;
 use crate::graph::notify;
 use crate::graph::slot::Slot;
 use crate::graph::state::State;
-use crate::graph::stop;
 use crate::graph::traits;
 use crate::graph::traits::Aftermath;
-use crate::graph::traits::Awaited;
 use crate::graph::traits::Job;
 use crate::graph::traits::Moment;
-use crate::graph::traits::Observer;
-use crate::graph::traits::Place;
 use crate::graph::traits::PoolId;
-use crate::graph::traits::Standing;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
 use crate::graph::waiters;
 use crate::graph::waiters::Origin;
 use crate::graph::waiters::WaiterKind;
 use crate::graph::waiters::Waiters;
+use crate::graph::work;
 use crate::graph::work::Promised;
 use crate::graph::work::Route;
 use crate::graph::work::Work;
-use crate::graph::work::run_tagged;
-use crate::graph::work::stop_tagged;
-use crate::graph::work::untaken;
-use crate::graph::work::untaken_later;
 use crate::panics::discard_all;
 use crate::panics::lock;
 use crate::sync::Mutex;
@@ -125,7 +116,7 @@ impl<W: Work> Node<W> {
         let State::Waiting(mut work) = std::mem::replace(&mut core.state, State::Taken) else { return None };
         core.state = State::Running(this_thread());
         if stopped {
-            let at = Standing::Thread(this_thread(), traits::Tried::Nothing);
+            let at = traits::Standing::Thread(this_thread(), traits::Tried::Nothing);
             core.state = State::Stopped(Box::new((work, at)));
             return Some(self.clone());
         }
@@ -140,19 +131,39 @@ impl<W: Work> Node<W> {
         if let Err(refusal) = route.accept() {
             core.state = State::Waiting(work);
             drop(core);
-            end_unrun(&job(), refusal);
+            crate::graph::lose::end_unrun(&job(), refusal);
             return None;
         }
         let Some(Route { pool: Some(pool), maker, bounded }) = work.take_route() else { unreachable!("just asked") };
         core.state = State::Queued(work);
-        core.tag.ready();
-        core.waiters.set_requests(stop::requests());
+        if moment == Moment::Later {
+            core.tag.ready();
+        }
+        core.waiters.set_requests(crate::graph::stop::requests());
         let helpers = core.waiters.take_helpers();
         drop(core);
         // Before it is queued: a permit goes to the worker that waits for it rather than to a thread that happens to find it.
         helpers.for_each(|helper| helper.ready(job()));
         pool.schedule(&job, maker, if moment == Moment::AtCall && !bounded { Moment::AtFollowing } else { moment });
         None
+    }
+
+    fn enter(self: &Arc<Self>, Origin { made_by, requests }: Origin) -> lineage::Running {
+        lineage::enter(waiters::address(self), self.head.pool(), made_by, requests)
+    }
+
+    /// Runs the work of a watched call, under no lock, and ends the call: apart from `run`, where the end is in no memory.
+    #[cfg(feature = "hooks")]
+    #[cold]
+    #[inline(never)]
+    fn run_watched(self: &Arc<Self>, work: W, from: Origin, observer: &dyn traits::Observer, dropped: &mut Dropped) {
+        observer.began(traits::Place::Queue);
+        let running = self.enter(from);
+        let live = self.lock().tag.take_live();
+        let outcome = work::run_watched(live, work, dropped);
+        drop(running);
+        observer.ended(traits::Ending::of_run(&outcome), traits::Place::Queue);
+        self.complete(outcome);
     }
 
     /// Ends the call, by the one who took its work or holds its promise.
@@ -186,7 +197,7 @@ impl<W: Work> Node<W> {
         core.state = state;
         self.head.set_done();
         drop(core);
-        aftermath.dropped.extend(unwanted.map(|outcome| untaken_later::<W>(self.site, outcome)));
+        aftermath.dropped.extend(unwanted.map(|outcome| work::untaken_later::<W>(self.site, outcome)));
         for waiter in waiters.into_iter() {
             match waiter {
                 WaiterKind::Plain(waiter) => notify::tell(waiter, aftermath),
@@ -230,7 +241,7 @@ impl<W: Work> Node<W> {
     }
 }
 
-impl<W: Work> Awaited for Node<W> {
+impl<W: Work> traits::Awaited for Node<W> {
     fn is_done(&self) -> bool {
         self.head.is_done()
     }
@@ -297,19 +308,19 @@ impl<W: Work> Job for Node<W> {
 
     fn is_queued(&self) -> bool {
         let core = self.lock();
-        let is_stopped = matches!(&core.state, State::Stopped(stopped) if stopped.1.place() == Place::Queue);
+        let is_stopped = matches!(&core.state, State::Stopped(stopped) if stopped.1.place() == traits::Place::Queue);
         is_stopped || matches!(core.state, State::Queued(..))
     }
 
-    fn stopped(&self) -> Option<Standing> {
+    fn stopped(&self) -> Option<traits::Standing> {
         if let State::Stopped(stopped) = &self.lock().state { Some(stopped.1) } else { None }
     }
 
-    fn stand(self: Arc<Self>, now_at: Standing) -> bool {
+    fn stand(self: Arc<Self>, now_at: traits::Standing) -> bool {
         let mut core = self.lock();
         let State::Stopped(stopped) = &mut core.state else { return false };
         stopped.1 = now_at;
-        if now_at == Standing::Queue {
+        if now_at == traits::Standing::Queue {
             let helpers = core.waiters.take_helpers();
             drop(core);
             helpers.for_each(|helper| helper.ready(self.clone()));
@@ -317,7 +328,7 @@ impl<W: Work> Job for Node<W> {
         true
     }
 
-    fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
+    fn run(self: Arc<Self>, observer: &dyn traits::Observer) -> bool {
         // Asked before: a waiter that looks for the end takes the cache line away from a thread that has the lock for long.
         let thread = this_thread();
         let mut core = self.lock();
@@ -326,27 +337,29 @@ impl<W: Work> Job for Node<W> {
             State::Stopped(..) if observer.takes_stopped() => {}
             _ => return false,
         }
-        let Origin { made_by, requests } = core.waiters.origin();
-        let (taken, tag) = (std::mem::replace(&mut core.state, State::Taken), core.tag.take());
+        let from = core.waiters.origin();
+        let (taken, is_watched) = (std::mem::replace(&mut core.state, State::Taken), core.tag.is_some());
         // In two steps: a new state that was built elsewhere first would be read back whole.
         core.state = State::Running(thread);
         drop(core);
         let mut dropped = Dropped::new();
         match taken {
+            #[cfg(feature = "hooks")]
+            State::Queued(work) if is_watched => self.run_watched(work, from, observer, &mut dropped),
             State::Queued(work) => {
-                observer.began(Place::Queue);
-                let running = lineage::enter(waiters::address(&self), self.head.pool(), made_by, requests);
-                run_tagged(self.site, work, tag, &mut dropped, |outcome| {
-                    drop(running);
-                    observer.ended(traits::Ending::of_run(&outcome), Place::Queue);
-                    self.complete(outcome);
-                });
+                observer.began(traits::Place::Queue);
+                let running = self.enter(from);
+                let outcome = work::run_unwatched(self.site, work, &mut dropped);
+                drop(running);
+                observer.ended(traits::Ending::of_run(&outcome), traits::Place::Queue);
+                self.complete(outcome);
             }
             State::Stopped(stopped) => {
                 let (work, at) = *stopped;
                 let place = at.place();
                 observer.began(place);
-                let outcome = stop_tagged(self.site, work, tag, &mut dropped);
+                let tag = if is_watched { self.lock().tag.take() } else { crate::tag::Taken::NONE };
+                let outcome = work::stop_tagged(self.site, work, tag, &mut dropped);
                 observer.ended(traits::Ending::Stopped, place);
                 self.complete(outcome);
             }
@@ -368,17 +381,13 @@ impl<W: Work> Job for Node<W> {
         drop(core);
         // A dependant that is gone leaves nothing behind in the calls that it needed.
         if let State::Waiting(work) = &taken {
-            let mut needs = Vec::new();
-            work.needs(&mut needs);
-            for need in needs {
-                need.forget(waiters::address(&self));
-            }
+            work::forget(work, waiters::address(&self));
         }
         Some(traits::Unstarted { unrun, remains: Box::new(taken), tag })
     }
 
     fn tell_unwanted(&self) -> bool {
-        let engines: Vec<_> = self.lock().waiters.engines().filter(|_| !self.is_done()).cloned().collect();
+        let engines: Vec<_> = self.lock().waiters.engines().filter(|_| !self.head.is_done()).cloned().collect();
         engines.into_iter().filter(|engine| engine.cancel()).count() > 0
     }
 
@@ -439,7 +448,7 @@ impl<W: Work> Slot<W::Output> for Node<W> {
         let result = matches!(core.state, State::Done(_)).then(|| std::mem::replace(&mut core.state, State::Taken));
         drop((core, tasks));
         if let Some(State::Done(outcome)) = result {
-            drop(untaken::<W>(self.site, outcome));
+            drop(work::untaken::<W>(self.site, outcome));
         }
     }
 

@@ -80,11 +80,11 @@ impl MeterSite {
             place = &meters.next;
         }
         // Two threads may make handles for the same series, which are one to the recorder.
-        let mut made = Box::new(make()?);
+        let mut meters = Box::new(make()?);
         loop {
-            match place.set(made) {
-                Ok(()) => return place.get().map(|meters| &**meters),
-                Err(refused) => made = refused,
+            match place.set(meters) {
+                Ok(()) => return place.get().map(Box::as_ref),
+                Err(refused) => meters = refused,
             }
             place = &place.get()?.next;
         }

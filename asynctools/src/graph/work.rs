@@ -85,7 +85,9 @@ pub(crate) trait Work: Send + 'static {
 pub(crate) fn forget(work: &impl Work, dependant: usize) {
     let mut needs = Needs::new();
     work.needs(&mut needs);
-    needs.iter().for_each(|need| need.forget(dependant));
+    for need in needs {
+        need.forget(dependant);
+    }
 }
 
 /// Runs the call at `own`, which nobody watches, and returns its end; a panic is an end too.

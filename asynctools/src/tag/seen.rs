@@ -333,7 +333,7 @@ pub(crate) fn unwatched_end(site: CallSite, error: Option<&TaskError>) {
 #[cfg(feature = "trace")]
 type Waits = Box<[record::Waited]>;
 #[cfg(not(feature = "trace"))]
-type Waits = ();
+type Waits = Option<std::convert::Infallible>;
 
 impl Live {
     /// Runs the body of the call, inside of the code around the body, and returns the end of the call.
@@ -367,7 +367,7 @@ impl Live {
         #[cfg(feature = "trace")]
         let waits = entered.map(record::Entered::leave).unwrap_or_default();
         #[cfg(not(feature = "trace"))]
-        let waits = ();
+        let waits = None;
         self.end(outcome.as_ref().err(), true, waits);
         outcome
     }
@@ -397,7 +397,7 @@ impl Live {
         #[cfg(feature = "tracing")]
         spans::finish(&mut self.span, ran, self.info.site, error);
         #[cfg(not(feature = "trace"))]
-        let () = waits;
+        let _ = waits;
         let _ = (error, ran);
     }
 }

@@ -72,7 +72,7 @@ impl Function {
     }
 
     #[cfg(feature = "metrics")]
-    pub(crate) fn meters(&self) -> &MeterSite {
+    pub(crate) fn meters(&'static self) -> &'static MeterSite {
         &self.meters
     }
 

@@ -4,9 +4,7 @@ use std::fmt;
 use std::panic::RefUnwindSafe;
 use std::panic::UnwindSafe;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::OnceLock;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering;
 
@@ -15,13 +13,17 @@ use metrics::Histogram;
 
 /// The handles for the calls of one function on the pools of one name.
 pub(crate) struct Meters {
-    pub(crate) pool: Box<str>,
+    pub(crate) pool: Arc<str>,
     pub(crate) arguments: Histogram,
     pub(crate) queue: Histogram,
     pub(crate) run: Histogram,
     /// Calls by their ending.
     pub(crate) endings: Vec<Counter>,
+    /// The handles for the pools of another name.
+    pub(crate) next: Next,
 }
+
+pub(crate) type Next = OnceLock<Box<Meters>>;
 
 const UNKNOWN: u8 = 0;
 /// There was no recorder at the first call.
@@ -32,8 +34,7 @@ const LIVE: u8 = 2;
 pub(crate) struct MeterSite {
     state: AtomicU8,
     /// Nearly every function has calls on one pool.
-    first: OnceLock<Arc<Meters>>,
-    others: Mutex<Vec<Arc<Meters>>>,
+    first: Next,
 }
 
 /// A panic of a recorder leaves handles made or not, and both are right.
@@ -48,7 +49,7 @@ impl fmt::Debug for MeterSite {
 
 impl MeterSite {
     pub(crate) const fn new() -> Self {
-        Self { state: AtomicU8::new(UNKNOWN), first: OnceLock::new(), others: Mutex::new(Vec::new()) }
+        Self { state: AtomicU8::new(UNKNOWN), first: OnceLock::new() }
     }
 
     /// Whether there was no recorder at the first call.
@@ -60,30 +61,32 @@ impl MeterSite {
     /// Returns the meters for calls on `pool`; `None` if there was no recorder at the first call. `has_recorder` and `make`
     /// run the code of the recorder, under no lock.
     pub(crate) fn get(
-        &self,
-        pool: &str,
+        &'static self,
+        pool: &Arc<str>,
         has_recorder: impl FnOnce() -> bool,
         make: impl FnOnce() -> Option<Meters>,
-    ) -> Option<Arc<Meters>> {
+    ) -> Option<&'static Meters> {
         if self.state.load(Ordering::Relaxed) == UNKNOWN {
             self.state.store(if has_recorder() { LIVE } else { MUTE }, Ordering::Relaxed);
         }
         if self.is_mute() {
             return None;
         }
-        if let Some(meters) = self.first.get().filter(|meters| *meters.pool == *pool) {
-            return Some(meters.clone());
-        }
-        let others = || self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = others().iter().find(|meters| *meters.pool == *pool).cloned();
-        if found.is_some() {
-            return found;
+        let mut place = &self.first;
+        while let Some(meters) = place.get() {
+            if Arc::ptr_eq(&meters.pool, pool) || meters.pool == *pool {
+                return Some(meters);
+            }
+            place = &meters.next;
         }
         // Two threads may make handles for the same series, which are one to the recorder.
-        let meters = Arc::new(make()?);
-        if self.first.set(meters.clone()).is_err() {
-            others().push(meters.clone());
+        let mut meters = Box::new(make()?);
+        loop {
+            match place.set(meters) {
+                Ok(()) => return place.get().map(Box::as_ref),
+                Err(refused) => meters = refused,
+            }
+            place = &place.get()?.next;
         }
-        Some(meters)
     }
 }

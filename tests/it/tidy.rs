@@ -346,16 +346,18 @@ fn every_room_is_open() {
 #[test]
 fn the_checks_of_every_promise_exist() {
     let promises = read("RELIABILITY.md");
-    let named = promises.split('`').filter_map(|code| code.strip_prefix("it::"));
-    let mut count = 0;
-    for name in named.filter(|name| *name != "room::test") {
-        count += 1;
-        let (room, test) = name.split_once("::").unwrap_or((name, ""));
-        let tests = read(format!("tests/it/{room}.rs"));
-        let found = test.is_empty() || tests.contains(&format!("fn {test}()"));
-        assert!(found, "RELIABILITY.md names `it::{name}`, which is not there");
+    for (suite, least) in [("it", 20), ("seam", 10)] {
+        let named = promises.split('`').filter_map(|code| code.strip_prefix(suite)?.strip_prefix("::"));
+        let mut count = 0;
+        for name in named.filter(|name| *name != "room::test") {
+            count += 1;
+            let (room, test) = name.split_once("::").unwrap_or((name, ""));
+            let tests = read(format!("tests/{suite}/{room}.rs"));
+            let found = test.is_empty() || tests.contains(&format!("fn {test}()"));
+            assert!(found, "RELIABILITY.md names `{suite}::{name}`, which is not there");
+        }
+        assert!(count > least, "only {count} checks of {suite}");
     }
-    assert!(count > 20, "only {count} checks");
 }
 
 #[test]

@@ -458,6 +458,25 @@ fn no_lock_is_held_while_the_code_runs() {
 }
 
 #[test]
+fn the_lock_of_a_call_is_free_while_it_runs() {
+    watched(|| {
+        let pool = Pool::builder().workers(1).around(|_| |run: Run<'_>| run.run()).build().unwrap();
+        let (started, has_started) = mpsc::channel();
+        let (open, gate) = mpsc::channel();
+        let call = pool.spawn(move || {
+            started.send(()).unwrap();
+            gate.recv().is_ok()
+        });
+        has_started.recv().unwrap();
+        // Looks at the state of the call, and lists a dependant.
+        assert!(!call.cancel());
+        let next = call.map(|has_come| has_come);
+        open.send(()).unwrap();
+        assert!(next.get());
+    });
+}
+
+#[test]
 fn two_arounds_are_no_mix() {
     let twice = Pool::builder().workers(1).around(|_| |run: Run<'_>| run.run()).around(|_| |run: Run<'_>| run.run());
     let error = twice.build().unwrap_err();

@@ -1,5 +1,9 @@
 //! What a waiting call takes in memory, with and without those who may watch. Nothing runs here.
 
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
 use allocation_counter::measure;
 use asynctools::AsyncValue;
 use asynctools::Pool;
@@ -8,8 +12,15 @@ const CALLS: usize = 31_000;
 /// The queue takes its memory in blocks of 31 entries, of 24 bytes each.
 const BLOCKS: usize = CALLS / 31;
 
+/// A recording is of all calls of the process.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn a_waiting_call_takes_eight_bytes_more_with_a_tag() {
+    let _alone = alone();
     let pool = Pool::new(0);
     pool.spawn(|| 1_u64).detach();
     let mut calls: Vec<AsyncValue<u64>> = Vec::with_capacity(CALLS);
@@ -21,6 +32,29 @@ fn a_waiting_call_takes_eight_bytes_more_with_a_tag() {
     let most = if cfg!(feature = "hooks") { 88 + 8 + 8 } else { 88 + 8 };
     assert!(node <= most, "{node} bytes, and {most} are allowed");
     drop(calls);
+}
+
+/// What a recording keeps of a call, with and without an argument. The calls run on one thread, whose allocations are counted.
+#[cfg(feature = "trace")]
+#[test]
+fn a_recorded_call_takes_at_most_two_hundred_bytes() {
+    const PAIRS: usize = 50_000;
+    const LEAST: usize = size_of::<asynctools::CallSite>() + 4 * size_of::<u64>();
+    let _alone = alone();
+    let pool = Pool::new(1);
+    let call = |n: usize| assert_eq!(pool.spawn(move || n).get(), n);
+    let pair = |n: usize| assert_eq!(pool.spawn(move || n).map(|n| n + 1).get(), n + 1);
+    asynctools::serial(|| {
+        for (calls, make) in [(1, &call as &dyn Fn(usize)), (2, &pair)] {
+            let recording = asynctools::trace::Recording::start().unwrap();
+            // What a thread makes once.
+            make(0);
+            let info = measure(|| (0..PAIRS).for_each(make));
+            let each = usize::try_from(info.bytes_current).unwrap() / (calls * PAIRS);
+            assert!((LEAST..=200).contains(&each), "{each} bytes");
+            assert_eq!(recording.stop().calls().len(), calls * (PAIRS + 1));
+        }
+    });
 }
 
 fn survives_a_panic<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe + Send + Sync>() {}

@@ -225,6 +225,27 @@ fn any_name_is_escaped_or_cut() {
         let trace = recording.stop();
         assert_eq!(trace.calls().len(), 4 * all.len());
         check(&trace);
+        // Each name comes back as it was, or cut.
+        let mut json = Vec::new();
+        trace.write_chrome(&mut json).unwrap();
+        let events: Vec<serde_json::Value> = serde_json::from_slice(&json).unwrap();
+        let mut read: Vec<_> =
+            events.iter().filter_map(|event| Some(event["args"]["name"].as_str()?.to_owned())).collect();
+        let shown = |name: &str| -> String {
+            let text = name.chars().map(|c| if c.is_control() || c == '\u{fffe}' { ' ' } else { c });
+            let cut = if name.chars().count() > 80 { "\u{2026}" } else { "" };
+            text.take(80).chain(cut.chars()).collect()
+        };
+        let rows: std::collections::HashSet<_> = trace.calls().iter().filter_map(|call| call.thread.clone()).collect();
+        let mut shown: Vec<_> = rows.iter().map(|name| shown(name)).collect();
+        let longest = shown.iter().map(|name| name.chars().count()).max();
+        assert_eq!(longest, Some(81));
+        read.sort();
+        read.dedup();
+        shown.sort();
+        shown.dedup();
+        read.retain(|name| name != "never ran");
+        assert_eq!(read, shown);
     });
 }
 

@@ -18,10 +18,12 @@ use seam_tests::watched;
 use tracing::Level;
 use tracing::info_span;
 
+use crate::subscriber::Span;
 use crate::subscriber::calls;
 use crate::subscriber::current;
 use crate::subscriber::events;
 use crate::subscriber::records;
+use crate::subscriber::registered;
 
 static DATA: Pool = Pool::named("dataflow", 2);
 
@@ -73,10 +75,11 @@ const TABLE: &[Row] = &[
         assert_eq!(both.map(|(a, b)| a + b).get(), 4);
         assert_eq!(half(3).get(), Err(3));
     }),
-    ("continuations", 20, |name| {
+    ("continuations", 30, |name| {
         let pool = pool(name, 2);
         let one = || pool.spawn(|| 1);
         let fine = || pool.spawn(|| Ok::<u32, u32>(1));
+        let failed = || pool.spawn(|| Err::<u32, u32>(1));
         let ended = [
             one().map(|n| {
                 assert_current("map");
@@ -90,7 +93,28 @@ const TABLE: &[Row] = &[
                 assert_current("chain");
                 1
             }),
-            one().shared().map(|n| *n),
+            one().shared().map(|n| {
+                assert_current("map");
+                *n
+            }),
+            fine()
+                .then(|end| {
+                    assert_current("then");
+                    end.unwrap()
+                })
+                .map(|end| end.unwrap()),
+            failed()
+                .or_else(|n| {
+                    assert_current("or_else");
+                    Ok::<u32, u32>(n)
+                })
+                .map(Result::unwrap),
+            failed()
+                .map_err(|n| {
+                    assert_current("map_err");
+                    n
+                })
+                .map(Result::unwrap_err),
             fine()
                 .and_then(|n| {
                     assert_current("and_then");
@@ -98,13 +122,25 @@ const TABLE: &[Row] = &[
                 })
                 .catch()
                 .map(|end| end.unwrap().unwrap()),
-            fine().map_ok(|n| n).catch().map(|end| end.unwrap().unwrap()),
+            fine()
+                .map_ok(|n| {
+                    assert_current("map_ok");
+                    n
+                })
+                .catch()
+                .map(|end| end.unwrap().unwrap()),
         ];
         assert!(ended.into_iter().all(|end| end.get() == 1));
         let list: AsyncList<u32> = (0..2).map(|_| one()).collect();
-        assert_eq!(list.map(|all| all.len()).get(), 2);
+        let length = list.map(|all| {
+            assert_current("map");
+            all.len()
+        });
+        assert_eq!(length.get(), 2);
         let list: AsyncList<u32> = (0..2).map(|_| one()).collect();
-        list.chain(|| ()).get();
+        list.chain(|| assert_current("chain")).get();
+        // A call without user code of its own.
+        assert_eq!(pool.spawn(|| AsyncValue::ready(1)).flatten().get(), 1);
     }),
     ("inline", 2, |name| {
         let pool = pool(name, 1);
@@ -176,6 +212,9 @@ fn a_call_has_the_span_of_its_caller_as_parent() {
                 DATA.wait_idle();
             }
             let calls = calls(name);
+            let is_late = |(_, call): &(u64, Span)| call.fields.get("wait.arguments").is_some_and(|wait| wait != "0ns");
+            // Whether the call before has ended at the call of a continuation is a matter of time.
+            assert!(*name == "continuations" || calls.iter().any(is_late) == (*name == "dataflow"), "{name}");
             assert_eq!(calls.len(), *count, "{name}: {calls:#?}");
             for (_, call) in &calls {
                 assert_eq!(call.parent, Some(id), "{name}: {call:?}");
@@ -186,6 +225,12 @@ fn a_call_has_the_span_of_its_caller_as_parent() {
                 let ran = call.entered > 0;
                 assert_eq!(call.fields.contains_key("wait.arguments") && call.fields.contains_key("wait.worker"), ran);
                 assert!(ran || ["lost", "run here"].contains(name), "{name}: {call:?}");
+                if ran {
+                    // A time, as people read it; the arguments of a plain call are there at the call.
+                    assert!(call.fields["wait.arguments"].ends_with('s') && call.fields["wait.worker"].ends_with('s'));
+                    assert!(*name != "plain" || call.fields["wait.arguments"] == "0ns", "{call:?}");
+                    assert!(*name != "resized" || call.fields["wait.worker"] != "0ns", "{call:?}");
+                }
                 let own = call.target == module_path!();
                 assert!(own || call.target == "asynctools", "{call:?}");
                 assert_eq!(own, ["load", "double", "half"].contains(&call.name), "{call:?}");
@@ -233,6 +278,21 @@ fn a_call_follows_from_its_arguments() {
         assert_eq!(follows("map"), [id_of("spawn", 0)], "of a call that runs");
         assert_eq!(calls[0].1.name, "spawn");
         assert_eq!(calls.iter().find(|(_, call)| call.name == "late").unwrap().1.fields["code.line"], line.to_string());
+    });
+}
+
+#[pooled(workers = 1)]
+fn once(n: u32) -> u32 {
+    n
+}
+
+#[test]
+fn a_function_is_registered_once() {
+    watched(|| {
+        records();
+        let calls: AsyncList<u32> = (0..3).map(once).collect();
+        assert_eq!(calls.get(), [0, 1, 2]);
+        assert_eq!(registered(module_path!(), "once"), 1);
     });
 }
 

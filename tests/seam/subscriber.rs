@@ -16,6 +16,7 @@ use tracing::field::Field;
 use tracing::field::Visit;
 use tracing::span::Attributes;
 use tracing::span::Record;
+use tracing::subscriber::Interest;
 
 /// A span, as the subscriber was told of it.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub(crate) struct Told {
 struct Seen {
     spans: Vec<Span>,
     events: Vec<Told>,
+    /// Functions by target and name, as often as they were registered.
+    registered: Vec<(&'static str, &'static str)>,
 }
 
 #[derive(Clone, Default)]
@@ -83,6 +86,11 @@ impl Records {
 impl Subscriber for Records {
     fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
         true
+    }
+
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        self.0.lock().unwrap().registered.push((metadata.target(), metadata.name()));
+        Interest::always()
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
@@ -170,4 +178,9 @@ pub(crate) fn calls(pool: &str) -> Vec<(u64, Span)> {
 pub(crate) fn events(level: Level, part: &str) -> Vec<Told> {
     let events = records().0.lock().unwrap().events.clone();
     events.into_iter().filter(|event| event.level == level && event.text.contains(part)).collect()
+}
+
+/// How often the function of that name was registered.
+pub(crate) fn registered(target: &str, name: &str) -> usize {
+    records().0.lock().unwrap().registered.iter().filter(|site| **site == (target, name)).count()
 }

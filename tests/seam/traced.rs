@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -85,4 +86,46 @@ fn a_path_that_cannot_be_written_is_told_once() {
     let told: Vec<_> = said.lines().filter(|line| line.contains("ASYNCTOOLS_TRACE")).collect();
     assert_eq!(told.len(), 1, "{said}");
     assert!(told[0].contains(&path.display().to_string()) && told[0].contains("cannot be written: "), "{said}");
+}
+
+/// What the README records.
+fn run_the_program() {
+    program();
+}
+
+/// The code of the README, word for word.
+fn code_of_the_readme() -> Result<(), Box<dyn std::error::Error>> {
+    // README: begin
+    let recording = asynctools::trace::Recording::start()?;
+    run_the_program();
+    let trace = recording.stop();
+    trace.write_svg(File::create("run.svg")?)?; // for people
+    trace.write_chrome(File::create("run.json")?)?; // for ui.perfetto.dev
+    trace.write_dot(File::create("run.dot")?)?; // for Graphviz
+    // README: end
+    Ok(())
+}
+
+#[test]
+fn the_code_of_the_readme_works() {
+    const NAME: &str = "the_code_of_the_readme_works";
+    const MARK: &str = "SEAM_README";
+    if env::var_os(MARK).is_some() {
+        code_of_the_readme().unwrap();
+        return;
+    }
+    let own = include_str!("traced.rs").split("// README: ").nth(1).unwrap().lines().skip(1);
+    let own: Vec<_> = own.map(str::trim).filter(|line| !line.is_empty()).collect();
+    let readme = include_str!("../../README.md");
+    assert!(readme.contains(&format!("\n{}\n```\n", own.join("\n"))), "{own:?}");
+    let folder = env::temp_dir().join(format!("asynctools-{}-readme", std::process::id()));
+    fs::create_dir(&folder).unwrap();
+    let this = env::current_exe().unwrap();
+    let status = Command::new(this).args([NAME, "--exact"]).env(MARK, "1").current_dir(&folder).status().unwrap();
+    assert!(status.success());
+    for (file, start) in [("run.svg", "<svg "), ("run.json", "["), ("run.dot", "digraph ")] {
+        let text = fs::read_to_string(folder.join(file)).unwrap();
+        assert!(text.starts_with(start), "{file}: {text}");
+    }
+    fs::remove_dir_all(&folder).unwrap();
 }

@@ -10,16 +10,13 @@ use crate::graph::head::Head;
 use crate::graph::lineage;
 use crate::graph::lose::end_unrun;
 use crate::graph::notify;
-use crate::graph::notify::Draining;
 use crate::graph::slot::Slot;
 use crate::graph::state::State;
 use crate::graph::stop;
 use crate::graph::traits;
 use crate::graph::traits::Aftermath;
-use crate::graph::traits::Awaited;
 use crate::graph::traits::Job;
 use crate::graph::traits::Moment;
-use crate::graph::traits::Observer;
 use crate::graph::traits::Place;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Standing;
@@ -27,15 +24,10 @@ use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
 use crate::graph::waiters;
 use crate::graph::waiters::Origin;
-use crate::graph::waiters::WaiterKind;
 use crate::graph::waiters::Waiters;
-use crate::graph::work::Promised;
+use crate::graph::work;
 use crate::graph::work::Route;
 use crate::graph::work::Work;
-use crate::graph::work::run_tagged;
-use crate::graph::work::stop_tagged;
-use crate::graph::work::untaken;
-use crate::graph::work::untaken_later;
 use crate::panics::discard_all;
 use crate::panics::lock;
 use crate::sync::Mutex;
@@ -146,7 +138,9 @@ impl<W: Work> Node<W> {
         }
         let Some(Route { pool: Some(pool), maker, bounded }) = work.take_route() else { unreachable!("just asked") };
         core.state = State::Queued(work);
-        core.tag.ready();
+        if moment == Moment::Later {
+            core.tag.ready();
+        }
         core.waiters.set_requests(stop::requests());
         let helpers = core.waiters.take_helpers();
         drop(core);
@@ -154,6 +148,24 @@ impl<W: Work> Node<W> {
         helpers.ready(&job);
         pool.schedule(&job, maker, if moment == Moment::AtCall && !bounded { Moment::AtFollowing } else { moment });
         None
+    }
+
+    fn enter(self: &Arc<Self>, Origin { made_by, requests }: Origin) -> lineage::Running {
+        lineage::enter(waiters::address(self), self.head.pool(), made_by, requests)
+    }
+
+    /// Runs the work of a watched call, under no lock, and ends the call: apart from `run`, where the end is in no memory.
+    #[cfg(feature = "hooks")]
+    #[cold]
+    #[inline(never)]
+    fn run_watched(self: &Arc<Self>, work: W, from: Origin, observer: &dyn traits::Observer, dropped: &mut Dropped) {
+        observer.began(Place::Queue);
+        let running = self.enter(from);
+        let live = self.lock().tag.take_live();
+        let outcome = work::run_watched(live, work, dropped);
+        drop(running);
+        observer.ended(traits::Ending::of_run(&outcome), Place::Queue);
+        self.complete(outcome);
     }
 
     /// Ends the call, by the one who took its work or holds its promise.
@@ -183,7 +195,7 @@ impl<W: Work> Node<W> {
             drop(core);
             return notify::tell_one(waiter);
         }
-        let (draining, mut aftermath) = (Draining::begin(), Aftermath::default());
+        let (draining, mut aftermath) = (notify::Draining::begin(), Aftermath::default());
         self.end(core, outcome, &mut aftermath);
         draining.settle(aftermath);
     }
@@ -197,7 +209,7 @@ impl<W: Work> Node<W> {
         core.state = state;
         self.head.set_done();
         drop(core);
-        aftermath.dropped.extend(unwanted.map(|outcome| untaken_later::<W>(self.site, outcome)));
+        aftermath.dropped.extend(unwanted.map(|outcome| work::untaken_later::<W>(self.site, outcome)));
         waiters.tell(aftermath);
     }
 
@@ -237,7 +249,7 @@ impl<W: Work> Node<W> {
     }
 }
 
-impl<W: Work> Awaited for Node<W> {
+impl<W: Work> traits::Awaited for Node<W> {
     fn is_done(&self) -> bool {
         self.head.is_done()
     }
@@ -263,7 +275,7 @@ impl<W: Work> Awaited for Node<W> {
             State::Waiting(work) => {
                 work.needs(needs);
                 if let Some(helper) = helper(self.head.pool()) {
-                    core.waiters.push(WaiterKind::Plain(Waiter::Helper(helper)));
+                    core.waiters.push(waiters::WaiterKind::Plain(Waiter::Helper(helper)));
                 }
                 Survey::Waiting
             }
@@ -282,7 +294,7 @@ impl<W: Work> Awaited for Node<W> {
         if self.is_done() {
             return Some(waiter);
         }
-        core.waiters.push(WaiterKind::Plain(waiter));
+        core.waiters.push(waiters::WaiterKind::Plain(waiter));
         None
     }
 
@@ -303,9 +315,7 @@ impl<W: Work> Job for Node<W> {
     }
 
     fn is_queued(&self) -> bool {
-        let core = self.lock();
-        let is_stopped = matches!(&core.state, State::Stopped(stopped) if stopped.1.place() == Place::Queue);
-        is_stopped || matches!(core.state, State::Queued(..))
+        self.lock().state.is_queued()
     }
 
     fn stopped(&self) -> Option<Standing> {
@@ -324,36 +334,36 @@ impl<W: Work> Job for Node<W> {
         true
     }
 
-    fn run(self: Arc<Self>, observer: &dyn Observer) -> bool {
+    fn run(self: Arc<Self>, observer: &dyn traits::Observer) -> bool {
         // Asked before: a waiter that looks for the end takes the cache line away from a thread that has the lock for long.
         let thread = this_thread();
         let mut core = self.lock();
-        match &core.state {
-            State::Queued(..) => {}
-            State::Stopped(..) if observer.takes_stopped() => {}
-            _ => return false,
+        if !core.state.can_run(observer.takes_stopped()) {
+            return false;
         }
-        let Origin { made_by, requests } = core.waiters.origin();
-        let (taken, tag) = (std::mem::replace(&mut core.state, State::Taken), core.tag.take());
+        let from = core.waiters.origin();
+        let (taken, is_watched) = (std::mem::replace(&mut core.state, State::Taken), core.tag.is_some());
         // In two steps: a new state that was built elsewhere first would be read back whole.
         core.state = State::Running(thread);
         drop(core);
         let mut dropped = Dropped::new();
         match taken {
+            #[cfg(feature = "hooks")]
+            State::Queued(work) if is_watched => self.run_watched(work, from, observer, &mut dropped),
             State::Queued(work) => {
                 observer.began(Place::Queue);
-                let running = lineage::enter(waiters::address(&self), self.head.pool(), made_by, requests);
-                run_tagged(self.site, work, tag, &mut dropped, |outcome| {
-                    drop(running);
-                    observer.ended(traits::Ending::of_run(&outcome), Place::Queue);
-                    self.complete(outcome);
-                });
+                let running = self.enter(from);
+                let outcome = work::run_unwatched(self.site, work, &mut dropped);
+                drop(running);
+                observer.ended(traits::Ending::of_run(&outcome), Place::Queue);
+                self.complete(outcome);
             }
             State::Stopped(stopped) => {
                 let (work, at) = *stopped;
                 let place = at.place();
                 observer.began(place);
-                let outcome = stop_tagged(self.site, work, tag, &mut dropped);
+                let tag = if is_watched { self.lock().tag.take() } else { crate::tag::Taken::NONE };
+                let outcome = work::stop_tagged(self.site, work, tag, &mut dropped);
                 observer.ended(traits::Ending::Stopped, place);
                 self.complete(outcome);
             }
@@ -365,28 +375,18 @@ impl<W: Work> Job for Node<W> {
 
     fn take_unstarted(self: Arc<Self>) -> Option<traits::Unstarted> {
         let mut core = self.lock();
-        let unrun = match &core.state {
-            State::Waiting(work) if work.route().is_none() => traits::Unrun::Uncounted,
-            State::Waiting(..) => traits::Unrun::Waiting,
-            State::Queued(..) => traits::Unrun::Queued,
-            _ => return None,
-        };
+        let unrun = core.state.unrun()?;
         let (taken, tag) = (std::mem::replace(&mut core.state, State::Running(this_thread())), core.tag.take());
         drop(core);
-        // A dependant that is gone leaves nothing behind in the calls that it needed.
         if let State::Waiting(work) = &taken {
-            let mut needs = Vec::new();
-            work.needs(&mut needs);
-            for need in needs {
-                need.forget(waiters::address(&self));
-            }
+            work::forget(work, waiters::address(&self));
         }
         Some(traits::Unstarted { unrun, remains: Box::new(taken), tag })
     }
 
     fn tell_unwanted(&self) -> bool {
         let core = self.lock();
-        let engines = if self.is_done() { Vec::new() } else { core.waiters.owned_engines() };
+        let engines = if self.head.is_done() { Vec::new() } else { core.waiters.owned_engines() };
         drop(core);
         waiters::cancel_all(engines)
     }
@@ -409,13 +409,13 @@ impl<W: Work> traits::Dependant for Node<W> {
     }
 }
 
-impl<W: Work> Promised<W::Output> for Node<W> {
+impl<W: Work> work::Promised<W::Output> for Node<W> {
     fn end(&self, outcome: Result<W::Output, TaskError>) {
         self.complete(outcome);
     }
 
     fn run_by(&self, engine: Arc<dyn waiters::Elsewhere>) {
-        self.lock().waiters.push(WaiterKind::Elsewhere(engine));
+        self.lock().waiters.push(waiters::WaiterKind::Elsewhere(engine));
     }
 
     fn is_wanted(&self) -> bool {
@@ -448,12 +448,12 @@ impl<W: Work> Slot<W::Output> for Node<W> {
         let result = matches!(core.state, State::Done(_)).then(|| std::mem::replace(&mut core.state, State::Taken));
         drop((core, tasks));
         if let Some(State::Done(outcome)) = result {
-            drop(untaken::<W>(self.site, outcome));
+            drop(work::untaken::<W>(self.site, outcome));
         }
     }
 
     fn has_failed(&self) -> bool {
-        matches!(self.lock().state, State::Done(Err(_)) | State::Lent(true))
+        self.lock().state.has_failed()
     }
 
     #[cfg(feature = "celery")]
@@ -469,7 +469,7 @@ impl<W: Work> Slot<W::Output> for Node<W> {
 
     fn lend(&self, lend: Arc<dyn waiters::Lend>) {
         let mut core = self.lock();
-        core.waiters.push(WaiterKind::Lend(lend));
+        core.waiters.push(waiters::WaiterKind::Lend(lend));
         // The thread that ends the call, or has the result out, serves the new one too.
         self.lend_out(core, &mut |_| {});
     }

@@ -1,8 +1,10 @@
 //! The states of a call, which only `node` knows.
 
 use crate::error::TaskError;
+use crate::graph::traits::Place;
 use crate::graph::traits::Standing;
 use crate::graph::traits::ThreadNumber;
+use crate::graph::traits::Unrun;
 use crate::graph::work::Work;
 
 // Implementation
@@ -36,4 +38,36 @@ pub(crate) enum State<W: Work> {
     Lent(bool),
     /// Ended, and the result was taken, or nobody wants it.
     Taken,
+}
+
+impl<W: Work> State<W> {
+    /// Whether the call stands in a queue.
+    pub(crate) fn is_queued(&self) -> bool {
+        match self {
+            Self::Queued(_) => true,
+            Self::Stopped(stopped) => stopped.1.place() == Place::Queue,
+            _ => false,
+        }
+    }
+
+    /// Whether a thread may take the work and run it, or end a stopped call.
+    #[inline]
+    pub(crate) fn can_run(&self, takes_stopped: bool) -> bool {
+        matches!(self, Self::Queued(_)) || takes_stopped && matches!(self, Self::Stopped(_))
+    }
+
+    /// Returns where a call stands that has not begun, and which may be taken away.
+    pub(crate) fn unrun(&self) -> Option<Unrun> {
+        match self {
+            Self::Waiting(work) if work.route().is_none() => Some(Unrun::Uncounted),
+            Self::Waiting(_) => Some(Unrun::Waiting),
+            Self::Queued(_) => Some(Unrun::Queued),
+            _ => None,
+        }
+    }
+
+    /// Whether the call has ended without a value.
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self, Self::Done(Err(_)) | Self::Lent(true))
+    }
 }

@@ -14,6 +14,8 @@ use crate::graph::waiters::Elsewhere;
 use crate::panics::discard_all;
 use crate::tag::Dropped;
 #[cfg(feature = "hooks")]
+use crate::tag::Live;
+#[cfg(feature = "hooks")]
 use crate::tag::Sources;
 #[cfg(feature = "hooks")]
 use crate::tag::Tag;
@@ -79,24 +81,32 @@ pub(crate) trait Work: Send + 'static {
     }
 }
 
-/// Runs the call at `own`, inside of the code around the call, and has `end` end the call; a panic is an outcome too.
-#[inline]
-pub(crate) fn run_tagged<W: Work>(
-    own: CallSite,
-    work: W,
-    tag: Taken,
-    dropped: &mut Dropped,
-    end: impl FnOnce(Result<W::Output, TaskError>),
-) {
-    // Two ways to the end: where nobody watches, the compiler knows what `caught` returns.
-    match tag.watched() {
-        None => {
-            let outcome = caught(own, || work.run(dropped));
-            unwatched_end(own, &outcome);
-            end(outcome);
-        }
-        Some(tag) => end(tag.run(work, dropped, W::run)),
+/// Leaves nothing behind of the dependant at this address in the calls that its work needs.
+pub(crate) fn forget(work: &impl Work, dependant: usize) {
+    let mut needs = Needs::new();
+    work.needs(&mut needs);
+    for need in needs {
+        need.forget(dependant);
     }
+}
+
+/// Runs the call at `own`, which nobody watches, and returns its end; a panic is an end too.
+#[inline]
+pub(crate) fn run_unwatched<W: Work>(own: CallSite, work: W, dropped: &mut Dropped) -> Result<W::Output, TaskError> {
+    let outcome = caught(own, || work.run(dropped));
+    unwatched_end(own, outcome.as_ref().err());
+    outcome
+}
+
+/// Runs a call inside of the code around it, and returns its end. `live` is the living part of its tag.
+#[cfg(feature = "hooks")]
+pub(crate) fn run_watched<W: Work>(
+    mut live: Option<Live>,
+    work: W,
+    dropped: &mut Dropped,
+) -> Result<W::Output, TaskError> {
+    let Some(live) = &mut live else { unreachable!("the one who has the work takes the living part, once") };
+    live.run(work, dropped, W::run)
 }
 
 /// Returns the end of a call at `own` that an argument has stopped, and tells those who watch the call: a call that runs no

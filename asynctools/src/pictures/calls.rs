@@ -88,10 +88,10 @@ impl CallRecord {
         Self {
             id: record.id,
             site: record.site,
-            pool: record.home.shared_name(),
+            pool: record.home.shared_name().clone(),
             thread: has_run.then(|| list.name.clone()),
             caller: (record.caller != 0).then_some(record.caller),
-            needs: record.needs,
+            needs: record.needs.into_vec(),
             called: since(record.called),
             ready: all_came.then(|| since(record.ready.unwrap_or(record.called))),
             started: record.started.map(since),

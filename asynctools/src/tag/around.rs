@@ -1,5 +1,6 @@
 //! `around`: the program's code around the body of each call.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -287,12 +288,18 @@ impl Around {
     }
 
     /// Runs the outer code, at the call. A panic of that code is the inner code: the call ends by the panic.
+    #[inline]
     pub(crate) fn begin(&self, call: &CallInfo) -> Option<Inner> {
-        let outer = self.0.as_ref()?;
+        let outer = self.0.as_deref()?;
         let _client = client::enter();
-        let inner = catch_unwind(AssertUnwindSafe(|| outer(call)));
-        Some(inner.unwrap_or_else(|payload| Box::new(move |_run| resume_unwind(payload))))
+        Some(catch_unwind(AssertUnwindSafe(|| outer(call))).unwrap_or_else(panics_later))
     }
+}
+
+/// Returns inner code that panics with this payload.
+#[cold]
+fn panics_later(payload: Box<dyn Any + Send>) -> Inner {
+    Box::new(move |_run| resume_unwind(payload))
 }
 
 impl fmt::Debug for Around {
@@ -302,6 +309,7 @@ impl fmt::Debug for Around {
 }
 
 /// Runs `body` inside of `inner`.
+#[inline]
 pub(crate) fn run_inside(inner: Inner, moments: &Moments, body: &mut dyn FnMut()) {
     let _client = client::enter();
     inner(Run { body, moments });
@@ -309,10 +317,7 @@ pub(crate) fn run_inside(inner: Inner, moments: &Moments, body: &mut dyn FnMut()
 
 /// A pool, as the tags of its calls know it.
 #[derive(Clone)]
-pub(crate) struct Home {
-    inside: Arc<Inside>,
-    has_around: bool,
-}
+pub(crate) struct Home(Arc<Inside>);
 
 struct Inside {
     name: Arc<str>,
@@ -324,38 +329,33 @@ struct Inside {
 
 impl Home {
     pub(crate) fn new(name: &str, around: Around) -> Self {
-        let has_around = around.is_some();
-        let inside = Inside {
+        if around.is_some() {
+            client::set(client::AROUND_SOME, true);
+        }
+        Self(Arc::new(Inside {
             name: name.into(),
             #[cfg(feature = "trace")]
             number: next_number(),
             around,
-        };
-        Self { inside: Arc::new(inside), has_around }
-    }
-
-    /// Whether somebody watches the calls of this pool.
-    #[inline]
-    pub(crate) fn is_watched(&self) -> bool {
-        self.has_around
+        }))
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.inside.name
+        &self.0.name
     }
 
-    #[cfg(feature = "trace")]
-    pub(crate) fn shared_name(&self) -> Arc<str> {
-        self.inside.name.clone()
+    #[cfg(any(feature = "metrics", feature = "trace"))]
+    pub(crate) fn shared_name(&self) -> &Arc<str> {
+        &self.0.name
     }
 
     #[cfg(feature = "trace")]
     pub(crate) fn number(&self) -> usize {
-        self.inside.number
+        self.0.number
     }
 
     pub(crate) fn around(&self) -> &Around {
-        &self.inside.around
+        &self.0.around
     }
 }
 
@@ -377,7 +377,7 @@ static EVERYWHERE: OnceLock<Around> = OnceLock::new();
 /// Returns the code around the calls of all pools.
 #[inline]
 pub(crate) fn everywhere() -> Option<&'static Around> {
-    EVERYWHERE.get()
+    if client::has(client::AROUND) { EVERYWHERE.get() } else { None }
 }
 
 /// Runs code of the program around each call of every pool and of [`#[parallel]`](macro@crate::parallel), outside of the

@@ -17,26 +17,27 @@ thread_local! {
     static IS_CLIENT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The watchers of all pools, bit by bit: where nobody watches, a call looks at this number only.
+/// The watchers of all pools or of some, bit by bit: where nobody watches, a call looks at this number only.
 static WATCHERS: AtomicUsize = AtomicUsize::new(0);
 
 /// Code around the calls of all pools.
 pub(crate) const AROUND: usize = 1;
+/// Code around the calls of some pool.
+pub(crate) const AROUND_SOME: usize = 2;
 /// A recording of the program.
 #[cfg(feature = "trace")]
-pub(crate) const RECORDING: usize = 2;
+pub(crate) const RECORDING: usize = 4;
 /// The file that `ASYNCTOOLS_TRACE` names.
 #[cfg(feature = "trace")]
-pub(crate) const FILE: usize = 4;
+pub(crate) const FILE: usize = 8;
 
 /// Whether there is one of `watchers`.
-#[cfg(feature = "trace")]
 #[inline]
 pub(crate) fn has(watchers: usize) -> bool {
     WATCHERS.load(Ordering::Relaxed) & watchers != 0
 }
 
-/// Whether there is any watcher of all pools.
+/// Whether there is any watcher.
 #[inline]
 pub(crate) fn has_any() -> bool {
     WATCHERS.load(Ordering::Relaxed) != 0
@@ -51,6 +52,7 @@ pub(crate) fn set(watcher: usize, is_there: bool) {
 }
 
 /// Whether the current thread runs the code of a watcher.
+#[inline]
 pub(crate) fn is_here() -> bool {
     IS_CLIENT.with(Cell::get)
 }
@@ -61,16 +63,19 @@ pub(crate) struct Client {
 }
 
 /// Begins the code of a watcher.
+#[inline]
 pub(crate) fn enter() -> Client {
     Client { outer: IS_CLIENT.with(|is_client| is_client.replace(true)) }
 }
 
 /// Begins the body of a call, inside of the code of a watcher.
+#[inline]
 pub(crate) fn leave() -> Client {
     Client { outer: IS_CLIENT.with(|is_client| is_client.replace(false)) }
 }
 
 impl Drop for Client {
+    #[inline]
     fn drop(&mut self) {
         IS_CLIENT.with(|is_client| is_client.set(self.outer));
     }

@@ -52,16 +52,16 @@ impl Ending {
         Self::Lost,
     ];
 
-    /// Returns the ending of a call that `ran`, or did not.
-    pub(crate) fn of<T>(outcome: &Result<T, TaskError>, ran: bool) -> Self {
-        match outcome {
-            Ok(_) if ran => Self::Returned,
-            Ok(_) => Self::PassedOn,
-            Err(error) => Self::of_loss(error),
+    /// Returns the ending of a call that `ran`, or did not, and was lost by `error`, or was not.
+    pub(crate) fn of(error: Option<&TaskError>, ran: bool) -> Self {
+        match error {
+            None if ran => Self::Returned,
+            None => Self::PassedOn,
+            Some(error) => Self::of_loss(error),
         }
     }
 
-    pub(crate) fn of_loss(error: &TaskError) -> Self {
+    fn of_loss(error: &TaskError) -> Self {
         match error {
             TaskError::Panicked(_) => Self::Panicked,
             TaskError::Upstream(_) => Self::Upstream,

@@ -21,10 +21,34 @@ enum Ran<R> {
     Panicked(Panic),
 }
 
-/// Runs the body of the call made at `site` inside of the code around it: the outer one, and in there the inner one.
+/// The code around a body: that of all pools or of the call's own pool, and inside of the former the latter.
+pub(crate) type Codes = (Inner, Option<Inner>);
+
+/// Runs `body` inside of the code around it. Returns how that code ended, and the inner code if the outer one did not run it.
+#[inline]
+fn run_codes(
+    site: CallSite,
+    (outer, mut inner): Codes,
+    moments: &Moments,
+    body: &mut dyn FnMut(),
+) -> (Result<(), TaskError>, Option<Inner>) {
+    if inner.is_none() {
+        return (caught(site, || run_inside(outer, moments, body)), None);
+    }
+    let mut nested = || {
+        if let Some(inner) = inner.take() {
+            run_inside(inner, moments, body);
+        }
+    };
+    let outcome = caught(site, || run_inside(outer, moments, &mut nested));
+    (outcome, inner)
+}
+
+/// Runs the body of the call made at `site` inside of the code around it.
+#[inline]
 pub(crate) fn run_around<W, R>(
     site: CallSite,
-    (outer, inner): (Inner, Option<Inner>),
+    codes: Codes,
     moments: &Moments,
     work: W,
     dropped: &mut Dropped,
@@ -51,13 +75,7 @@ where
             }
         }
     };
-    let mut left = inner;
-    let outcome = caught(site, || {
-        run_inside(outer, moments, &mut || match left.take() {
-            Some(inner) => run_inside(inner, moments, &mut innermost),
-            None => innermost(),
-        });
-    });
+    let (outcome, left) = run_codes(site, codes, moments, &mut innermost);
     // A `Drop` of the user may wait for this call.
     if let Some((work, _)) = parts {
         dropped.push(Box::new(work));

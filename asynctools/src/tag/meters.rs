@@ -1,11 +1,10 @@
 //! Calls as metrics of the facade `metrics`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::Once;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use metrics::Key;
 use metrics::Label;
@@ -17,6 +16,7 @@ use metrics::with_recorder;
 
 use crate::meter_site::Meters;
 use crate::tag::around::CallInfo;
+use crate::tag::around::Moments;
 use crate::tag::client;
 use crate::tag::ending::Ending;
 
@@ -58,9 +58,10 @@ fn labels(function: &'static str, pool: &str) -> Vec<Label> {
 }
 
 /// Returns the meters of a call, at the call; `None` if there was no recorder when the function was first called.
-pub(crate) fn of_call(call: &CallInfo) -> Option<Arc<Meters>> {
-    let (function, pool) = (call.function(), call.pool());
+pub(crate) fn of_call(call: &CallInfo) -> Option<&'static Meters> {
+    let name = call.home.shared_name();
     let make = || {
+        let (function, pool) = (call.function(), &**name);
         client::tell(|| {
             with_recorder(|recorder| {
                 describe(recorder);
@@ -74,32 +75,27 @@ pub(crate) fn of_call(call: &CallInfo) -> Option<Arc<Meters>> {
                     recorder.register_counter(&Key::from_parts(CALLS, labels), &METADATA)
                 };
                 Meters {
-                    pool: pool.into(),
+                    pool: name.clone(),
                     arguments: histogram(ARGUMENTS),
                     queue: histogram(QUEUE),
                     run: histogram(RUN),
                     endings: Ending::ALL.into_iter().map(counter).collect(),
+                    next: OnceLock::new(),
                 }
             })
         })
     };
-    call.site.callee().meters().get(pool, || client::tell(|| with_recorder(has_recorder)).unwrap_or(false), make)
+    call.site.callee().meters().get(name, || client::tell(|| with_recorder(has_recorder)).unwrap_or(false), make)
 }
 
-/// The parts of a call's life.
-pub(crate) struct Lasted {
-    pub(crate) arguments: Duration,
-    pub(crate) queue: Duration,
-    pub(crate) run: Duration,
-}
-
-/// Counts a call that has ended; `lasted` if its body ran.
-pub(crate) fn count(meters: &Meters, ending: Ending, lasted: Option<&Lasted>) {
+/// Counts a call that has ended: with its `moments` if its body ran.
+pub(crate) fn count(meters: &Meters, ending: Ending, moments: Option<&Moments>) {
+    let ran = moments.map(|moments| (moments, moments.started.elapsed()));
     client::tell(|| {
-        if let Some(lasted) = lasted {
-            meters.arguments.record(lasted.arguments.as_secs_f64());
-            meters.queue.record(lasted.queue.as_secs_f64());
-            meters.run.record(lasted.run.as_secs_f64());
+        if let Some((moments, run)) = ran {
+            meters.arguments.record(moments.waited_for_arguments().as_secs_f64());
+            meters.queue.record(moments.waited_for_worker().as_secs_f64());
+            meters.run.record(run.as_secs_f64());
         }
         meters.endings[ending as usize].increment(1);
     });

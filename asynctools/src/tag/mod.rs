@@ -37,6 +37,8 @@ pub(crate) use crate::tag::nobody::unwatched_end;
 #[cfg(not(feature = "hooks"))]
 pub(crate) use crate::tag::nobody::wants_sources;
 #[cfg(feature = "hooks")]
+pub(crate) use crate::tag::seen::Live;
+#[cfg(feature = "hooks")]
 pub(crate) use crate::tag::seen::Sources;
 #[cfg(feature = "hooks")]
 pub(crate) use crate::tag::seen::Tag;

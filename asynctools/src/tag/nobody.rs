@@ -32,11 +32,8 @@ pub(crate) struct Sources(());
 /// The tag of one call.
 pub(crate) struct Tag;
 
-/// A tag, taken out with the work of its call.
+/// The living part of a tag, taken out with the work of its call.
 pub(crate) struct Taken;
-
-/// The tag of a call that somebody watches: there is none.
-pub(crate) enum Watched {}
 
 #[expect(clippy::unused_self, reason = "with a feature that watches, the tag is more than nothing")]
 impl Tag {
@@ -45,6 +42,12 @@ impl Tag {
     #[inline]
     pub(crate) fn new(_site: CallSite, _home: &Home, _sources: &dyn Fn(&mut Sources)) -> Self {
         Self
+    }
+
+    /// Whether somebody watches the call.
+    #[inline]
+    pub(crate) fn is_some(&self) -> bool {
+        false
     }
 
     #[inline]
@@ -58,15 +61,11 @@ impl Tag {
 
 #[expect(clippy::unused_self, reason = "with a feature that watches, the tag is more than nothing")]
 impl Taken {
+    pub(crate) const NONE: Self = Self;
+
     #[inline]
     pub(crate) fn take(&mut self) -> Self {
         Self
-    }
-
-    /// Returns the tag if somebody watches the call.
-    #[inline]
-    pub(crate) fn watched(self) -> Option<Watched> {
-        None
     }
 
     #[inline]
@@ -76,19 +75,8 @@ impl Taken {
     pub(crate) fn lose(self, _site: CallSite, _error: &TaskError, _now: bool, _dropped: &mut Dropped) {}
 }
 
-impl Watched {
-    pub(crate) fn run<W, R>(
-        self,
-        _work: W,
-        _dropped: &mut Dropped,
-        _body: impl FnOnce(W, &mut Dropped) -> R,
-    ) -> Result<R, TaskError> {
-        match self {}
-    }
-}
-
 #[inline]
-pub(crate) fn unwatched_end<T>(_site: CallSite, _outcome: &Result<T, TaskError>) {}
+pub(crate) fn unwatched_end(_site: CallSite, _error: Option<&TaskError>) {}
 
 /// Whether somebody wants to know whose results a call takes.
 #[inline]

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
+use std::cmp;
 use std::env;
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -16,7 +17,9 @@ use std::thread;
 use crate::call_site::CallSite;
 use crate::sync::Instant;
 use crate::sync::thread_local;
+use crate::tag::around::CallInfo;
 use crate::tag::around::Home;
+use crate::tag::around::Moments;
 use crate::tag::client;
 use crate::tag::ending::Ending;
 
@@ -48,13 +51,13 @@ pub(crate) struct Record {
     pub(crate) home: Home,
     /// 0: none.
     pub(crate) caller: u64,
-    pub(crate) needs: Vec<u64>,
+    pub(crate) needs: Box<[u64]>,
     pub(crate) called: Instant,
     pub(crate) ready: Option<Instant>,
     pub(crate) started: Option<Instant>,
     pub(crate) ended: Instant,
     pub(crate) ending: Ending,
-    pub(crate) waits: Vec<Waited>,
+    pub(crate) waits: Box<[Waited]>,
 }
 
 /// A wait inside a call.
@@ -71,23 +74,73 @@ pub(crate) struct Waited {
 pub(crate) struct List {
     pub(crate) number: u64,
     pub(crate) name: Arc<str>,
-    records: Mutex<Vec<(u64, Record)>>,
+    records: Mutex<Blocks>,
 }
 
-/// The call that a thread runs.
+/// Records with the numbers of their recordings, in blocks: one `Vec` that grows would have room for twice as many as there are,
+/// and would move them all.
+#[derive(Debug, Default)]
+struct Blocks {
+    full: Vec<Vec<(u64, Record)>>,
+    last: Vec<(u64, Record)>,
+}
+
+impl Blocks {
+    const FIRST: usize = 16;
+    const LARGEST: usize = 1_024;
+
+    fn is_empty(&self) -> bool {
+        self.last.is_empty() && self.full.is_empty()
+    }
+
+    #[inline]
+    fn push(&mut self, recording: u64, record: Record) {
+        if self.last.len() == self.last.capacity() {
+            self.grow();
+        }
+        self.last.push((recording, record));
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let room = (2 * self.last.capacity()).clamp(Self::FIRST, Self::LARGEST);
+        let full = std::mem::replace(&mut self.last, Vec::with_capacity(room));
+        if !full.is_empty() {
+            self.full.push(full);
+        }
+    }
+
+    /// Takes the records of that recording, and drops those of earlier ones.
+    fn take(&mut self, recording: u64) -> Vec<Record> {
+        let Self { full, last } = std::mem::take(self);
+        let mut taken = Vec::new();
+        for (of, record) in full.into_iter().chain([last]).flatten() {
+            match of.cmp(&recording) {
+                cmp::Ordering::Equal => taken.push(record),
+                cmp::Ordering::Greater => self.push(of, record),
+                cmp::Ordering::Less => {}
+            }
+        }
+        taken
+    }
+}
+
+/// The call that a thread runs, and how many waits are on the stack of waits. Has no destructor, which each call would pay for.
 struct Frame {
     call: Cell<u64>,
-    waits: RefCell<Vec<Waited>>,
+    waits: Cell<usize>,
 }
 
 thread_local! {
-    static FRAME: Frame = const { Frame { call: Cell::new(0), waits: RefCell::new(Vec::new()) } };
+    static FRAME: Frame = const { Frame { call: Cell::new(0), waits: Cell::new(0) } };
+    /// The waits of the calls on the stack of the thread, those of the innermost call last.
+    static WAITS: RefCell<Vec<Waited>> = const { RefCell::new(Vec::new()) };
     static LIST: Arc<List> = List::new();
 }
 
 /// Returns the number of the recorded call that the current thread runs, or 0.
 fn current() -> u64 {
-    FRAME.try_with(|frame| frame.call.get()).unwrap_or(0)
+    FRAME.with(|frame| frame.call.get())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -106,9 +159,12 @@ impl List {
         list
     }
 
-    /// The list of the current thread; a list that nobody adds to at the end of the thread.
-    fn own() -> Arc<Self> {
-        LIST.try_with(Arc::clone).unwrap_or_else(|_| Self::new())
+    /// Has `f` use the list of the current thread; a list that nobody adds to at the end of the thread.
+    #[inline]
+    fn with_own(f: &mut impl FnMut(&Arc<Self>)) {
+        if LIST.try_with(&mut *f).is_err() {
+            f(&Self::new());
+        }
     }
 }
 
@@ -136,8 +192,8 @@ pub(crate) fn end(number: u64) -> (Vec<(Arc<List>, Record)>, usize) {
     let mut lists = lock(&LISTS);
     let mut found = Vec::new();
     for list in &*lists {
-        let own = lock(&list.records).extract_if(.., |(of, _)| *of <= number).collect::<Vec<_>>();
-        found.extend(own.into_iter().filter(|(of, _)| *of == number).map(|(_, record)| (list.clone(), record)));
+        let own = lock(&list.records).take(number);
+        found.extend(own.into_iter().map(|record| (list.clone(), record)));
     }
     // The threads of the others have ended.
     lists.retain(|list| Arc::strong_count(list) > 1);
@@ -183,12 +239,12 @@ pub(crate) struct Making {
     recording: u64,
     pub(crate) id: u64,
     caller: u64,
-    needs: Vec<u64>,
+    needs: Box<[u64]>,
 }
 
 impl Making {
     /// Begins the record of a call that needs the calls with the numbers `needs`, at the call.
-    pub(crate) fn begin(needs: Vec<u64>) -> Self {
+    pub(crate) fn begin(needs: Box<[u64]>) -> Self {
         UNFINISHED.fetch_add(1, Ordering::Relaxed);
         Self {
             recording: RECORDING.load(Ordering::Relaxed),
@@ -199,71 +255,83 @@ impl Making {
     }
 
     /// Puts the call onto the current thread, which runs the call.
+    #[inline]
     pub(crate) fn enter(&self) -> Entered {
-        let entered =
-            FRAME.try_with(|frame| Entered { outer: frame.call.replace(self.id), outer_waits: frame.waits.take() });
-        entered.unwrap_or(Entered { outer: 0, outer_waits: Vec::new() })
+        FRAME.with(|frame| Entered { outer: frame.call.replace(self.id), outer_waits: frame.waits.get() })
     }
 }
 
 impl Drop for Making {
+    #[inline]
     fn drop(&mut self) {
         UNFINISHED.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// The call around a call on the current thread.
+/// The call around a call on the current thread, and how many waits there were.
 pub(crate) struct Entered {
     outer: u64,
-    outer_waits: Vec<Waited>,
+    outer_waits: usize,
 }
 
 impl Entered {
     /// Takes the call from the current thread, and returns its waits.
-    pub(crate) fn leave(self) -> Vec<Waited> {
-        let waits = FRAME.try_with(|frame| {
+    #[inline]
+    pub(crate) fn leave(self) -> Box<[Waited]> {
+        FRAME.with(|frame| {
             frame.call.set(self.outer);
-            frame.waits.replace(self.outer_waits)
-        });
-        waits.unwrap_or_default()
+            let waits = frame.waits.replace(self.outer_waits);
+            if waits == self.outer_waits { Box::default() } else { waits_from(self.outer_waits) }
+        })
     }
 }
 
-/// The moments of a call that has ended.
-pub(crate) struct Life {
-    pub(crate) called: Instant,
-    pub(crate) ready: Option<Instant>,
-    pub(crate) started: Option<Instant>,
+/// Takes the waits of the innermost call, which begin at `start`.
+#[cold]
+fn waits_from(start: usize) -> Box<[Waited]> {
+    WAITS.try_with(|waits| waits.borrow_mut().split_off(start).into()).unwrap_or_default()
 }
 
-/// Records a call that has ended, on the current thread.
-pub(crate) fn add(mut making: Making, site: CallSite, home: &Home, life: &Life, ending: Ending, waits: Vec<Waited>) {
+/// Records the call, which has ended, on the current thread: with its `waits` if its body `ran`.
+pub(crate) fn add(
+    making: &mut Making,
+    info: &CallInfo,
+    moments: &Moments,
+    ran: bool,
+    ending: Ending,
+    mut waits: Box<[Waited]>,
+) {
     let recording = making.recording;
     let wanted = recording != 0 && RECORDING.load(Ordering::Relaxed) == recording;
     let for_file = is_for_file();
     if !wanted && !for_file {
         return;
     }
-    let record = Record {
-        id: making.id,
-        site,
-        home: home.clone(),
-        caller: making.caller,
-        needs: std::mem::take(&mut making.needs),
-        called: life.called,
-        ready: life.ready,
-        started: life.started,
-        ended: Instant::now(),
+    let is_kept = wanted && KEPT.fetch_add(1, Ordering::Relaxed) < LIMIT.load(Ordering::Relaxed);
+    let (id, caller, ended) = (making.id, making.caller, Instant::now());
+    let record = |needs, waits| Record {
+        id,
+        site: info.site,
+        home: info.home.clone(),
+        caller,
+        needs,
+        called: moments.called,
+        ready: moments.ready,
+        started: ran.then_some(moments.started),
+        ended,
         ending,
         waits,
     };
-    let list = List::own();
-    if for_file {
-        lock(&PENDING).push((list.clone(), record.clone()));
-    }
-    if wanted && KEPT.fetch_add(1, Ordering::Relaxed) < LIMIT.load(Ordering::Relaxed) {
-        lock(&list.records).push((recording, record));
-    }
+    // A record is made in its place: to make it elsewhere, and move it, costs as much again.
+    List::with_own(&mut |list| {
+        if for_file {
+            lock(&PENDING).push((list.clone(), record(making.needs.clone(), waits.clone())));
+        }
+        if is_kept {
+            let (needs, waits) = (std::mem::take(&mut making.needs), std::mem::take(&mut waits));
+            lock(&list.records).push(recording, record(needs, waits));
+        }
+    });
 }
 
 /// The current thread is blocked in a call, until the drop.
@@ -280,7 +348,9 @@ impl Drop for InWait {
     fn drop(&mut self) {
         if let Some((call, from)) = self.0.take() {
             let waited = Waited { call, from, to: Instant::now() };
-            let _ = FRAME.try_with(|frame| frame.waits.borrow_mut().push(waited));
+            if WAITS.try_with(|waits| waits.borrow_mut().push(waited)).is_ok() {
+                FRAME.with(|frame| frame.waits.set(frame.waits.get() + 1));
+            }
         }
     }
 }

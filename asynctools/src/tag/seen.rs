@@ -1,15 +1,11 @@
 //! The tag of a call that somebody watches.
 
-use std::sync::Arc;
-
 use crate::call_site::CallSite;
 use crate::error::TaskError;
 use crate::error::caught;
 #[cfg(feature = "metrics")]
 use crate::meter_site::Meters;
-use crate::panics::lock;
 use crate::sync::Instant;
-use crate::sync::Mutex;
 use crate::tag::Dropped;
 use crate::tag::around::CallInfo;
 use crate::tag::around::Home;
@@ -34,6 +30,10 @@ use crate::tag::spans;
 // would stay open as long as the handle otherwise. The ids of the call stay behind, for dependants. A tag runs code of the
 // program, so none of it runs under a lock. A panic of the inner or outer code of `around` ends the call; a panic of another
 // watcher ends in `client::tell`.
+//
+// A watched call pays one allocation, which the call frees with itself, and one move of the living part to the stack of the thread
+// that runs the call. A call that nobody watches pays one look: `run` takes the living part by itself, after the work, in code
+// that only watched calls come to. The call is then the thread's own, and nobody else takes anything out.
 
 /// The numbers by which watchers know a call.
 #[derive(Clone, Default)]
@@ -52,40 +52,32 @@ pub(crate) type Sources = Vec<Ids>;
 const MOST_PASSED: usize = 100;
 
 /// The tag of one call: `None` if nobody watches.
-pub(crate) struct Tag(Option<Arc<Seen>>);
+pub(crate) struct Tag(Option<Box<Seen>>);
 
-struct Seen {
-    ids: Ids,
-    /// `None` for a call that runs no user code.
-    info: Option<CallInfo>,
-    /// The moment of the call.
-    called: Instant,
-    /// The sources of a call that runs no user code, which stand for the call.
-    passed: Sources,
-    /// Until the work is taken out. The lock is never held for long, nor by two threads at once.
-    live: Mutex<Option<Live>>,
+enum Seen {
+    /// The living part is there until the work is taken out.
+    Call(Ids, Option<Live>),
+    /// A call that runs no user code: the calls whose results it takes stand for it.
+    Passing(Sources),
 }
 
 /// The living part of the tag of a call.
-struct Live {
-    /// The last argument came; `None` if all arguments were there at the call.
-    ready: Option<Instant>,
+pub(crate) struct Live {
+    info: CallInfo,
+    moments: Moments,
     /// The code around the calls of all pools: outside of the code of the call's own pool.
     outside: Option<Inner>,
     own: Option<Inner>,
     #[cfg(feature = "tracing")]
     span: Option<tracing::Span>,
     #[cfg(feature = "metrics")]
-    meters: Option<Arc<Meters>>,
+    meters: Option<&'static Meters>,
     #[cfg(feature = "trace")]
     making: Option<record::Making>,
 }
 
-/// A tag, taken with the work: `None` if nobody watches. Its owner ends the living part.
-pub(crate) struct Taken(Option<Arc<Seen>>);
-
-/// The tag of a call that somebody watches, taken with the work.
-pub(crate) struct Watched(Arc<Seen>);
+/// The living part of the tag of a call that will not run: `None` if nobody watches. Its owner ends that part.
+pub(crate) struct Taken(Option<Box<Live>>);
 
 /// The tag of a call that nobody watches is dropped in one look.
 impl Drop for Tag {
@@ -99,15 +91,17 @@ impl Drop for Tag {
 
 #[cold]
 #[inline(never)]
-fn drop_cold(seen: Arc<Seen>) {
-    let _client = client::enter();
-    drop(seen);
+fn drop_cold(seen: Box<Seen>) {
+    if matches!(*seen, Seen::Call(_, Some(_))) {
+        let _client = client::enter();
+        drop(seen);
+    }
 }
 
-/// Whether somebody watches the calls of `site` on the pool `home`.
+/// Whether somebody may watch the calls of `site`.
 #[inline]
 #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "each function has its own meters"))]
-fn is_watched(site: CallSite, home: &Home) -> bool {
+fn may_be_watched(site: CallSite) -> bool {
     #[cfg(feature = "tracing")]
     if spans::is_watching() {
         return true;
@@ -116,7 +110,7 @@ fn is_watched(site: CallSite, home: &Home) -> bool {
     if !site.callee().meters().is_mute() {
         return true;
     }
-    home.is_watched() || client::has_any()
+    client::has_any()
 }
 
 impl Home {
@@ -163,10 +157,7 @@ impl Tag {
     /// takes.
     #[inline]
     pub(crate) fn new(site: CallSite, home: &Home, sources: &dyn Fn(&mut Sources)) -> Self {
-        if !is_watched(site, home) {
-            return Self::NONE;
-        }
-        Self::seen(site, home, sources)
+        if may_be_watched(site) { Self::seen(site, home, sources) } else { Self::NONE }
     }
 
     #[cold]
@@ -185,23 +176,35 @@ impl Tag {
             sources(&mut found);
         }
         #[cfg(feature = "tracing")]
-        if let Some(span) = &span {
+        if let Some(span) = &span
+            && !found.is_empty()
+        {
             spans::follow(span, found.iter().filter_map(|ids| ids.span.clone()));
         }
         #[cfg(feature = "trace")]
-        let making = record::is_on()
-            .then(|| record::Making::begin(found.iter().map(|ids| ids.number).filter(|number| *number != 0).collect()));
+        let making = record::is_on().then(|| record::Making::begin(numbers(&found)));
+        let called = Instant::now();
+        let outside = everywhere().and_then(|around| around.begin(&info));
+        let own = info.home.around().begin(&info);
+        let is_watched = outside.is_some() || own.is_some();
+        #[cfg(feature = "tracing")]
+        let is_watched = is_watched || span.is_some();
+        #[cfg(feature = "metrics")]
+        let is_watched = is_watched || meters.is_some();
+        #[cfg(feature = "trace")]
+        let is_watched = is_watched || making.is_some();
+        if !is_watched {
+            return Self::NONE;
+        }
         let ids = Ids {
             #[cfg(feature = "tracing")]
             span: span.as_ref().and_then(tracing::Span::id),
             #[cfg(feature = "trace")]
             number: making.as_ref().map_or(0, |making| making.id),
         };
-        let called = Instant::now();
-        let outside = everywhere().and_then(|around| around.begin(&info));
-        let own = home.around().begin(&info);
         let live = Live {
-            ready: None,
+            info,
+            moments: Moments { called, ready: None, started: called },
             outside,
             own,
             #[cfg(feature = "tracing")]
@@ -211,13 +214,7 @@ impl Tag {
             #[cfg(feature = "trace")]
             making,
         };
-        Self(Some(Arc::new(Seen {
-            ids,
-            info: Some(info),
-            called,
-            passed: Sources::new(),
-            live: Mutex::new(Some(live)),
-        })))
+        Self(Some(Box::new(Seen::Call(ids, Some(live)))))
     }
 
     /// Makes the tag of a call that runs no user code: the calls that `sources` finds stand for the call.
@@ -228,61 +225,72 @@ impl Tag {
         let mut passed = Sources::new();
         sources(&mut passed);
         passed.truncate(MOST_PASSED);
-        if passed.is_empty() {
-            return Self::NONE;
-        }
-        Self(Some(Arc::new(Seen {
-            ids: Ids::default(),
-            info: None,
-            called: Instant::now(),
-            passed,
-            live: Mutex::new(None),
-        })))
+        if passed.is_empty() { Self::NONE } else { Self(Some(Box::new(Seen::Passing(passed)))) }
     }
 
-    /// Takes the tag, together with the work of the call.
+    /// Whether somebody watches the call, whose work was not taken yet.
+    #[inline]
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Takes the living part, for the one who has taken the work of the call.
+    #[inline]
+    pub(crate) fn take_live(&mut self) -> Option<Live> {
+        match self.0.as_deref_mut() {
+            Some(Seen::Call(_, live)) => live.take(),
+            _ => None,
+        }
+    }
+
+    /// Takes the living part, together with the work of a call that will not run.
     #[inline]
     pub(crate) fn take(&mut self) -> Taken {
-        Taken(self.0.clone())
+        if self.is_some() { Taken(self.take_live().map(Box::new)) } else { Taken(None) }
     }
 
     /// Notes that the last argument is there. Runs no user code.
     #[inline]
     pub(crate) fn ready(&mut self) {
-        if let Some(seen) = &self.0 {
-            seen.note_ready();
+        if let Some(Seen::Call(_, Some(live))) = self.0.as_deref_mut() {
+            live.moments.ready = Some(Instant::now());
         }
     }
 
     /// Adds what watchers know the call by, or the calls that stand for the call.
     pub(crate) fn sources(&self, sources: &mut Sources) {
-        let Some(seen) = &self.0 else { return };
-        if seen.passed.is_empty() {
-            sources.push(seen.ids.clone());
-        } else {
-            sources.extend_from_slice(&seen.passed);
+        match self.0.as_deref() {
+            Some(Seen::Call(ids, _)) => sources.push(ids.clone()),
+            Some(Seen::Passing(passed)) => sources.extend_from_slice(passed),
+            None => {}
         }
     }
 }
 
+/// Returns the numbers of the recorded ones among `sources`.
+#[cfg(feature = "trace")]
+#[inline]
+fn numbers(sources: &[Ids]) -> Box<[u64]> {
+    if sources.is_empty() {
+        return Box::default();
+    }
+    sources.iter().map(|ids| ids.number).filter(|number| *number != 0).collect()
+}
+
 impl Taken {
+    pub(crate) const NONE: Self = Self(None);
+
     pub(crate) fn take(&mut self) -> Self {
         Self(self.0.take())
-    }
-
-    /// Returns the tag if somebody watches the call.
-    #[inline]
-    pub(crate) fn watched(self) -> Option<Watched> {
-        self.0.map(Watched)
     }
 
     /// Ends the tag of a call at `site` that an argument has ended, with or without a value: the body does not run.
     #[inline]
     pub(crate) fn end_unrun<T>(self, site: CallSite, outcome: &Result<T, TaskError>, dropped: &mut Dropped) {
-        let Some(seen) = self.0 else { return unwatched_end(site, outcome) };
-        if let (Some(info), Some(mut live)) = (&seen.info, seen.take_live()) {
-            live.end(info, seen.called, outcome, None, Waits::default());
-            dropped.push(Box::new(client::Owned::new(live)));
+        let error = outcome.as_ref().err();
+        match self.0 {
+            None => unwatched_end(site, error),
+            Some(live) => live.end_unrun(error, dropped),
         }
     }
 
@@ -310,85 +318,28 @@ impl Drop for Late {
     }
 }
 
-/// Tells of the loss of a call that nobody watches.
+/// Tells of the loss, if there is one, of a call that nobody watches.
 #[inline]
-pub(crate) fn unwatched_end<T>(site: CallSite, outcome: &Result<T, TaskError>) {
+pub(crate) fn unwatched_end(site: CallSite, error: Option<&TaskError>) {
     #[cfg(feature = "tracing")]
-    if let Err(error) = outcome {
+    if let Some(error) = error {
         spans::tell_of_loss(site, None, error);
     }
     #[cfg(not(feature = "tracing"))]
-    let _ = (site, outcome);
-}
-
-impl Seen {
-    #[cold]
-    fn note_ready(&self) {
-        if let Some(live) = &mut *lock(&self.live) {
-            live.ready = Some(Instant::now());
-        }
-    }
-
-    fn take_live(&self) -> Option<Live> {
-        lock(&self.live).take()
-    }
+    let _ = (site, error);
 }
 
 /// The waits inside of the run of a call.
 #[cfg(feature = "trace")]
-type Waits = Vec<record::Waited>;
+type Waits = Box<[record::Waited]>;
 #[cfg(not(feature = "trace"))]
 type Waits = Option<std::convert::Infallible>;
 
 impl Live {
-    /// Ends what watches the call: `ran` has the moments of a call whose body ran.
-    #[cfg_attr(
-        not(any(feature = "tracing", feature = "metrics", feature = "trace")),
-        expect(clippy::unused_self, reason = "nobody else asks")
-    )]
-    fn end<T>(
-        &mut self,
-        info: &CallInfo,
-        called: Instant,
-        outcome: &Result<T, TaskError>,
-        ran: Option<&Moments>,
-        waits: Waits,
-    ) {
-        #[cfg(feature = "trace")]
-        if let Some(making) = self.making.take() {
-            let started = ran.map(|moments| moments.started);
-            let life = record::Life { called, ready: self.ready, started };
-            let ending = Ending::of(outcome, ran.is_some());
-            record::add(making, info.site, &info.home, &life, ending, waits);
-        }
-        #[cfg(feature = "metrics")]
-        if let Some(meters) = self.meters.take() {
-            let lasted = ran.map(|moments| meters::Lasted {
-                arguments: moments.waited_for_arguments(),
-                queue: moments.waited_for_worker(),
-                run: moments.started.elapsed(),
-            });
-            meters::count(&meters, Ending::of(outcome, ran.is_some()), lasted.as_ref());
-        }
-        #[cfg(feature = "tracing")]
-        {
-            let span = self.span.take();
-            if let Err(error) = outcome {
-                spans::tell_of_loss(info.site, span.as_ref(), error);
-            }
-            span.into_iter().for_each(spans::close);
-        }
-        #[cfg(not(feature = "trace"))]
-        let _ = waits;
-        let _ = (info, called, outcome, ran);
-    }
-}
-
-impl Watched {
     /// Runs the body of the call, inside of the code around the body, and returns the end of the call.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn run<W, R>(
-        self,
+        &mut self,
         work: W,
         dropped: &mut Dropped,
         body: impl FnOnce(W, &mut Dropped) -> R,
@@ -397,36 +348,56 @@ impl Watched {
         W: Send + 'static,
         R: Send + 'static,
     {
-        let Self(seen) = self;
-        let (Some(info), Some(mut live)) = (&seen.info, seen.take_live()) else {
-            unreachable!("the work of a call is taken once")
-        };
-        let (site, called) = (info.site, seen.called);
-        let moments = Moments { called, ready: live.ready, started: Instant::now() };
+        let site = self.info.site;
+        self.moments.started = Instant::now();
         #[cfg(feature = "tracing")]
-        if let Some(span) = &live.span {
-            spans::enter(span, moments.waited_for_arguments(), moments.waited_for_worker());
+        if let Some(span) = &self.span {
+            spans::enter(span, &self.moments);
         }
         #[cfg(feature = "trace")]
-        let entered = live.making.as_ref().map(record::Making::enter);
-        let (outside, own) = (live.outside.take(), live.own.take());
-        let around = match outside {
-            Some(outside) => Some((outside, own)),
-            None => own.map(|own| (own, None)),
+        let entered = self.making.as_ref().map(record::Making::enter);
+        let codes = match self.outside.take() {
+            Some(outside) => Some((outside, self.own.take())),
+            None => self.own.take().map(|own| (own, None)),
         };
-        let outcome = match around {
+        let outcome = match codes {
             None => caught(site, || body(work, dropped)),
-            Some(around) => run_around(site, around, &moments, work, dropped, body),
+            Some(codes) => run_around(site, codes, &self.moments, work, dropped, body),
         };
-        #[cfg(feature = "tracing")]
-        if let Some(span) = &live.span {
-            spans::exit(span);
-        }
         #[cfg(feature = "trace")]
         let waits = entered.map(record::Entered::leave).unwrap_or_default();
         #[cfg(not(feature = "trace"))]
         let waits = None;
-        live.end(info, called, &outcome, Some(&moments), waits);
+        self.end(outcome.as_ref().err(), true, waits);
         outcome
+    }
+
+    /// Ends what watches a call whose body has not run; what is a user's in that is left in `dropped`.
+    #[cold]
+    fn end_unrun(mut self: Box<Self>, error: Option<&TaskError>, dropped: &mut Dropped) {
+        self.end(error, false, Waits::default());
+        dropped.push(Box::new(client::Owned::new(self)));
+    }
+
+    /// Ends what watches the call: lost by `error`, or not; after the body `ran`, or not.
+    #[cfg_attr(
+        not(any(feature = "tracing", feature = "metrics", feature = "trace")),
+        expect(clippy::unused_self, reason = "nobody else asks")
+    )]
+    fn end(&mut self, error: Option<&TaskError>, ran: bool, waits: Waits) {
+        #[cfg(feature = "trace")]
+        if let Some(making) = &mut self.making {
+            record::add(making, &self.info, &self.moments, ran, Ending::of(error, ran), waits);
+            self.making = None;
+        }
+        #[cfg(feature = "metrics")]
+        if let Some(meters) = self.meters {
+            meters::count(meters, Ending::of(error, ran), ran.then_some(&self.moments));
+        }
+        #[cfg(feature = "tracing")]
+        spans::finish(&mut self.span, ran, self.info.site, error);
+        #[cfg(not(feature = "trace"))]
+        let _ = waits;
+        let _ = (error, ran);
     }
 }

@@ -1,5 +1,6 @@
 //! Calls as spans of `tracing`, and events for lost calls.
 
+use std::fmt;
 use std::time::Duration;
 
 use tracing::Level;
@@ -14,6 +15,7 @@ use crate::call_site::CallSite;
 use crate::error::TaskError;
 use crate::span_site::Wish;
 use crate::tag::around::CallInfo;
+use crate::tag::around::Moments;
 use crate::tag::client;
 
 /// Whether a subscriber may want the spans of calls. A filtered level costs this load.
@@ -50,11 +52,21 @@ pub(crate) fn follow(span: &Span, sources: impl Iterator<Item = Id>) {
     }
 }
 
+/// A wait of a call, which is measured only if a subscriber looks.
+struct Waited<'a>(&'a Moments, fn(&Moments) -> Duration);
+
+impl fmt::Debug for Waited<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.1)(self.0).fmt(f)
+    }
+}
+
 /// Records how long the call has waited, and enters the span, at the start of the call.
-pub(crate) fn enter(span: &Span, for_arguments: Duration, for_worker: Duration) {
+pub(crate) fn enter(span: &Span, moments: &Moments) {
     client::tell(|| {
         let Some(metadata) = span.metadata() else { return };
-        let (for_arguments, for_worker) = (debug(for_arguments), debug(for_worker));
+        let for_arguments = debug(Waited(moments, Moments::waited_for_arguments));
+        let for_worker = debug(Waited(moments, Moments::waited_for_worker));
         let mut fields = metadata.fields().iter().skip(3);
         if let (Some(arguments), Some(worker)) = (fields.next(), fields.next()) {
             let values: [(_, Option<&dyn Value>); 2] =
@@ -65,14 +77,25 @@ pub(crate) fn enter(span: &Span, for_arguments: Duration, for_worker: Duration) 
     });
 }
 
-/// Leaves the span, at the end of the body.
-pub(crate) fn exit(span: &Span) {
-    client::tell(|| span.with_subscriber(|(id, subscriber)| subscriber.exit(id)));
-}
-
-/// Closes the span.
-pub(crate) fn close(span: Span) {
-    client::tell(|| drop(span));
+/// Leaves the span if the body of the call `ran`, tells of the loss of the call, and closes the span.
+pub(crate) fn finish(open: &mut Option<Span>, ran: bool, site: CallSite, error: Option<&TaskError>) {
+    if ran && open.is_some() {
+        client::tell(|| {
+            if let Some(span) = open {
+                span.with_subscriber(|(id, subscriber)| subscriber.exit(id));
+            }
+            if error.is_none() {
+                drop(open.take());
+            }
+        });
+    }
+    if let Some(error) = error {
+        tell_of_loss(site, open.as_ref(), error);
+    }
+    // Also if the subscriber has panicked.
+    if open.is_some() {
+        client::tell(|| drop(open.take()));
+    }
 }
 
 /// Tells of a call that panicked or was lost: with the whole path of the loss.

@@ -251,7 +251,7 @@ fn files() -> Vec<String> {
 fn the_files_that_pages_name_exist() {
     let files = files();
     for page in PAGES {
-        for name in read(page).split('`').skip(1).step_by(2).filter(|name| *name != "tests/it/room.rs") {
+        for name in read(page).split('`').skip(1).step_by(2).filter(|name| !name.ends_with("/room.rs")) {
             let is_name = name.chars().all(|letter| letter.is_alphanumeric() || "/._-".contains(letter));
             let is_file = is_name
                 && name.rsplit_once('.').is_some_and(|(stem, kind)| {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::Once;
-use std::sync::OnceLock;
 use std::sync::PoisonError;
 
 use metrics::Key;
@@ -15,6 +14,7 @@ use metrics::Unit;
 use metrics::with_recorder;
 
 use crate::meter_site::Meters;
+use crate::meter_site::Next;
 use crate::tag::around::CallInfo;
 use crate::tag::around::Moments;
 use crate::tag::client;
@@ -80,7 +80,7 @@ pub(crate) fn of_call(call: &CallInfo) -> Option<&'static Meters> {
                     queue: histogram(QUEUE),
                     run: histogram(RUN),
                     endings: Ending::ALL.into_iter().map(counter).collect(),
-                    next: OnceLock::new(),
+                    next: Next::new(),
                 }
             })
         })

@@ -5,8 +5,9 @@ use std::fmt;
 
 use crate::error::TaskError;
 
-/// The failure of one call of [`AsyncList::join`](crate::AsyncList::join): the function's own error, or the loss of the
-/// call.
+/// The failure of one call of a list: the function's own error, or the loss of the call.
+///
+/// [`AsyncList::join`](crate::AsyncList::join) and its like return this error.
 ///
 /// # Examples
 ///

@@ -258,7 +258,9 @@ impl Error for TaskError {
 /// How many sites a path keeps at either end. Every edge copies the path, and a path can have a million calls.
 const KEPT: usize = 8;
 
-/// The path from a lost call to a call that needed its value: the content of [`TaskError::Upstream`].
+/// The path from a lost call to a call that needed its value.
+///
+/// The content of [`TaskError::Upstream`].
 #[derive(Clone, Debug)]
 pub struct Upstream {
     /// The calls nearest to the reader, the nearest last: so the next call is a push.
@@ -327,7 +329,9 @@ impl Upstream {
     }
 }
 
-/// A thread that the system refused: the content of [`TaskError::Spawn`] and [`TaskError::WouldDeadlock`].
+/// A thread that the system refused.
+///
+/// The content of [`TaskError::Spawn`] and [`TaskError::WouldDeadlock`].
 #[derive(Clone, Debug)]
 pub struct SpawnError(Arc<Refusal>);
 

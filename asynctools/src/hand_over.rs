@@ -7,8 +7,9 @@ use crate::handles::value::AsyncValue;
 
 static HAND_OVER: Function = Function::method("hand_over");
 
-/// Hands a call over to another engine: returns the handle whose promise `start` gets. `start` runs at once, on this thread; it
-/// gives the promise to whoever computes the value, and returns.
+/// Hands a call over to another engine: returns the handle whose promise `start` gets.
+///
+/// `start` runs at once, on this thread; it gives the promise to whoever computes the value, and returns.
 ///
 /// # Examples
 ///

@@ -73,8 +73,9 @@ impl Pool {
     }
 }
 
-/// Blocks until, at one moment, no call is queued, running or blocked in any pool of the process, the threads of
-/// [`#[parallel]`](macro@crate::parallel) included.
+/// Blocks until, at one moment, no call of the process is queued, running or blocked.
+///
+/// Calls of all pools count, and those of [`#[parallel]`](macro@crate::parallel).
 ///
 /// A call that waits for an argument counts as soon as a call that it needs counts, so the wait never ends between two calls
 /// of a dataflow. A call that waits for a [`Promise`](crate::Promise) alone does not count.
@@ -108,7 +109,9 @@ pub fn wait_idle() {
     wait_until_idle(None);
 }
 
-/// Blocks as [`wait_idle`] does, for at most `timeout`, and returns whether all pools were idle.
+/// Blocks as [`wait_idle`] does, for at most `timeout`.
+///
+/// Returns whether all pools were idle.
 ///
 /// # Panics
 ///

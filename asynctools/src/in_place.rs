@@ -6,7 +6,9 @@ use crate::graph::current::CurrentWorker;
 use crate::graph::current::current;
 use crate::graph::notify;
 
-/// Runs `f` on the current thread, and meanwhile frees the place of the call that runs here: another call of the pool may run.
+/// Runs `f` on the current thread, and meanwhile frees the place of the call.
+///
+/// Another call of the pool may run in that place.
 ///
 /// This is for a wait that the pool cannot see: for a channel, a lock, a child process, an executor's `block_on`, a sleep between
 /// two attempts. [`get`](crate::AsyncValue::get) and the other waits of this crate free the place by themselves.

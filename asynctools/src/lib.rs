@@ -41,7 +41,9 @@ pub mod trace;
 #[cfg(feature = "celery")]
 pub mod celery;
 
-/// Runs each call of the function at once, on a thread of its own, however many calls run already.
+/// Runs each call of the function at once, on a thread of its own.
+///
+/// However many calls run already, a call does not wait for a thread.
 ///
 /// A finished thread is kept for a second and used again. A call whose thread the system refuses ends as
 /// [`TaskError::Spawn`].

@@ -1,4 +1,4 @@
-//! Counts and times of calls, and what pools are doing, for the recorder of the facade [`metrics`](https://docs.rs/metrics).
+//! Counts and times of calls and pools, for a recorder of [`metrics`](https://docs.rs/metrics).
 //!
 //! | name | kind | labels |
 //! | --- | --- | --- |

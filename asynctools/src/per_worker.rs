@@ -11,7 +11,9 @@ use crate::panics::lock;
 use crate::sync::Mutex;
 use crate::sync::OnceLock;
 
-/// Values that calls borrow one after another: a connection, a buffer or a parser per worker, and not per call.
+/// Values that calls borrow one after another, such as a connection per worker.
+///
+/// A connection, a buffer or a parser is made for a worker, and not for each call.
 ///
 /// A call takes a value out, or makes one if none is idle, and gives the value back when the guard is dropped. A value has
 /// at most one holder, no lock is held in the meantime, and nothing blocks. So there are at most as many values as calls

@@ -2,8 +2,10 @@
 
 use crate::graph::serial;
 
-/// Runs `f`, and meanwhile runs each call of a pool that this thread makes on this thread, at the call. For debuggers and profilers,
-/// which then see one thread and one stack, and to find out whether a fault comes from threads.
+/// Runs `f`, and meanwhile runs each call of a pool on the thread that makes it.
+///
+/// The calls that this thread makes run at the call. For debuggers and profilers, which then see one thread and one stack,
+/// and to find out whether a fault comes from threads.
 ///
 /// The environment variable `ASYNCTOOLS_SERIAL=1` does the same for all threads of the process, without a change of the program.
 ///

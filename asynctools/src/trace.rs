@@ -1,4 +1,4 @@
-//! Recordings of calls, and pictures of them: which call waited for what, and where the time went.
+//! Recordings and pictures of calls: which waited for what, and where the time went.
 //!
 //! [`Recording`] records the calls of the process until the program stops it. The [`Trace`] has the calls, and writes them
 //! as JSON for [Perfetto](https://ui.perfetto.dev), as an SVG for people, or as a graph of Graphviz. [`AsyncValue::graph`]

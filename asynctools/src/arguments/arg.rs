@@ -67,8 +67,9 @@ pub trait Arg<T, F = Infallible> {
     fn into_input(self) -> Input<T, F>;
 }
 
-/// An argument for a parameter of type `&B`: a reference that borrows as `B`, an owner of a `B`, or a handle to an
-/// owner.
+/// An argument for a parameter of type `&B`: a reference, an owner, or a handle to one.
+///
+/// A reference borrows as `B`; a handle is to an owner of a `B`.
 ///
 /// | passed | the call borrows from |
 /// | --- | --- |

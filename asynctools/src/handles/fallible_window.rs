@@ -8,8 +8,9 @@ use crate::handles::window::Buffered;
 use crate::handles::window::Pending;
 use crate::handles::window::Window;
 
-/// Returns the value or the failure of each fallible call of a window, made by [`Buffered::results`] and
-/// [`BufferUnordered::results`].
+/// Returns the value or the failure of each fallible call of a window.
+///
+/// Made by [`Buffered::results`] and [`BufferUnordered::results`].
 #[must_use = "no call is made before the first `next`"]
 #[derive(Debug)]
 pub struct Results<W>(W);

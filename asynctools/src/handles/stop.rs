@@ -15,9 +15,11 @@ use crate::handles::promise::Promise;
 use crate::handles::value::AsyncValue;
 use crate::handles::value::stop_all;
 
-/// Whether somebody has asked the call that runs on this thread to stop: by [`AsyncValue::request_stop`],
-/// [`AsyncList::request_stop`] or [`Pool::request_stop`](crate::Pool::request_stop), by dropping a window, or because another
-/// call of the same [`first`](AsyncList::first) was faster. Outside of a call `false`.
+/// Whether somebody has asked the call that runs on this thread to stop.
+///
+/// That is by [`AsyncValue::request_stop`], [`AsyncList::request_stop`] or [`Pool::request_stop`](crate::Pool::request_stop),
+/// by dropping a window, or because another call of the same [`first`](AsyncList::first) was faster. Outside of a call
+/// `false`.
 ///
 /// A call that looks at this now and then can return early. Nothing else happens to a call that was asked, and its handle gets
 /// what the call returns. The request is not passed on to calls that this call has made: hand them a [`stop_token`].
@@ -47,8 +49,9 @@ pub fn stop_requested() -> bool {
     lineage::with_run(RunCells::is_asked).unwrap_or(false)
 }
 
-/// Returns the token of the call that runs on this thread, to hand to threads, closures and other calls that work for this call.
-/// Outside of a call: a token that nobody can set.
+/// Returns the token of the call that runs on this thread, to hand to its helpers.
+///
+/// Helpers are threads, closures and other calls that work for this call. Outside of a call: a token that nobody can set.
 ///
 /// # Examples
 ///
@@ -90,7 +93,7 @@ pub fn stop_token() -> StopToken {
     StopToken(lineage::with_run(RunCells::token))
 }
 
-/// Shows whether somebody has asked a call to stop; made by [`stop_token`] inside the call.
+/// Shows whether somebody has asked a call to stop, made by [`stop_token`].
 ///
 /// # Examples
 ///

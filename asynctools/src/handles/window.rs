@@ -12,7 +12,7 @@ use crate::handles::value::AsyncValue;
 use crate::handles::value::cancel_all;
 use crate::handles::value::stop_all;
 
-/// Adds windows to iterators of calls: at most `n` calls are made and not yet returned.
+/// Adds windows to iterators of calls: at most `n` are made and not yet returned.
 ///
 /// A function that `map` calls for each input makes its calls when the iterator is asked for them. A window asks for at most
 /// `n` calls in advance, so a million inputs need no million handles, and the inputs may come from an iterator without end.
@@ -105,7 +105,7 @@ impl<I: Iterator> Calls for I {}
 
 static BUFFER_UNORDERED: Function = Function::method("buffer_unordered");
 
-/// An item of a window: an `AsyncValue<T>`, or a pair of any key and an `AsyncValue<T>`.
+/// An item of a window: an `AsyncValue<T>`, or a pair of a key and one.
 ///
 /// This trait is sealed.
 #[diagnostic::on_unimplemented(
@@ -208,7 +208,7 @@ pub struct Buffered<I: Iterator<Item: Pending>> {
     pub(crate) window: VecDeque<Parts<I>>,
 }
 
-/// Returns the results of calls in the order in which they end, made by [`Calls::buffer_unordered`].
+/// Returns the results of calls as they end, made by [`Calls::buffer_unordered`].
 ///
 /// [`Calls`] says how a window makes, returns and cancels calls.
 #[must_use = "no call is made before the first `next`"]
@@ -217,7 +217,9 @@ pub struct BufferUnordered<I: Iterator<Item: Pending>> {
     pub(crate) window: Completions<KeyOf<I>, ValueOf<I>>,
 }
 
-/// Returns the outcomes of the calls of a window, made by [`Buffered::outcomes`] and [`BufferUnordered::outcomes`].
+/// Returns the outcomes of the calls of a window.
+///
+/// Made by [`Buffered::outcomes`] and [`BufferUnordered::outcomes`].
 #[must_use = "no call is made before the first `next`"]
 #[derive(Debug)]
 pub struct Outcomes<W>(pub(crate) W);

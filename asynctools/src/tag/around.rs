@@ -20,7 +20,9 @@ use crate::sync::Instant;
 use crate::sync::OnceLock;
 use crate::tag::client;
 
-/// One call, as code around the call sees it: the function, the place of the call, the pool.
+/// One call, as code around the call sees it.
+///
+/// Names the function, the place of the call, and the pool.
 ///
 /// # Examples
 ///
@@ -380,9 +382,10 @@ pub(crate) fn everywhere() -> Option<&'static Around> {
     if client::has(client::AROUND) { EVERYWHERE.get() } else { None }
 }
 
-/// Runs code of the program around each call of every pool and of [`#[parallel]`](macro@crate::parallel), outside of the
-/// code that a pool has of its own. [`PoolBuilder::around`](crate::PoolBuilder::around) says what runs where. Holds for
-/// calls that are made from now on.
+/// Runs code of the program around each call that is made from now on.
+///
+/// The calls are those of every pool and of [`#[parallel]`](macro@crate::parallel). The code runs outside of the code that a
+/// pool has of its own; [`PoolBuilder::around`](crate::PoolBuilder::around) says what runs where.
 ///
 /// # Errors
 ///

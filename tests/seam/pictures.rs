@@ -24,10 +24,12 @@ use seam_tests::watched;
 use crate::readers::check;
 use crate::readers::graphviz;
 
-/// A process has one recording at a time.
+/// A process has one recording at a time. What other tests left running may still make calls: so this waits for its end.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(asynctools::wait_idle_timeout(Duration::from_secs(30)), "a test has left calls behind");
+    alone
 }
 
 static DISK: Pool = Pool::named("disk", 2);

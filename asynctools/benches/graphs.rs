@@ -17,6 +17,9 @@ use crate::measure::Against;
 use crate::measure::Scale;
 use crate::measure::Work;
 use crate::measure::per;
+use crate::random_graph::edges;
+use crate::random_graph::expected;
+use crate::random_graph::mix;
 use crate::systems::ATTRIBUTE;
 use crate::systems::CROSSBEAM;
 use crate::systems::Crossbeam;
@@ -114,31 +117,6 @@ const BY_SHARED: &str = "#[pooled], Shared";
 #[pooled(workers = cores())]
 fn node(a: u64, b: u64) -> u64 {
     mix(a, b)
-}
-
-fn mix(a: u64, b: u64) -> u64 {
-    black_box(a.rotate_left(5) ^ b.wrapping_mul(0x9E37_79B9_7F4A_7C15))
-}
-
-/// For each node but the first the two that it needs, anywhere before it; the same in every run.
-fn edges(nodes: u64) -> Vec<(usize, usize)> {
-    let mut state = 0x2545_F491_4F6C_DD1D_u64;
-    let mut below = move |limit: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % limit).expect("a node has a small number")
-    };
-    (1..nodes).map(|node| (below(node), below(node))).collect()
-}
-
-/// The sum of all values, without any call.
-fn expected(edges: &[(usize, usize)]) -> u64 {
-    let mut values = vec![1];
-    for &(a, b) in edges {
-        values.push(mix(values[a], values[b]));
-    }
-    values.into_iter().fold(0, u64::wrapping_add)
 }
 
 pub(crate) fn random(scale: Scale) -> Work {

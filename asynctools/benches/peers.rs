@@ -24,6 +24,7 @@ mod measure;
 mod systems;
 mod calls;
 mod threads;
+mod random_graph;
 mod graphs;
 mod windows;
 mod features;

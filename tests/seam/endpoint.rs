@@ -4,6 +4,7 @@
 #[path = "../../examples/prometheus.rs"]
 mod prometheus;
 
+use seam_tests::METRICS;
 use seam_tests::watched;
 
 /// Replaces the numbers that depend on time: seconds, and how many threads a pool has at the moment.
@@ -20,26 +21,6 @@ fn without_times(line: &str) -> String {
 }
 
 const EXPECTED: &str = r#"
-# HELP asynctools_call_arguments_seconds How long a call waited for its last argument.
-# HELP asynctools_call_queue_seconds How long a call with all its arguments waited for a worker.
-# HELP asynctools_call_run_seconds How long a call ran, waits inside the call included.
-# HELP asynctools_calls_total Calls that have ended, by how they ended.
-# HELP asynctools_pool_blocked Calls blocked in a wait for another call.
-# HELP asynctools_pool_idle Threads within the target, without a call.
-# HELP asynctools_pool_queued Calls in the queue.
-# HELP asynctools_pool_running Running calls, without the blocked calls.
-# HELP asynctools_pool_spares Threads over the target.
-# HELP asynctools_pool_workers How many calls may run at once.
-# TYPE asynctools_call_arguments_seconds summary
-# TYPE asynctools_call_queue_seconds summary
-# TYPE asynctools_call_run_seconds summary
-# TYPE asynctools_calls_total counter
-# TYPE asynctools_pool_blocked gauge
-# TYPE asynctools_pool_idle gauge
-# TYPE asynctools_pool_queued gauge
-# TYPE asynctools_pool_running gauge
-# TYPE asynctools_pool_spares gauge
-# TYPE asynctools_pool_workers gauge
 asynctools_call_arguments_seconds_count{function="endpoint::prometheus::load",pool="disk"} 10
 asynctools_call_arguments_seconds_count{function="endpoint::prometheus::shrink",pool="shrink"} 9
 asynctools_call_arguments_seconds_count{function="map",pool="night"} 0
@@ -123,6 +104,6 @@ fn the_endpoint_of_the_example_says_what_happened() {
     let mut seen: Vec<_> = text.lines().filter(|line| !line.is_empty()).map(without_times).collect();
     seen.retain(|line| !line.contains("quantile="));
     seen.sort_unstable();
-    let expected: Vec<_> = EXPECTED.trim().lines().collect();
+    let expected: Vec<_> = METRICS.lines().chain(EXPECTED.trim().lines()).collect();
     assert_eq!(seen, expected, "{text}");
 }

@@ -5,6 +5,29 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
 
+/// What Prometheus reads of the metrics, before their series.
+pub const METRICS: &str = "\
+# HELP asynctools_call_arguments_seconds How long a call waited for its last argument.
+# HELP asynctools_call_queue_seconds How long a call with all its arguments waited for a worker.
+# HELP asynctools_call_run_seconds How long a call ran, waits inside the call included.
+# HELP asynctools_calls_total Calls that have ended, by how they ended.
+# HELP asynctools_pool_blocked Calls blocked in a wait for another call.
+# HELP asynctools_pool_idle Threads within the target, without a call.
+# HELP asynctools_pool_queued Calls in the queue.
+# HELP asynctools_pool_running Running calls, without the blocked calls.
+# HELP asynctools_pool_spares Threads over the target.
+# HELP asynctools_pool_workers How many calls may run at once.
+# TYPE asynctools_call_arguments_seconds summary
+# TYPE asynctools_call_queue_seconds summary
+# TYPE asynctools_call_run_seconds summary
+# TYPE asynctools_calls_total counter
+# TYPE asynctools_pool_blocked gauge
+# TYPE asynctools_pool_idle gauge
+# TYPE asynctools_pool_queued gauge
+# TYPE asynctools_pool_running gauge
+# TYPE asynctools_pool_spares gauge
+# TYPE asynctools_pool_workers gauge";
+
 /// Longer than any test takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 

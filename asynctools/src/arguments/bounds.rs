@@ -122,8 +122,8 @@ impl<T: Clone> CloneSelf for T {
 
 /// The return type of a function that can fail.
 ///
-/// A `Result<T, E>`, or an alias such as [`io::Result<T>`](std::io::Result) whose last name is `Result` too. An attribute knows a `Result` by that name: behind a `type Fetched<T>` it sees none, so
-/// write `Result<..>`.
+/// A `Result<T, E>`, or an alias such as [`io::Result<T>`](std::io::Result) whose last name is `Result` too. An attribute
+/// knows a `Result` by that name: behind a `type Fetched<T>` it sees none, so write `Result<..>`.
 ///
 /// A signature in the docs says `<io::Result<usize> as Fallible>::Error` for the error type behind an alias, here
 /// [`io::Error`](std::io::Error): the attributes write that, because tokens do not show the error type. A program need not

@@ -19,7 +19,6 @@ use crate::graph::traits::Job;
 use crate::graph::traits::Moment;
 use crate::graph::traits::Place;
 use crate::graph::traits::PoolId;
-use crate::graph::traits::Standing;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
 use crate::graph::waiters;
@@ -118,7 +117,7 @@ impl<W: Work> Node<W> {
         let State::Waiting(mut work) = std::mem::replace(&mut core.state, State::Taken) else { return None };
         core.state = State::Running(this_thread());
         if stopped {
-            let at = Standing::Thread(this_thread(), traits::Tried::Nothing);
+            let at = traits::Standing::Thread(this_thread(), traits::Tried::Nothing);
             core.state = State::Stopped(Box::new((work, at)));
             return Some(self.clone());
         }
@@ -195,6 +194,7 @@ impl<W: Work> Node<W> {
             drop(core);
             return notify::tell_one(waiter);
         }
+        // The steps of `in_phases`, which would be made once more for each type of call.
         let (draining, mut aftermath) = (notify::Draining::begin(), Aftermath::default());
         self.end(core, outcome, &mut aftermath);
         draining.settle(aftermath);
@@ -318,15 +318,15 @@ impl<W: Work> Job for Node<W> {
         self.lock().state.is_queued()
     }
 
-    fn stopped(&self) -> Option<Standing> {
+    fn stopped(&self) -> Option<traits::Standing> {
         if let State::Stopped(stopped) = &self.lock().state { Some(stopped.1) } else { None }
     }
 
-    fn stand(self: Arc<Self>, now_at: Standing) -> bool {
+    fn stand(self: Arc<Self>, now_at: traits::Standing) -> bool {
         let mut core = self.lock();
         let State::Stopped(stopped) = &mut core.state else { return false };
         stopped.1 = now_at;
-        if now_at == Standing::Queue {
+        if now_at == traits::Standing::Queue {
             let helpers = core.waiters.take_helpers();
             drop(core);
             helpers.ready(&|| self.clone());

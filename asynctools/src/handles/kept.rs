@@ -24,6 +24,7 @@ use crate::panics::lock;
 use crate::sync::AtomicBool;
 use crate::sync::Mutex;
 use crate::sync::OnceLock;
+
 /// Keeps the outcome. Only handles own the keeper, so the last handle can take the value out.
 pub(crate) struct Kept<T> {
     hub: Arc<Hub<T>>,
@@ -45,7 +46,7 @@ impl<T> Drop for Kept<T> {
     }
 }
 
-/// The call, from the side of waiters with a [`Shared`].
+/// The call, from the side of waiters with a `Shared`.
 pub(crate) struct Hub<T> {
     call: Arc<dyn Awaited>,
     /// `None` after the call has ended.

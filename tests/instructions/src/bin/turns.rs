@@ -10,6 +10,13 @@ use std::time::Instant;
 use asynctools::AsyncList;
 use asynctools::pooled;
 
+use crate::random_graph::edges;
+use crate::random_graph::expected;
+use crate::random_graph::mix;
+
+#[path = "../../../../asynctools/benches/random_graph.rs"]
+mod random_graph;
+
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
@@ -24,35 +31,10 @@ fn node(a: u64, b: u64) -> u64 {
     mix(a, b)
 }
 
-fn mix(a: u64, b: u64) -> u64 {
-    black_box(a.rotate_left(5) ^ b.wrapping_mul(0x9E37_79B9_7F4A_7C15))
-}
-
 /// Calls that need no other call.
 fn batch(calls: u64) {
     let all: AsyncList<u64> = (0..calls).map(leaf).collect();
     assert_eq!(all.get().into_iter().sum::<u64>(), calls * (calls - 1) / 2);
-}
-
-/// For each node but the first the two that it needs, anywhere before it; the same in every run.
-fn edges(nodes: u64) -> Vec<(usize, usize)> {
-    let mut state = 0x2545_F491_4F6C_DD1D_u64;
-    let mut below = move |limit: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % limit).expect("a node has a small number")
-    };
-    (1..nodes).map(|node| (below(node), below(node))).collect()
-}
-
-/// The sum of all values, without any call.
-fn expected(edges: &[(usize, usize)]) -> u64 {
-    let mut values = vec![1];
-    for &(a, b) in edges {
-        values.push(mix(values[a], values[b]));
-    }
-    values.into_iter().fold(0, u64::wrapping_add)
 }
 
 /// Calls that need two other calls each.

@@ -233,9 +233,11 @@ impl Inner {
         if worker.mode.load(Ordering::Relaxed) != mode {
             return;
         }
-        worker.mode.store(ACTIVE, Ordering::Release);
         state.take_permit();
         state.remove_blocked(worker);
+        // The worker goes on as soon as it sees its mode, without the lock, and has to find there that a permit too many is out.
+        self.publish(&state);
+        worker.mode.store(ACTIVE, Ordering::Release);
         if worker.watches.swap(false, Ordering::Relaxed) {
             state.watcher = None;
             self.publish(&state);

@@ -55,6 +55,21 @@ fn several_wait_for_one_token() {
 }
 
 #[test]
+fn a_waiter_comes_back_while_another_call_begins() {
+    thoroughly(|| {
+        let pool = shared(1);
+        let (promise, value) = AsyncValue::promise();
+        let waits = pool.spawn(move || value.get());
+        let begins = Ceiling::of(1);
+        // Long, so that the waiter comes back in the midst of one.
+        let others = pool.map(0..2, move |_| begins.within(|| (0..100).for_each(|_| pause())));
+        promise.set(());
+        waits.get();
+        others.get();
+    });
+}
+
+#[test]
 fn waits_for_what_the_call_behind_sets() {
     thoroughly(|| {
         let pool = shared(1);

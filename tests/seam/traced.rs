@@ -5,8 +5,11 @@ use std::fs;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
+use std::time::Instant;
 
 use asynctools::AsyncList;
+use asynctools::AsyncValue;
 use asynctools::Pool;
 use asynctools::pooled;
 
@@ -28,16 +31,29 @@ fn program() {
     println!("the program has run");
 }
 
+/// Whether this process is the child of the test of that name.
+fn is_child(name: &str) -> bool {
+    env::var(MARK).is_ok_and(|chosen| chosen == name)
+}
+
+const MARK: &str = "SEAM_TRACED";
+
 /// Runs the test of that name with the variable; returns what it says on stderr, and where the file should be.
 fn traced(name: &str, file: &str) -> Option<(String, PathBuf)> {
-    const MARK: &str = "SEAM_TRACED";
-    if env::var(MARK).is_ok_and(|chosen| chosen == name) {
+    traced_by(Vec::new(), name, file)
+}
+
+/// As [`traced`], by a program with these arguments.
+fn traced_by(mut by: Vec<String>, name: &str, file: &str) -> Option<(String, PathBuf)> {
+    if is_child(name) {
         program();
         return None;
     }
     let path = env::temp_dir().join(format!("asynctools-{}-{file}", std::process::id()));
     let this = env::current_exe().unwrap();
-    let child = Command::new(this)
+    by.push(this.to_str().unwrap().to_owned());
+    let child = Command::new(&by[0])
+        .args(&by[1..])
         .args([name, "--exact", "--nocapture"])
         .env(MARK, name)
         .env("ASYNCTOOLS_TRACE", &path)
@@ -86,6 +102,103 @@ fn a_path_that_cannot_be_written_is_told_once() {
     let told: Vec<_> = said.lines().filter(|line| line.contains("ASYNCTOOLS_TRACE")).collect();
     assert_eq!(told.len(), 1, "{said}");
     assert!(told[0].contains(&path.display().to_string()) && told[0].contains("cannot be written: "), "{said}");
+}
+
+/// Runs the test of that name with the variable, and with a clock that stands still if there is a program that stops it.
+fn traced_without_time(name: &str, file: &str) -> Option<String> {
+    let frozen = ["faketime", "-f", "2026-01-01 00:00:00"].map(str::to_owned).to_vec();
+    let (_, path) = traced_by(frozen, name, file)?;
+    let text = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    Some(text)
+}
+
+/// Whether the program that stops clocks is here. `.ci/run` insists on it.
+fn can_stop_the_clock() -> bool {
+    let found = Command::new("faketime").arg("--version").output().is_ok();
+    assert!(found || env::var_os("SEAM_NEEDS_FAKETIME").is_none(), "there is no faketime");
+    if !found {
+        println!("left out: there is no faketime");
+    }
+    found
+}
+
+#[test]
+fn a_clock_that_stands_still_is_drawn_in_json() {
+    if !can_stop_the_clock() {
+        return;
+    }
+    let Some(text) = traced_without_time("a_clock_that_stands_still_is_drawn_in_json", "still.json") else { return };
+    let events: Vec<serde_json::Value> = serde_json::from_str(&format!("{text}]")).unwrap();
+    let calls: Vec<_> = events.iter().filter(|event| event["ph"] == "X" && event["cat"] != "wait").collect();
+    assert_eq!(calls.len(), 41, "{text}");
+    assert!(calls.iter().all(|call| call["dur"].as_f64() == Some(0.0)), "{text}");
+}
+
+#[test]
+fn a_clock_that_stands_still_is_drawn() {
+    if !can_stop_the_clock() {
+        return;
+    }
+    let Some(text) = traced_without_time("a_clock_that_stands_still_is_drawn", "still.svg") else { return };
+    assert!(text.contains("41 calls") && text.trim_end().ends_with("</svg>"), "{text}");
+    assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+}
+
+#[test]
+fn a_clock_that_stands_still_is_a_graph() {
+    if !can_stop_the_clock() {
+        return;
+    }
+    let Some(text) = traced_without_time("a_clock_that_stands_still_is_a_graph", "still.dot") else { return };
+    assert_eq!(text.matches(" [label=").count(), 41, "{text}");
+    assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+}
+
+/// Waits for one call after the other while another one runs: the picture is never the whole one.
+fn unfinished_program(between: impl Fn()) {
+    let (promise, value) = AsyncValue::<()>::promise();
+    let pool = Pool::new(1);
+    let held = pool.spawn(move || value.get());
+    for _ in 0..5 {
+        assert_eq!(load(1).get(), 1);
+        between();
+    }
+    println!("the program has run");
+    // What has been drawn is what a reader finds: the end of this process draws nothing.
+    std::mem::forget((promise, held, pool));
+    std::process::exit(0);
+}
+
+#[test]
+fn a_drawing_of_what_goes_on_is_written_once_in_a_while() {
+    const NAME: &str = "a_drawing_of_what_goes_on_is_written_once_in_a_while";
+    if !can_stop_the_clock() {
+        return;
+    }
+    if is_child(NAME) {
+        unfinished_program(|| ());
+    }
+    let text = traced_without_time(NAME, "once.svg").unwrap();
+    assert!(text.contains("1 call,") || text.contains("1 call "), "{text}");
+}
+
+#[test]
+fn a_drawing_of_what_goes_on_is_written_again_after_a_tenth_of_a_second() {
+    const NAME: &str = "a_drawing_of_what_goes_on_is_written_again_after_a_tenth_of_a_second";
+    if is_child(NAME) {
+        let wait = || {
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_millis(101) {
+                std::thread::yield_now();
+            }
+        };
+        unfinished_program(wait);
+    }
+    let (_, path) = traced(NAME, "again.svg").unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    assert!(text.contains("5 calls"), "{text}");
 }
 
 /// What the README records.

@@ -304,3 +304,29 @@ fn a_waiting_call_whose_handle_is_gone_goes_on() {
         until("the unwanted result is dropped", || drops.count() == 1);
     });
 }
+
+/// While a worker clears the queue of them, too.
+#[test]
+fn cancelled_calls_are_never_counted_as_queued() {
+    watched(|| {
+        for _ in 0..50 {
+            let (pool, gate) = (Pool::new(1), Gate::new());
+            let _opener = gate.opener();
+            let first = pool.spawn({
+                let gate = gate.clone();
+                move || gate.pass()
+            });
+            gate.wait_for(1);
+            let calls: Vec<_> = (0..1_000).map(|n| pool.spawn(move || n)).collect();
+            assert_eq!(pool.stats().queued, 1_000);
+            assert!(calls.iter().all(AsyncValue::cancel));
+            let last = pool.spawn(|| ());
+            gate.open();
+            while !last.is_finished() {
+                let stats = pool.stats();
+                assert!(stats.queued <= 1, "{stats:?}");
+            }
+            first.get();
+        }
+    });
+}

@@ -12,6 +12,7 @@ use crate::sync::AtomicUsize;
 use crate::sync::Mutex;
 use crate::sync::Receiver;
 use crate::sync::Sender;
+use crate::sync::turns;
 use crate::sync::unbounded;
 
 /// Alone in its cache lines, since the others of the pool are written all the time.
@@ -35,6 +36,8 @@ pub(crate) struct Queue {
     holders: AtomicUsize,
 }
 
+/// How often a thread counts the calls in a queue while others take tombstones out.
+const LOOKS: u32 = turns(16);
 /// Of fewer tombstones than these a queue is not swept.
 const SWEEP: usize = 1024;
 
@@ -98,7 +101,16 @@ impl Queue {
 
     /// Returns the number of entries with a call to run.
     pub(crate) fn live(&self) -> usize {
-        self.len().saturating_sub(self.tombstones())
+        let mut before = self.tombstones();
+        for _ in 0..LOOKS {
+            let (len, tombstones) = (self.len(), self.tombstones());
+            // Else a worker was taking tombstones out: entries of before would be counted without them.
+            if tombstones == before {
+                return len.saturating_sub(tombstones);
+            }
+            before = tombstones;
+        }
+        self.len().saturating_sub(before)
     }
 
     /// Whether there is no call to run, exact while no worker takes one.

@@ -27,6 +27,7 @@ mod faults;
 
 mod phases;
 mod worklist;
+mod row;
 mod lending;
 mod max_blocked;
 mod endings;

@@ -17,9 +17,7 @@ use crate::graph::traits;
 use crate::graph::traits::Aftermath;
 use crate::graph::traits::Job;
 use crate::graph::traits::Moment;
-use crate::graph::traits::Place;
 use crate::graph::traits::PoolId;
-use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
 use crate::graph::waiters;
 use crate::graph::waiters::Origin;
@@ -158,12 +156,13 @@ impl<W: Work> Node<W> {
     #[cold]
     #[inline(never)]
     fn run_watched(self: &Arc<Self>, work: W, from: Origin, observer: &dyn traits::Observer, dropped: &mut Dropped) {
-        observer.began(Place::Queue);
+        observer.began(traits::Place::Queue);
         let running = self.enter(from);
         let live = self.lock().tag.take_live();
         let outcome = work::run_watched(live, work, dropped);
         drop(running);
-        observer.ended(traits::Ending::of_run(&outcome), Place::Queue);
+        observer.ended(traits::Ending::of_run(&outcome), traits::Place::Queue);
+        notify::shut_next_for(dropped);
         self.complete(outcome);
     }
 
@@ -267,21 +266,21 @@ impl<W: Work> traits::Awaited for Node<W> {
         self: Arc<Self>,
         helper: &mut dyn FnMut(PoolId) -> Option<Arc<dyn traits::Helper>>,
         needs: &mut traits::Needs,
-    ) -> Survey {
+    ) -> traits::Survey {
         let mut core = self.lock();
         match &core.state {
-            State::Queued(..) => Survey::Queued(self.clone()),
+            State::Queued(..) => traits::Survey::Queued(self.clone()),
             State::Stopped(stopped) => stopped.1.survey(self.clone()),
             State::Waiting(work) => {
                 work.needs(needs);
                 if let Some(helper) = helper(self.head.pool()) {
                     core.waiters.push(waiters::WaiterKind::Plain(Waiter::Helper(helper)));
                 }
-                Survey::Waiting
+                traits::Survey::Waiting
             }
-            State::Running(thread) => Survey::Running(*thread),
-            State::Promised => Survey::Promised,
-            State::Done(_) | State::Lent(_) | State::Taken => Survey::Ended,
+            State::Running(thread) => traits::Survey::Running(*thread),
+            State::Promised => traits::Survey::Promised,
+            State::Done(_) | State::Lent(_) | State::Taken => traits::Survey::Ended,
         }
     }
 
@@ -351,11 +350,12 @@ impl<W: Work> Job for Node<W> {
             #[cfg(feature = "hooks")]
             State::Queued(work) if is_watched => self.run_watched(work, from, observer, &mut dropped),
             State::Queued(work) => {
-                observer.began(Place::Queue);
+                observer.began(traits::Place::Queue);
                 let running = self.enter(from);
                 let outcome = work::run_unwatched(self.site, work, &mut dropped);
                 drop(running);
-                observer.ended(traits::Ending::of_run(&outcome), Place::Queue);
+                observer.ended(traits::Ending::of_run(&outcome), traits::Place::Queue);
+                notify::shut_next_for(&dropped);
                 self.complete(outcome);
             }
             State::Stopped(stopped) => {

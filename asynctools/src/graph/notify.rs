@@ -18,9 +18,11 @@ use crate::graph::traits::Aftermath;
 use crate::graph::traits::Dependant;
 use crate::graph::traits::Ending;
 use crate::graph::traits::Job;
+use crate::graph::traits::JobRef;
 use crate::graph::traits::Maker;
 use crate::graph::traits::Observer;
 use crate::graph::traits::Place;
+use crate::graph::traits::PoolId;
 use crate::graph::traits::Scheduler;
 use crate::graph::traits::Standing;
 use crate::graph::traits::Tried;
@@ -36,6 +38,10 @@ use crate::sync::thread_local;
 // An end makes dependants ready, or ends them in turn, and so on through a graph of any depth. So arrivals go to a list that the
 // outermost end on this thread empties. To take in an arrival runs no user code: a dependant that a loss has stopped, whose end
 // runs a `From` and the `Drop`s of its other arguments, goes to a second list.
+//
+// A worker whose call has ended runs a call of its pool that this end made ready next, without the queue, if that is the last
+// arrival (as tokio's LIFO slot does). Nothing else may run between: what a user's code there waits for may be this very call.
+// So the worker offers its slot only where the end leaves nothing else to do.
 //
 // User code runs last, and only if no wait stands below on this stack. The thread in a wait may hold locks of the user;
 // what runs there could want them, or wait itself, and so on without end. There the stopped call goes to the queue of its pool,
@@ -70,10 +76,52 @@ thread_local! {
             draining: false,
         }))
     };
+    /// The pool whose worker this thread is and whose call has just ended here, until user code runs; or none.
+    static NEXT_OF: Cell<PoolId> = const { Cell::new(PoolId::NONE) };
+    /// The call that the worker runs next. Has no destructor, since the worker takes the call at once.
+    static NEXT: ManuallyDrop<Cell<Option<Arc<dyn Job>>>> = const { ManuallyDrop::new(Cell::new(None)) };
     /// The number of waits on the stack of this thread.
     static WAITS: Cell<usize> = const { Cell::new(0) };
     /// The thread looks after a pool, for others, in the middle of a wait of its own.
     static LOOKS_AFTER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has the current thread, a worker of `pool` whose call is about to end, take a call that the end makes ready.
+pub(crate) fn open_next(pool: PoolId) {
+    NEXT_OF.with(|next| next.set(pool));
+}
+
+/// User code is about to run here: no call may wait for this thread meanwhile.
+fn shut_next() {
+    NEXT_OF.with(|next| next.set(PoolId::NONE));
+}
+
+/// Shuts the slot if user code will run after the end, in the drop of what the call has left behind.
+#[inline]
+pub(crate) fn shut_next_for(dropped: &[Box<dyn Send>]) {
+    if !dropped.is_empty() {
+        shut_next();
+    }
+}
+
+/// Returns the call that the end on this thread has made ready, and shuts the slot.
+pub(crate) fn take_next() -> Option<Arc<dyn Job>> {
+    shut_next();
+    NEXT.with(|next| next.take())
+}
+
+/// Offers the current thread a call of `pool` that has become ready. Returns whether the thread runs the call next.
+pub(crate) fn offer_next(pool: PoolId, job: JobRef<'_>) -> bool {
+    let takes = NEXT_OF.with(Cell::get) == pool
+        && WORKLIST.with(|list| {
+            let list = list.borrow();
+            list.open.is_empty() && list.stopped.is_empty()
+        });
+    if takes {
+        shut_next();
+        NEXT.with(|next| next.set(Some(job())));
+    }
+    takes
 }
 
 /// Counts a wait of the current thread, until the drop. Calls run inside the wait run no user code of other calls.
@@ -155,11 +203,11 @@ pub(crate) fn in_phases(store: impl FnOnce(&mut Aftermath)) {
     draining.settle(aftermath);
 }
 
-/// Holds back effects until the drop, and then until [`settle`].
-pub(crate) struct Hold(Draining);
+/// Holds back effects until the drop, and then until [`settle`]. User code runs meanwhile, so the slot is shut.
+pub(crate) struct Hold(Draining, PoolId);
 
 pub(crate) fn hold() -> Hold {
-    Hold(Draining::begin())
+    Hold(Draining::begin(), NEXT_OF.with(|next| next.replace(PoolId::NONE)))
 }
 
 impl Drop for Hold {
@@ -167,6 +215,7 @@ impl Drop for Hold {
         if self.0 == Draining::Here {
             WORKLIST.with(|list| list.borrow_mut().draining = false);
         }
+        NEXT_OF.with(|next| next.set(self.1));
     }
 }
 
@@ -208,6 +257,7 @@ impl Draining {
     }
 
     fn settle_all(self, mut aftermath: Aftermath) {
+        shut_next();
         if LOOKS_AFTER.with(Cell::get) {
             end_soon(Later::new(std::mem::take(&mut aftermath)));
         }

@@ -1,8 +1,7 @@
 //! The pools of the process, by number.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::LazyLock;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::Weak;
@@ -13,7 +12,7 @@ use crate::graph::traits::PoolId;
 use crate::graph::traits::Scheduler;
 use std::sync::OnceLock;
 
-static POOLS: LazyLock<RwLock<HashMap<PoolId, Weak<dyn Scheduler>>>> = LazyLock::new(RwLock::default);
+static POOLS: RwLock<BTreeMap<PoolId, Weak<dyn Scheduler>>> = RwLock::new(BTreeMap::new());
 static NEXT: AtomicU64 = AtomicU64::new(1);
 static DEFAULT: OnceLock<fn() -> Arc<dyn Scheduler>> = OnceLock::new();
 
@@ -40,10 +39,9 @@ pub(crate) fn find(id: PoolId) -> Option<Arc<dyn Scheduler>> {
 /// Returns all pools of the process, in the order of their numbers.
 pub(crate) fn all() -> Vec<Arc<dyn Scheduler>> {
     let pools = POOLS.read().unwrap_or_else(PoisonError::into_inner);
-    let mut all: Vec<_> = pools.values().filter_map(Weak::upgrade).collect();
+    let all = pools.values().filter_map(Weak::upgrade).collect();
     // The last owner of a pool takes this lock for the entry.
     drop(pools);
-    all.sort_unstable_by_key(|pool| pool.id().0);
     all
 }
 

@@ -17,7 +17,7 @@ use crate::tag::Taken;
 use crate::tag::meters::Gauges;
 
 /// A pool, by number: a call remembers its pool without a contended reference count. 0 is no pool.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct PoolId(pub(crate) u64);
 
 impl PoolId {

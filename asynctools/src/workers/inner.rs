@@ -186,7 +186,9 @@ impl Inner {
     /// Takes in a call that got its last argument after the call was made.
     fn take_in_late(self: &Arc<Self>, job: JobRef<'_>, maker: Maker) {
         self.enter_late();
-        self.enqueue(job, maker);
+        if !notify::offer_next(self.id, job) {
+            self.enqueue(job, maker);
+        }
     }
 
     /// Makes a bounded queue count a call beyond its limit.
@@ -223,7 +225,7 @@ impl Inner {
         if lineage::is_inside(self.id) { Maker::OwnCall } else { Maker::Other }
     }
 
-    fn enqueue(self: &Arc<Self>, job: JobRef<'_>, maker: Maker) {
+    pub(crate) fn enqueue(self: &Arc<Self>, job: JobRef<'_>, maker: Maker) {
         self.queue.push(job());
         fence(Ordering::SeqCst);
         if !self.has(CLOSED | VACANT | UNWATCHED) {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use crate::graph::notify;
 use crate::graph::traits::Ending;
 use crate::graph::traits::Observer;
 use crate::graph::traits::Place;
@@ -63,6 +64,9 @@ impl Observer for RunCount<'_> {
         bump(&self.worker.depth, usize::MAX);
         bump(&self.worker.finished, usize::from(ending != Ending::Stopped));
         bump(&self.worker.panicked, usize::from(ending == Ending::Panicked));
+        if self.turn == Turn::Next && ending == Ending::Returned {
+            notify::open_next(self.inner.id);
+        }
         if !self.turn.is_nested() && place == Place::Queue {
             self.inner.make_room();
         }

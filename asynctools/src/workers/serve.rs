@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::graph::notify;
 use crate::graph::traits::Helper;
 use crate::graph::traits::Job;
+use crate::graph::traits::Maker;
 use crate::panics::lock;
 #[cfg(feature = "trace")]
 use crate::pictures::file;
@@ -39,6 +41,10 @@ const SHORTEST_REST: u32 = turns(175);
 const LONGEST_REST: u32 = turns(800);
 /// A rest pays if at least these many calls come in.
 const WORTH: usize = 4;
+/// How many calls run in a row, each made ready by the end of the call before, and for how long a call of the queue waits for
+/// them. A chain stays on its warm cache so, and a longer row would gain nothing.
+const LONGEST_ROW: u32 = 16;
+const LONGEST_WAIT: Duration = Duration::from_millis(1);
 /// The last turns let others run, who may have a call to submit.
 const YIELDS: u32 = turns(4);
 
@@ -118,27 +124,53 @@ impl Inner {
                 return true;
             }
             let Some(job) = self.next_call(&mut search, tide) else { return self.park(worker, search) };
-            self.run_next(worker, job);
+            self.run_row(worker, job);
         }
     }
 
-    fn run_next(&self, worker: &Worker, job: Arc<dyn Job>) {
+    /// Runs a call of the queue, and then the calls that each end makes ready, while calls of the queue do not wait long for that.
+    fn run_row(self: &Arc<Self>, worker: &Worker, job: Arc<dyn Job>) {
+        let (_, mut next) = self.run_next(worker, job);
+        let (mut row, mut since) = (0, None);
+        while let Some(job) = next {
+            row += 1;
+            if row > LONGEST_ROW || self.has(OVER | WANTED) || self.is_overdue(&mut since) {
+                return self.enqueue(&|| job.clone(), Maker::OwnCall);
+            }
+            (_, next) = self.run_next(worker, job);
+        }
+    }
+
+    /// Whether calls have stood in the queue for too long `since` the last look.
+    fn is_overdue(&self, since: &mut Option<Instant>) -> bool {
+        if self.queue.is_empty() {
+            *since = None;
+            return false;
+        }
+        since.get_or_insert_with(Instant::now).elapsed() > LONGEST_WAIT
+    }
+
+    /// Runs a call unless another thread has taken it. Returns whether it ran, and which call its end made ready for this thread.
+    fn run_next(&self, worker: &Worker, job: Arc<dyn Job>) -> (bool, Option<Arc<dyn Job>>) {
         bump(&worker.progress, 1);
-        if !job.run(&RunCount::new(self, worker, Turn::Next)) {
+        let ran = job.run(&RunCount::new(self, worker, Turn::Next));
+        if !ran {
             self.queue.unearth();
         }
         bump(&worker.progress, 1);
+        (ran, notify::take_next())
     }
 
     /// Runs a call of the queue.
-    fn run_one(&self, worker: &Worker) {
+    fn run_one(self: &Arc<Self>, worker: &Worker) {
         while let Some(job) = self.queue.pop() {
-            bump(&worker.progress, 1);
-            if job.run(&RunCount::new(self, worker, Turn::Next)) {
-                bump(&worker.progress, 1);
+            let (ran, next) = self.run_next(worker, job);
+            if let Some(next) = next {
+                self.enqueue(&|| next.clone(), Maker::OwnCall);
+            }
+            if ran {
                 return;
             }
-            self.queue.unearth();
         }
     }
 

@@ -23,6 +23,9 @@ const PLAIN: &str = "no features";
 const IDLE: &str = "all features, nobody watches";
 const FILTERED: &str = "`tracing`, level filtered out";
 
+/// How many free bytes a program keeps: more than it ever uses.
+const KEPT: &str = "1000000000";
+
 /// A program that does works when it is told to.
 struct Program {
     child: Child,
@@ -35,6 +38,9 @@ impl Program {
     fn start(program: &PathBuf, calls: u64, watched: &[&str]) -> Self {
         let mut command = Command::new(program);
         command.arg(calls.to_string()).args(watched).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // glibc gives the end of its heap back to the system, or does not, by what happens to lie there, which the size of a node
+        // decides. With this it keeps all, so that the rounds compare what the features do, and not page faults.
+        command.env("MALLOC_TRIM_THRESHOLD_", KEPT).env("MALLOC_TOP_PAD_", KEPT);
         let mut child = command.spawn().expect("it was just built");
         let (input, output) = (child.stdin.take(), child.stdout.take().expect("it is piped"));
         Self { child, input, output: BufReader::new(output), calls }

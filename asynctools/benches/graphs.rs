@@ -72,7 +72,7 @@ pub(crate) fn fan(scale: Scale) -> Work {
             })
         })
         .compare(ATTRIBUTE, Against::System(TOKIO))
-        .compare(ATTRIBUTE, Against::System(CROSSBEAM))
+        .bar(ATTRIBUTE, Against::System(CROSSBEAM), 0.85)
 }
 
 const MAP: &str = "AsyncValue::map";
@@ -107,7 +107,7 @@ pub(crate) fn chain(scale: Scale) -> Work {
                 assert_eq!(futures::executor::block_on(last), calls);
             })
         })
-        .compare(MAP, Against::System(TOKIO))
+        .bar(MAP, Against::System(TOKIO), 0.50)
         .compare(MAP, Against::Best)
 }
 
@@ -161,8 +161,8 @@ pub(crate) fn random(scale: Scale) -> Work {
                 assert_eq!(total, sum);
             })
         })
-        .bar(BY_REF, Against::System(TOKIO), 0.60)
-        .compare(BY_SHARED, Against::System(TOKIO))
+        .bar(BY_REF, Against::System(TOKIO), 0.20)
+        .bar(BY_SHARED, Against::System(TOKIO), 0.40)
 }
 
 /// A handle of tokio has one owner; `futures` has the means to share it.
@@ -235,7 +235,7 @@ pub(crate) fn nested(scale: Scale) -> Work {
         })
         .bar(ATTRIBUTE, Against::System(THREAD), 0.05)
         .compare(ATTRIBUTE, Against::System(TOKIO))
-        .compare(ATTRIBUTE, Against::System(RAYON_JOIN))
+        .bar(ATTRIBUTE, Against::System(RAYON_JOIN), 15.0)
 }
 
 const RAYON_JOIN: &str = "rayon join";

@@ -27,6 +27,7 @@ mod threads;
 mod random_graph;
 mod graphs;
 mod windows;
+mod growth;
 mod features;
 mod memory;
 mod report;
@@ -35,7 +36,7 @@ mod picture;
 /// A work, and in how many rounds it is measured: more where it is short.
 type Plan = (fn(Scale) -> Work, usize);
 
-const WORKS: [Plan; 15] = [
+const WORKS: [Plan; 21] = [
     (calls::batch, 21),
     (calls::producers, 21),
     (calls::row, 41),
@@ -49,6 +50,12 @@ const WORKS: [Plan; 15] = [
     (graphs::random, 21),
     (graphs::nested, 11),
     (windows::windows, 5),
+    (growth::pending, 21),
+    (growth::workers, 21),
+    (growth::producers, 21),
+    (growth::lists, 5),
+    (growth::many_pools, 5),
+    (growth::blocked, 5),
     (features::batch, 41),
     (features::graph, 41),
 ];
@@ -126,6 +133,9 @@ fn run(options: &Options) -> ExitCode {
     // First of all, while the process has kept no memory of other works.
     if options.wants(WINDOWS) {
         rows.extend(windows::memory(Scale { rounds: 1, divisor }));
+    }
+    if options.wants(growth::MANY_POOLS) {
+        rows.extend(growth::memory(Scale { rounds: 1, divisor }));
     }
     let mut all = Vec::new();
     for (work, rounds) in WORKS {

@@ -75,7 +75,7 @@ fn growth(results: impl Iterator<Item = u64>) -> u64 {
 }
 
 /// The resident memory in kB, where the system tells.
-fn resident() -> Option<u64> {
+pub(crate) fn resident() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS"))?;
     line.split_whitespace().nth(1)?.parse().ok()

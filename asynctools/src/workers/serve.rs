@@ -134,20 +134,26 @@ impl Inner {
         let (mut row, mut since) = (0, None);
         while let Some(job) = next {
             row += 1;
-            if row > LONGEST_ROW || self.has(OVER | WANTED) || self.is_overdue(&mut since) {
+            // Most rows are of one call, and the clock is left alone.
+            let is_overdue = row > 1 && self.is_overdue(&mut since);
+            if is_overdue || row > LONGEST_ROW || self.has(OVER | WANTED) {
                 return self.enqueue(&|| job.clone(), Maker::OwnCall);
             }
             (_, next) = self.run_next(worker, job);
         }
     }
 
-    /// Whether calls have stood in the queue for too long `since` the last look.
+    /// Whether calls have stood in the queue for too long since the first look in a row, the moment of which is in `since`.
     fn is_overdue(&self, since: &mut Option<Instant>) -> bool {
         if self.queue.is_empty() {
             *since = None;
             return false;
         }
-        since.get_or_insert_with(Instant::now).elapsed() > LONGEST_WAIT
+        if let Some(since) = since {
+            return since.elapsed() > LONGEST_WAIT;
+        }
+        *since = Some(Instant::now());
+        false
     }
 
     /// Runs a call unless another thread has taken it. Returns whether it ran, and which call its end made ready for this thread.

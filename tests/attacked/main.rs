@@ -18,6 +18,8 @@ mod hooks;
 mod phases;
 #[path = "../it/worklist.rs"]
 mod worklist;
+#[path = "../it/row.rs"]
+mod row;
 #[path = "../it/lending.rs"]
 mod lending;
 #[path = "../it/endings.rs"]

@@ -185,11 +185,17 @@ impl Inner {
     fn help(self: &Arc<Self>, worker: &Worker, agenda: &dyn Helper) {
         while let Some(job) = agenda.pop_for_spare() {
             self.run_early(worker, job, Turn::Early);
-            if self.has(OVER) && !agenda.is_owner_blocked() {
+            if self.has(OVER) && self.is_owner_back(agenda) {
                 agenda.give_back();
                 break;
             }
         }
+    }
+
+    /// Whether the waiter has its permit again. Under the lock, where the flags and the mode of a worker change together.
+    fn is_owner_back(&self, agenda: &dyn Helper) -> bool {
+        let _state = self.lock();
+        !agenda.is_owner_blocked()
     }
 
     /// Runs a call of this pool before its turn, unless another thread has taken the call.

@@ -169,15 +169,13 @@ pub(crate) fn memory(scale: Scale) -> Vec<Row> {
         end();
         Some(bytes)
     };
+    let parked = || -> Box<dyn FnOnce()> {
+        let alive = threads(count);
+        Box::new(move || end(alive))
+    };
     // Threads first: what they leave to the allocator is there for the pools, and for themselves again.
-    let _warm = grown(&|| {
-        let alive = threads(count);
-        Box::new(move || end(alive))
-    });
-    let theirs = grown(&|| {
-        let alive = threads(count);
-        Box::new(move || end(alive))
-    });
+    let _warm = grown(&parked);
+    let theirs = grown(&parked);
     let ours = grown(&|| {
         let alive = pools(count);
         Box::new(move || drop(alive))

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
+use asynctools::AsyncValue;
 use asynctools::Pool;
 use asynctools::TaskError;
 use asynctools::pooled;
@@ -23,15 +24,21 @@ use crate::helpers::watched;
 /// What calls have done, in their order.
 type Order = Arc<Mutex<Vec<&'static str>>>;
 
-/// Makes a call that stands at `gate`, a chain of `length` calls that follow it, and an unrelated call behind it; opens the gate,
+/// Makes a call that stands at `gate`, and then ends with `value`.
+fn behind<T: Send + 'static>(gate: &Gate, pool: &Pool, value: T) -> AsyncValue<T> {
+    let gate = gate.clone();
+    pool.spawn(move || {
+        gate.pass();
+        value
+    })
+}
+
+/// Makes a call that stands at a gate, a chain of `length` calls that follow it, and an unrelated call behind it; opens the gate,
 /// and returns how many of the chain ran before the unrelated call.
 fn before_the_plain_call(length: usize, body: fn()) -> usize {
     let (pool, gate, order) = (Pool::new(1), Gate::new(), Order::default());
     let _opener = gate.opener();
-    let first = pool.spawn({
-        let gate = gate.clone();
-        move || gate.pass()
-    });
+    let first = behind(&gate, &pool, ());
     let last = (0..length).fold(first, |call, _| {
         let order = order.clone();
         call.map(move |()| {
@@ -105,10 +112,7 @@ fn what_becomes_ready_in_a_paused_pool_stays_in_the_queue() {
     watched(|| {
         let (pool, gate) = (Pool::new(1), Gate::new());
         let _opener = gate.opener();
-        let first = pool.spawn({
-            let gate = gate.clone();
-            move || gate.pass()
-        });
+        let first = behind(&gate, &pool, ());
         let next = first.map(|()| 5);
         gate.wait_for(1);
         pool.set_workers(0);
@@ -172,13 +176,7 @@ fn the_drop_of_a_result_that_nobody_takes_may_wait_for_the_next_call() {
     watched(|| {
         let (gate, (asks, answers)) = (Gate::new(), question());
         let _opener = gate.opener();
-        let first = POOL.spawn({
-            let gate = gate.clone();
-            move || {
-                gate.pass();
-                Value(Some(asks))
-            }
-        });
+        let first = behind(&gate, &POOL, Value(Some(asks)));
         let next = answer(&first, answers);
         first.detach();
         gate.open();
@@ -197,13 +195,7 @@ fn a_waker_may_wait_for_the_next_call() {
     watched(|| {
         let (gate, (asks, answers)) = (Gate::new(), question());
         let _opener = gate.opener();
-        let mut first = POOL.spawn({
-            let gate = gate.clone();
-            move || {
-                gate.pass();
-                Value(None)
-            }
-        });
+        let mut first = behind(&gate, &POOL, Value(None));
         let next = answer(&first, answers);
         let polled = Pin::new(&mut first).poll(&mut Context::from_waker(&Arc::new(asks).into()));
         assert!(polled.is_pending());

@@ -104,8 +104,12 @@ fn a_path_that_cannot_be_written_is_told_once() {
     assert!(told[0].contains(&path.display().to_string()) && told[0].contains("cannot be written: "), "{said}");
 }
 
-/// Runs the test of that name with the variable, and with a clock that stands still if there is a program that stops it.
+/// Runs the test of that name with the variable, and with a clock that stands still, and returns what is in the file. `None` in
+/// the child, and where no program can stop the clock.
 fn traced_without_time(name: &str, file: &str) -> Option<String> {
+    if !can_stop_the_clock() {
+        return None;
+    }
     let frozen = ["faketime", "-f", "2026-01-01 00:00:00"].map(str::to_owned).to_vec();
     let (_, path) = traced_by(frozen, name, file)?;
     let text = fs::read_to_string(&path).unwrap();
@@ -125,9 +129,6 @@ fn can_stop_the_clock() -> bool {
 
 #[test]
 fn a_clock_that_stands_still_is_drawn_in_json() {
-    if !can_stop_the_clock() {
-        return;
-    }
     let Some(text) = traced_without_time("a_clock_that_stands_still_is_drawn_in_json", "still.json") else { return };
     let events: Vec<serde_json::Value> = serde_json::from_str(&format!("{text}]")).unwrap();
     let calls: Vec<_> = events.iter().filter(|event| event["ph"] == "X" && event["cat"] != "wait").collect();
@@ -137,9 +138,6 @@ fn a_clock_that_stands_still_is_drawn_in_json() {
 
 #[test]
 fn a_clock_that_stands_still_is_drawn() {
-    if !can_stop_the_clock() {
-        return;
-    }
     let Some(text) = traced_without_time("a_clock_that_stands_still_is_drawn", "still.svg") else { return };
     assert!(text.contains("41 calls") && text.trim_end().ends_with("</svg>"), "{text}");
     assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
@@ -147,9 +145,6 @@ fn a_clock_that_stands_still_is_drawn() {
 
 #[test]
 fn a_clock_that_stands_still_is_a_graph() {
-    if !can_stop_the_clock() {
-        return;
-    }
     let Some(text) = traced_without_time("a_clock_that_stands_still_is_a_graph", "still.dot") else { return };
     assert_eq!(text.matches(" [label=").count(), 41, "{text}");
     assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
@@ -173,13 +168,10 @@ fn unfinished_program(between: impl Fn()) {
 #[test]
 fn a_drawing_of_what_goes_on_is_written_once_in_a_while() {
     const NAME: &str = "a_drawing_of_what_goes_on_is_written_once_in_a_while";
-    if !can_stop_the_clock() {
-        return;
-    }
     if is_child(NAME) {
         unfinished_program(|| ());
     }
-    let text = traced_without_time(NAME, "once.svg").unwrap();
+    let Some(text) = traced_without_time(NAME, "once.svg") else { return };
     assert!(text.contains("1 call,") || text.contains("1 call "), "{text}");
 }
 

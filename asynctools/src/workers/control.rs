@@ -103,7 +103,8 @@ impl Inner {
         look::does_end_need(self.clone(), &threads)
     }
 
-    fn close_queued(&self) {
+    /// Ends the calls in the queue: no worker comes for them.
+    pub(crate) fn close_queued(&self) {
         self.lose_queued(|_| TaskError::Closed, |_| true);
     }
 

@@ -235,10 +235,6 @@ impl Inner {
             return refuse(job());
         }
         self.ensure_worker(1);
-        // The last worker may have left before it saw the call, and the first look of this thread.
-        if self.has(GONE) {
-            refuse(job());
-        }
     }
 
     /// Finds room for a call in a bounded queue.

@@ -11,6 +11,7 @@ use crate::sync::thread;
 use crate::workers::inner::Inner;
 use crate::workers::state::ACTIVE;
 use crate::workers::state::Assignment;
+use crate::workers::state::GONE;
 use crate::workers::state::Locked;
 use crate::workers::state::PoolState;
 use crate::workers::state::Worker;
@@ -51,9 +52,15 @@ impl Inner {
     }
 
     /// As [`wake_or_start`](Self::wake_or_start). If no thread can be started, and no worker has a permit or will come back from a
-    /// wait, the queued calls would wait for ever; so they end with `Spawn`.
+    /// wait, the queued calls would wait for ever; so they end with `Spawn`. The calls of a pool that is gone end with `Closed`.
     pub(crate) fn ensure_worker(self: &Arc<Self>, limit: usize) {
-        let Err(error) = self.wake_or_start(limit) else { return };
+        let Err(error) = self.wake_or_start(limit) else {
+            // The last worker may have left before it saw the calls, and the first look of this thread.
+            if self.has(GONE) {
+                self.close_queued();
+            }
+            return;
+        };
         loop {
             {
                 let mut state = self.lock();

@@ -32,7 +32,8 @@ pub(crate) struct Queue {
     has_front: Padded<AtomicBool>,
     /// Below zero for a moment when an entry is taken out before its count.
     tombstones: Padded<AtomicIsize>,
-    /// Threads that take entries out together, before they have said how many of those were tombstones.
+    /// Threads that take entries out together, before they have given back what stays, and said how many of the others were
+    /// tombstones.
     holders: AtomicUsize,
 }
 
@@ -75,9 +76,14 @@ impl Queue {
         self.receiver.try_recv().ok()
     }
 
+    /// Whether calls stand before the channel, or another thread has entries out and may put some of them there.
+    fn may_have_front(&self) -> bool {
+        self.holders.load(Ordering::SeqCst) > 0 || self.has_front()
+    }
+
     /// Takes the next entry.
     pub(crate) fn pop(&self) -> Option<Arc<dyn Job>> {
-        if self.has_front() {
+        if self.may_have_front() {
             let mut front = lock(&self.front);
             let job = front.pop_front();
             if front.is_empty() {
@@ -90,13 +96,19 @@ impl Queue {
         self.pop_back()
     }
 
+    /// The entries before the channel. Waits for a thread that has entries out: nobody else wakes a worker for what it gives back.
+    fn front_len(&self) -> usize {
+        if self.may_have_front() { lock(&self.front).len() } else { 0 }
+    }
+
     /// The entries, tombstones included. Approximate, because no lock is taken.
     pub(crate) fn len(&self) -> usize {
-        self.receiver.len() + if self.has_front() { lock(&self.front).len() } else { 0 }
+        // The channel first: what was taken out of it before this look is seen in front.
+        self.receiver.len() + self.front_len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.receiver.is_empty() && !self.has_front()
+        self.receiver.is_empty() && self.front_len() == 0
     }
 
     /// Returns the number of entries with a call to run.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use asynctools_model::AsyncList;
 use asynctools_model::AsyncValue;
@@ -16,6 +17,7 @@ use shuttle::sync::Mutex;
 use shuttle::thread;
 
 use crate::helpers::Counted;
+use crate::helpers::On;
 use crate::helpers::SECOND;
 use crate::helpers::bounded;
 use crate::helpers::is_closed_or;
@@ -261,5 +263,40 @@ fn a_drop_waits_in_a_cancelled_queue() {
         drop(first.outcome());
         pool.close();
         assert_eq!(pool.stats().finished + pool.stats().cancelled, 2);
+    });
+}
+
+/// A worker leaves the closed pool between the new number of workers and the look for a worker.
+#[test]
+fn a_pause_ends_while_the_pool_closes() {
+    thoroughly(|| {
+        let pool = shared(1);
+        pool.spawn(pause).get();
+        pool.set_workers(0);
+        let waits = pool.spawn(|| 5);
+        let resumes = thread::spawn({
+            let pool = pool.clone();
+            move || pool.set_workers(1)
+        });
+        let _gone = pool.close_timeout(Duration::ZERO);
+        is_closed_or(&waits.outcome(), &5);
+        resumes.join().expect("it ended well");
+    });
+}
+
+/// A call that a loss has stopped is no call to cancel: it goes back to the queue, and a worker ends it.
+#[test]
+fn a_stopped_call_comes_to_a_queue_that_is_cancelled() {
+    thoroughly(|| {
+        let (on, other) = (On::new(1), shared(1));
+        let (promise, value) = AsyncValue::<u32>::promise();
+        let lost = on.add(value, 1);
+        // Its end comes in the wait of another call, so the call that it stops goes to the queue of its pool.
+        let inside = other.clone();
+        let outer = other.spawn(move || inside.spawn(move || drop(promise)).get());
+        on.0.cancel_queued();
+        let end = lost.outcome().expect_err("its argument has no value");
+        assert!(matches!(end.root(), TaskError::Abandoned | TaskError::Cancelled), "{end}");
+        outer.get();
     });
 }

@@ -52,6 +52,7 @@ fn programs_end_as_they_must() {
     seen("a wait for an earlier call", &tally.awaits);
     seen("a pool that calls own", &tally.owners);
     seen("a crowd", &tally.crowds);
+    seen("a storm", &tally.storms);
     seen("a call inside of a wait", &tally.inline);
     seen("a call run by its caller", &tally.guests);
     seen("a ceiling held to the letter", &tally.exact);

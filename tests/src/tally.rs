@@ -52,6 +52,7 @@ tally! {
     awaits: "awaits", "Waits for an earlier call of the program.";
     owners: "owned pools", "Pools that calls owned.";
     crowds: "crowds", "Crowds of calls that waited for one thing.";
+    storms: "storms", "Storms of acts on one pool.";
     refused: "refusals", "Ends because the system refused a thread.";
     guests: "run here", "Bodies that ran on the thread that made the call.";
     exact: "exact ceilings", "Pools whose ceiling was held to the letter.";

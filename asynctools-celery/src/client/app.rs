@@ -337,7 +337,7 @@ impl AppBuilder {
             origin: format!("gen{process}@{}", hostname()),
             process,
             begun: Once::new(),
-            listening: Mutex::new(None),
+            listening: Mutex::default(),
             listened: Condvar::new(),
         };
         Ok(App(Engine::Remote(Arc::new(Owner(Arc::new(client))))))

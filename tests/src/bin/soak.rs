@@ -1,8 +1,8 @@
 //! Random programs against an oracle, for any time: `cargo run --release -p tests --bin soak -- --minutes N`.
 //!
 //! `--seed S` draws the same programs again, `--program K` runs one of them again and again, `--threads T` runs so many
-//! side by side. `--shrink 1` looks for a smaller program when one goes wrong, `--without hooks,wakers,waits,owners,crowds` leaves out
-//! parts of the programs, and `--scarce 1` has the system refuse threads.
+//! side by side. `--shrink 1` looks for a smaller program when one goes wrong, `--without
+//! hooks,wakers,waits,owners,crowds,storms` leaves out parts of the programs, and `--scarce 1` has the system refuse threads.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tests::soak::soak;
 use tests::tally::Tally;
 use tests::watch::leave_room;
 
-const USAGE: &str = "soak [--minutes N] [--seed S] [--program K] [--threads T] [--shrink 1] [--scarce 1] [--without FEATURE,..]\nfeatures: hooks, wakers, waits, owners, crowds";
+const USAGE: &str = "soak [--minutes N] [--seed S] [--program K] [--threads T] [--shrink 1] [--scarce 1] [--without FEATURE,..]\nfeatures: hooks, wakers, waits, owners, crowds, storms";
 
 /// The address space for threads with `--scarce`: a pool thread takes 256 or 512 MiB.
 const ROOM: usize = 3 << 30;

@@ -19,18 +19,19 @@ use crate::program::plan::PoolPlan;
 use crate::program::plan::Program;
 use crate::program::plan::Shape;
 use crate::program::plan::Step;
+use crate::program::plan::Storm;
 use crate::program::plan::Style;
 use crate::program::plan::Wait;
 
 /// The largest number of calls in a program.
 const MOST_BODIES: usize = 60;
 
-type Parts =
-    (Style, Vec<PoolPlan>, Vec<Call>, Vec<u8>, Vec<(u16, PoolAct)>, Vec<Act>, (usize, ListWait, ListWait), Vec<Crowd>);
+type Lists = (usize, ListWait, ListWait);
+type Parts = (Style, Vec<PoolPlan>, Vec<Call>, Vec<u8>, Vec<(u16, PoolAct)>, Vec<Act>, Lists, Vec<Crowd>, Vec<Storm>);
 
 /// Makes a program of the drawn parts: every number names something that exists.
 pub(crate) fn complete(
-    (style, mut pools, calls, gates, disturbances, operator, (users, first, second), mut crowds): Parts,
+    (style, mut pools, calls, gates, disturbances, operator, (users, first, second), mut crowds, mut storms): Parts,
     features: Features,
 ) -> Program {
     let wild = style == Style::Wild;
@@ -68,6 +69,9 @@ pub(crate) fn complete(
     if !features.crowds {
         crowds.clear();
     }
+    if !features.storms {
+        storms.clear();
+    }
     let mut acts: Vec<Vec<(u16, Act)>> = vec![Vec::new(); users];
     let mut groups = [Vec::new(), Vec::new()];
     for (index, call) in calls.iter().enumerate().filter(|(_, call)| call.keep != Keep::Moved) {
@@ -103,7 +107,7 @@ pub(crate) fn complete(
         }
     }
     let users = acts.into_iter().map(sorted).collect();
-    Program { style, pools, calls, gates, users, operator, bodies, crowds }
+    Program { style, pools, calls, gates, users, operator, bodies, crowds, storms }
 }
 
 /// Returns the pools that are never paused: user code that the thread which pauses pools may run waits only for calls on these.

@@ -19,6 +19,7 @@ use crate::program::plan::Call;
 use crate::program::plan::Crowd;
 use crate::program::plan::Features;
 use crate::program::plan::Finish;
+use crate::program::plan::Gust;
 use crate::program::plan::Hook;
 use crate::program::plan::Hooks;
 use crate::program::plan::Keep;
@@ -30,6 +31,7 @@ use crate::program::plan::PoolPlan;
 use crate::program::plan::Program;
 use crate::program::plan::Shape;
 use crate::program::plan::Step;
+use crate::program::plan::Storm;
 use crate::program::plan::Style;
 use crate::program::plan::Via;
 use crate::program::plan::Wait;
@@ -47,6 +49,8 @@ pub(crate) fn programs(features: Features) -> BoxedStrategy<Program> {
         vec(operation(), 0..16),
         (1..4_usize, list_wait(), list_wait()),
         vec(crowd(), 0..3),
+        // The last, as it came to the others: what a seed draws stays what it was, but for this.
+        vec(storm(), 0..2),
     );
     parts.prop_map(move |parts| complete(parts, features)).boxed()
 }
@@ -151,6 +155,23 @@ fn crowd() -> impl Strategy<Value = Crowd> {
         }),
     ];
     (1..3_usize, 10..40_usize, waits_for).prop_map(|(workers, calls, waits_for)| Crowd { workers, calls, waits_for })
+}
+
+fn storm() -> impl Strategy<Value = Storm> {
+    let gust = prop_oneof![
+        3 => Just(Gust::Spawn),
+        1 => Just(Gust::Nest),
+        4 => (0..3_usize).prop_map(Gust::Resize),
+        1 => Just(Gust::CancelQueued),
+        1 => Just(Gust::RequestStop),
+        1 => Just(Gust::Cancel),
+        2 => (0..40_u16).prop_map(Gust::Close),
+    ];
+    (1..3_usize, any::<bool>(), vec(vec(gust, 1..4), 2..4)).prop_map(|(workers, paused, threads)| Storm {
+        workers,
+        paused,
+        threads,
+    })
 }
 
 fn own() -> impl Strategy<Value = Own> {

@@ -19,11 +19,13 @@ pub struct Features {
     pub owners: bool,
     /// Many calls that wait for one thing.
     pub crowds: bool,
+    /// Threads that act at once on one pool.
+    pub storms: bool,
 }
 
 impl Features {
     /// Nothing is left out.
-    pub const ALL: Self = Self { hooks: true, wakers: true, waits: true, owners: true, crowds: true };
+    pub const ALL: Self = Self { hooks: true, wakers: true, waits: true, owners: true, crowds: true, storms: true };
 
     /// Leaves out the feature of that name; `None` if there is no such feature.
     #[must_use]
@@ -34,6 +36,7 @@ impl Features {
             "waits" => &mut self.waits,
             "owners" => &mut self.owners,
             "crowds" => &mut self.crowds,
+            "storms" => &mut self.storms,
             _ => return None,
         };
         *feature = false;
@@ -58,6 +61,8 @@ pub(crate) struct Program {
     pub(crate) bodies: usize,
     /// Many calls that wait for the same thing.
     pub(crate) crowds: Vec<Crowd>,
+    /// Threads that act at once on one pool.
+    pub(crate) storms: Vec<Storm>,
 }
 
 impl Program {
@@ -77,7 +82,8 @@ impl fmt::Display for Program {
         lines(f, "pool", &self.pools)?;
         lines(f, "call", &self.calls)?;
         lines(f, "user", &self.users)?;
-        lines(f, "crowd", &self.crowds)
+        lines(f, "crowd", &self.crowds)?;
+        lines(f, "storm", &self.storms)
     }
 }
 
@@ -343,6 +349,30 @@ pub(crate) enum WaitsFor {
     Token(u8),
     /// A call on the next of so many pools with a full queue, and so on: the calls only submit it, or wait for it too.
     Chain { stages: usize, queue: usize, waits: bool },
+}
+
+/// Threads that act at once on one small pool, which has a worker, and a call in its queue if it is paused.
+#[derive(Clone, Debug)]
+pub(crate) struct Storm {
+    pub(crate) workers: usize,
+    pub(crate) paused: bool,
+    /// The acts of each thread.
+    pub(crate) threads: Vec<Vec<Gust>>,
+}
+
+/// One act of a thread in a storm.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Gust {
+    Spawn,
+    /// A call of another pool waits for a call of this one.
+    Nest,
+    Resize(usize),
+    CancelQueued,
+    RequestStop,
+    /// Cancels the last call of the thread.
+    Cancel,
+    /// Waits for the end of the pool for at most that many microseconds.
+    Close(u16),
 }
 
 /// How the handle of a nested call is waited for.

@@ -8,6 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc;
 use std::thread;
+use std::thread::Scope;
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use asynctools::AsyncValue;
@@ -139,6 +141,20 @@ pub(crate) fn promise(call: &Call, ledger: &Arc<Ledger>, sender: &mpsc::Sender<O
     }
 }
 
+/// Starts a thread for each of `all`, which runs `run` with the thing and its index.
+fn spawn_all<'scope, T: Sync>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &str,
+    all: &'scope [T],
+    run: impl Fn(usize, &'scope T) + Copy + Send + 'scope,
+) -> Vec<ScopedJoinHandle<'scope, ()>> {
+    let spawn = |(index, one)| {
+        let thread = thread::Builder::new().name(format!("{name}-{index}"));
+        thread.spawn_scoped(scope, move || run(index, one)).expect("a thread")
+    };
+    all.iter().enumerate().map(spawn).collect()
+}
+
 /// Runs the program to its end, and returns what was wrong.
 pub(crate) fn execute(prepared: Prepared) -> Vec<String> {
     let Prepared { run, receiver, promised } = prepared;
@@ -152,34 +168,16 @@ pub(crate) fn execute(prepared: Prepared) -> Vec<String> {
                 run.act_on_pool(PoolAct::Resize(index, plan.last));
             }
         });
-        let users: Vec<_> = program
-            .users
-            .iter()
-            .enumerate()
-            .map(|(index, acts)| {
-                let run = &run;
-                let user = spawn(format!("user-{index}"))
-                    .spawn_scoped(scope, move || acts.iter().for_each(|act| run.act(act)));
-                user.expect("a thread")
-            })
-            .collect();
-        let crowds: Vec<_> = program
-            .crowds
-            .iter()
-            .enumerate()
-            .map(|(index, crowd)| {
-                let run = &run;
-                let crowd = spawn(format!("crowd-{index}")).spawn_scoped(scope, move || run.crowd(index, crowd));
-                crowd.expect("a thread")
-            })
-            .collect();
+        let users = spawn_all(scope, "user", &program.users, |_, acts| acts.iter().for_each(|act| run.act(act)));
+        let crowds = spawn_all(scope, "crowd", &program.crowds, |index, crowd| run.crowd(index, crowd));
+        let storms = spawn_all(scope, "storm", &program.storms, |index, storm| run.storm(index, storm));
         let made = catch_unwind(AssertUnwindSafe(|| run.make_calls(promised)));
         if made.is_err() {
             run.fault("making a call panicked".to_owned());
             lock(&run.slots).broken = true;
             run.filled.notify_all();
         }
-        let threads = users.into_iter().chain([operator.expect("a thread")]).chain(crowds);
+        let threads = users.into_iter().chain([operator.expect("a thread")]).chain(crowds).chain(storms);
         for thread in threads {
             if let Err(payload) = thread.join() {
                 let text = payload.downcast_ref::<String>();

@@ -16,4 +16,5 @@ mod operate;
 mod users;
 mod check;
 mod crowds;
+mod storms;
 pub(crate) mod execute;

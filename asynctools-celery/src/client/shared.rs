@@ -91,8 +91,8 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
-    use super::BrokerError;
-    use super::Listening;
+    use crate::broker::connection::BrokerError;
+    use crate::client::shared::Listening;
 
     fn gone(why: &str) -> BrokerError {
         BrokerError::Gone(why.to_owned())

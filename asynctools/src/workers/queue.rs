@@ -101,7 +101,7 @@ impl Queue {
         if self.may_have_front() { lock(&self.front).len() } else { 0 }
     }
 
-    /// The entries, tombstones included. Approximate, because no lock is taken.
+    /// The entries, tombstones included. Approximate, because others add and take entries in the meantime.
     pub(crate) fn len(&self) -> usize {
         // The channel first: what was taken out of it before this look is seen in front.
         self.receiver.len() + self.front_len()

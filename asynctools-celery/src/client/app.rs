@@ -1,15 +1,15 @@
 //! A client and its configuration.
 
 use std::fmt;
+use std::io;
 use std::process;
 use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
-use std::sync::Once;
+use std::sync::OnceLock;
 use std::thread;
 
 use crate::broker::address::Address;
-use crate::broker::connection::BrokerError;
 use crate::broker::keys::Keys;
 use crate::client::call::Call;
 use crate::client::call::Done;
@@ -29,19 +29,28 @@ use crate::error::RemoteErrorKind;
 use crate::error::WorkerError;
 use crate::store::Answer;
 
-/// Starts the threads of a client, once.
-fn begin(client: &Arc<Client>) {
-    client.begun.call_once(|| {
-        let threads: [(_, fn(&Client)); 3] =
-            [("celery-send", sender::run), ("celery-listen", listener::run), ("celery-sweep", sweeper::run)];
-        for (name, run) in threads {
-            let own = client.clone();
-            let started = thread::Builder::new().name(name.to_owned()).spawn(move || run(&own));
-            if let Err(error) = started {
-                client.listening(Err(BrokerError::Gone(format!("no thread for it: {error}"))));
-            }
+/// Starts the threads of a client, once. Without one of them no call would end, so the client sends none.
+fn begin(client: &Arc<Client>) -> Result<(), RemoteError> {
+    let begun = client.begun.get_or_init(|| start(client, |name, run| thread::Builder::new().name(name).spawn(run)));
+    begun.clone().map_err(|why| RemoteError::new(RemoteErrorKind::Broker, why))
+}
+
+/// Starts the threads of a client by `spawn`. The error says what was refused.
+fn start<T>(
+    client: &Arc<Client>,
+    mut spawn: impl FnMut(String, Box<dyn FnOnce() + Send>) -> io::Result<T>,
+) -> Result<(), String> {
+    let threads: [(_, fn(&Client)); 3] =
+        [("celery-listen", listener::run), ("celery-sweep", sweeper::run), ("celery-send", sender::run)];
+    for (name, run) in threads {
+        let own = client.clone();
+        if let Err(error) = spawn(name.to_owned(), Box::new(move || run(&own))) {
+            client.outbox.close();
+            client.pending.close();
+            return Err(format!("the system refused the client its thread `{name}`: {error}; make another client"));
         }
-    });
+    }
+    Ok(())
 }
 
 /// A client of a broker and a result backend.
@@ -79,12 +88,19 @@ impl Owner {
         let why = "the client was made before a fork, so its ids are another process's; make a client after it";
         Err(RemoteError::new(RemoteErrorKind::Broker, why))
     }
+
+    /// Returns the client with its threads started.
+    fn begun(&self) -> Result<&Arc<Client>, RemoteError> {
+        let client = self.client()?;
+        begin(client)?;
+        Ok(client)
+    }
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
+        // The sender closes the rest when it has sent what is queued: until then other threads cannot see what waits.
         self.0.outbox.close();
-        self.0.pending.close();
     }
 }
 
@@ -150,11 +166,8 @@ impl App {
     pub fn attach(&self, id: impl Into<String>, done: impl FnOnce(Answer) + Send + 'static) {
         let (id, done) = (id.into(), Box::new(done));
         match &self.0 {
-            Engine::Remote(owner) => match owner.client() {
-                Ok(client) => {
-                    begin(client);
-                    client.pending.attach(id, done);
-                }
+            Engine::Remote(owner) => match owner.begun() {
+                Ok(client) => client.pending.attach(id, done),
                 Err(error) => finish(done, error.with_task_id(id).into()),
             },
             Engine::Local(_) => {
@@ -204,11 +217,8 @@ impl Ticket {
             Engine::Remote(owner) => owner,
             Engine::Local(engine) => return engine(call, done),
         };
-        match owner.client() {
-            Ok(client) => {
-                begin(client);
-                client.outbox.push(Queued { number: self.number, call, done });
-            }
+        match owner.begun() {
+            Ok(client) => client.outbox.push(Queued { number: self.number, call, done }),
             Err(error) => finish(done, error.into()),
         }
     }
@@ -336,7 +346,7 @@ impl AppBuilder {
             log_args: self.log_args,
             origin: format!("gen{process}@{}", hostname()),
             process,
-            begun: Once::new(),
+            begun: OnceLock::new(),
             listening: Mutex::default(),
             listened: Condvar::new(),
         };
@@ -353,12 +363,18 @@ pub(crate) fn hostname() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::net::TcpListener;
     use std::process;
     use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::Duration;
 
     use crate::client::app::App;
     use crate::client::app::Engine;
+    use crate::client::app::start;
     use crate::client::call::Call;
+    use crate::client::call::CallOptions;
     use crate::error::RemoteErrorKind;
     use crate::registry::TaskOptions;
     use crate::store::Answer;
@@ -379,6 +395,60 @@ mod tests {
         assert!(app.check("queue").unwrap_err().to_string().contains("before a fork"));
         app.flush();
         let Engine::Remote(owner) = &app.0 else { unreachable!() };
-        assert!(!owner.0.begun.is_completed(), "no thread began, so no id was used");
+        assert!(owner.0.begun.get().is_none(), "no thread began, so no id was used");
+    }
+
+    /// The sender has the call and its program has dropped the client, so nothing waits that another thread could see.
+    #[test]
+    fn a_dropped_client_listens_for_a_call_that_is_not_sent_yet() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let app = App::builder().broker(format!("redis://{}", server.local_addr().unwrap())).build().unwrap();
+        let (connect, connected) = channel();
+        // It answers nothing, so each attempt to listen is followed by another one.
+        thread::spawn(move || server.incoming().try_for_each(|_| connect.send(())));
+        let (open, gate) = channel::<()>();
+        let (tell, told) = channel::<Answer>();
+        let arguments = move || Ok(gate.recv().map_or("[]", |()| "[]").to_owned());
+        let call = Call::written("task", CallOptions::of(TaskOptions::DEFAULT), arguments);
+        app.send(call, move |answer| tell.send(answer).unwrap());
+        drop(app);
+        let seconds = Duration::from_secs(20);
+        for attempt in 1..=3 {
+            connected.recv_timeout(seconds).unwrap_or_else(|_| panic!("attempt {attempt} to listen"));
+        }
+        open.send(()).unwrap();
+        let error = told.recv_timeout(seconds).expect("the call ends").into_value::<()>().unwrap_err();
+        assert_eq!(error.kind, RemoteErrorKind::Broker, "{error}");
+        assert!(!error.message.contains("does not answer"), "an attempt has failed, and says why: {error}");
+    }
+
+    #[test]
+    fn a_refused_thread_ends_the_client() {
+        for refused in ["celery-listen", "celery-sweep", "celery-send"] {
+            let app = App::builder().broker("redis://127.0.0.1:1").build().unwrap();
+            let Engine::Remote(owner) = &app.0 else { unreachable!() };
+            let mut threads = Vec::new();
+            let begun = start(&owner.0, |name, run| {
+                if name == refused {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                threads.push(thread::spawn(run));
+                Ok(())
+            });
+            owner.0.begun.set(begun).unwrap();
+            let (tell, told) = channel::<Answer>();
+            let second = tell.clone();
+            app.send(Call::new("task", TaskOptions::DEFAULT, ()), move |answer| tell.send(answer).unwrap());
+            app.attach("id", move |answer| second.send(answer).unwrap());
+            for _ in 0..2 {
+                let error = told.try_recv().expect("it ends at once").into_value::<()>().unwrap_err();
+                assert_eq!(error.kind, RemoteErrorKind::Broker, "{error}");
+                assert!(error.message.contains(refused), "{error}");
+            }
+            app.flush();
+            for thread in threads {
+                thread.join().expect("what has started ends");
+            }
+        }
     }
 }

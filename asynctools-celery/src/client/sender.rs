@@ -31,7 +31,7 @@ const ATTEMPTS: [Duration; 5] = [
     Duration::from_secs(3),
 ];
 
-/// Sends until the client is closed.
+/// Sends until the client is closed, and then lets the other threads end with the last call.
 pub(crate) fn run(client: &Client) {
     let mut connection = None;
     while let Some(mut batch) = client.outbox.take() {
@@ -39,6 +39,7 @@ pub(crate) fn run(client: &Client) {
             send_part(client, &mut connection, &mut batch);
         }
     }
+    client.pending.close();
 }
 
 /// Sends the first calls of a batch: all, or as many as fill a megabyte.

@@ -2,7 +2,7 @@
 
 use std::sync::Condvar;
 use std::sync::Mutex;
-use std::sync::Once;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
@@ -28,7 +28,8 @@ pub(crate) struct Client {
     pub(crate) log_args: bool,
     pub(crate) origin: String,
     pub(crate) process: u32,
-    pub(crate) begun: Once,
+    /// Whether the threads have started, or why not.
+    pub(crate) begun: OnceLock<Result<(), String>>,
     pub(crate) listening: Mutex<Listening>,
     pub(crate) listened: Condvar,
 }

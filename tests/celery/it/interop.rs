@@ -44,8 +44,9 @@ use crate::servers::patience;
 pub(crate) const TESTS: &[Test] = tests! {
     Redis: rust_to_rust, errors_of_rust, bad_arguments_are_named, an_unknown_task_is_told, priorities_go_in_order,
         a_countdown_and_an_expiry_are_kept, retries_end_with_the_value, no_result_where_none_is_wanted,
-        a_timeout_ends_the_handle, a_call_that_is_too_long_is_given_up, results_are_deleted_when_delivered,
-        a_cancelled_call_is_revoked, a_revocation_outlives_the_workers, a_broker_that_is_not_there_ends_the_handle, arguments_without_json_are_told, a_backend_of_its_own, a_user_with_few_rights;
+        a_client_is_dropped_with_its_call, a_timeout_ends_the_handle, a_call_that_is_too_long_is_given_up, results_are_deleted_when_delivered,
+        a_cancelled_call_is_revoked, a_revocation_outlives_the_workers, a_broker_that_is_not_there_ends_the_handle,
+        arguments_without_json_are_told, a_backend_of_its_own, a_user_with_few_rights;
 };
 
 pub(crate) const PY: TaskOptions = TaskOptions { queue: "py", ..TaskOptions::DEFAULT };
@@ -217,6 +218,27 @@ fn no_result_where_none_is_wanted() {
     redis.wait_for(&["GET", "quiet"], 1);
     redis.wait_for(&["HLEN", "unacked"], 0);
     assert_eq!(redis.call(&["KEYS", "celery-task-meta-*"]), Reply::List(vec![]));
+}
+
+/// Each client is gone while its sender still writes the arguments.
+fn a_client_is_dropped_with_its_call() {
+    let redis = Redis::start();
+    let _worker = redis.worker(2, &[]);
+    let (open, gate) = AsyncValue::promise();
+    let gate = gate.shared();
+    let values: AsyncList<Result<i64, RemoteError>> = (0..20)
+        .map(|n| {
+            let gate = gate.clone();
+            let arguments = move || {
+                let () = gate.get();
+                Ok(format!("[{n}, 1]"))
+            };
+            send(&redis.app(), Call::written(Add::NAME, CallOptions::of(Add::OPTIONS), arguments))
+        })
+        .collect();
+    open.set(());
+    let expected: Vec<_> = (0..20).map(|n| Ok(n + 1)).collect();
+    assert_eq!(values.get(), expected);
 }
 
 fn a_timeout_ends_the_handle() {

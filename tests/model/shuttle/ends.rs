@@ -8,17 +8,17 @@ use asynctools_model::AsyncValue;
 use asynctools_model::Pool;
 use shuttle::thread;
 
-use crate::check;
 use crate::helpers::Counted;
 use crate::helpers::On;
 use crate::helpers::SECOND;
 use crate::helpers::is_closed_or;
 use crate::helpers::pause;
 use crate::helpers::shared;
+use crate::thoroughly;
 
 #[test]
 fn close_during_submit() {
-    check(|| {
+    thoroughly(|| {
         let pool = shared(2);
         let ran = Arc::new(AtomicUsize::new(0));
         let submitter = thread::spawn({
@@ -40,7 +40,7 @@ fn close_during_submit() {
 
 #[test]
 fn a_call_of_a_closing_pool_makes_another() {
-    check(|| {
+    thoroughly(|| {
         let pool = shared(1);
         let inside = pool.clone();
         let outer = pool.spawn(move || {
@@ -54,7 +54,7 @@ fn a_call_of_a_closing_pool_makes_another() {
 
 #[test]
 fn the_drop_of_a_pool_ends_what_is_queued() {
-    check(|| {
+    thoroughly(|| {
         let pool = Pool::new(1);
         let dropped = Arc::new(AtomicUsize::new(0));
         let counted = Counted(dropped.clone());
@@ -69,7 +69,7 @@ fn the_drop_of_a_pool_ends_what_is_queued() {
 
 #[test]
 fn a_close_with_a_time_out() {
-    check(|| {
+    thoroughly(|| {
         let pool = Pool::new(1);
         let (promise, value) = AsyncValue::promise();
         let call = pool.spawn(move || value.get());
@@ -84,7 +84,7 @@ fn a_close_with_a_time_out() {
 
 #[test]
 fn dataflow_becomes_ready_while_the_pool_closes() {
-    check(|| {
+    thoroughly(|| {
         let on = On::new(1);
         let (promise, value) = AsyncValue::promise();
         let call = on.add(value, 1);
@@ -97,7 +97,7 @@ fn dataflow_becomes_ready_while_the_pool_closes() {
 
 #[test]
 fn a_paused_pool_is_closed() {
-    check(|| {
+    thoroughly(|| {
         let pool = shared(1);
         pool.set_workers(0);
         let call = pool.spawn(|| 1);

@@ -1,5 +1,6 @@
 //! Calls that wait lend their permits: each wait ends, no call runs twice, and no more calls begin at a time than there are workers.
-//! Time passes at random here, so a permit beyond the limit may come at any moment: how many there are is not counted.
+//! Time passes at random here, so a permit beyond the limit may come at any moment: how many there are is not counted. The models
+//! with many steps run thoroughly with few calls, and less often with one more.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -21,22 +22,29 @@ use crate::helpers::pause;
 use crate::helpers::shared;
 use crate::thoroughly;
 
+fn nest(calls: usize) {
+    let (outer, inner) = (shared(1), shared(1));
+    let (begins, runs) = (Ceiling::of(1), Ceiling::of(1));
+    let there = inner.clone();
+    let values = outer.map(0..calls, move |n| {
+        begins.within(|| ());
+        let runs = runs.clone();
+        there.spawn(move || runs.within(|| n)).get()
+    });
+    assert_eq!(values.get(), (0..calls).collect::<Vec<_>>());
+    outer.close();
+    inner.close();
+    assert_eq!((outer.stats().finished, inner.stats().finished), (calls, calls));
+}
+
 #[test]
 fn two_pools_nest() {
-    thoroughly(|| {
-        let (outer, inner) = (shared(1), shared(1));
-        let (begins, runs) = (Ceiling::of(1), Ceiling::of(1));
-        let there = inner.clone();
-        let calls = outer.map(0..3, move |n| {
-            begins.within(|| ());
-            let runs = runs.clone();
-            there.spawn(move || runs.within(|| n)).get()
-        });
-        assert_eq!(calls.get(), [0, 1, 2]);
-        outer.close();
-        inner.close();
-        assert_eq!((outer.stats().finished, inner.stats().finished), (3, 3));
-    });
+    thoroughly(|| nest(2));
+}
+
+#[test]
+fn two_pools_nest_with_one_more() {
+    check(|| nest(3));
 }
 
 #[test]
@@ -69,34 +77,48 @@ fn a_waiter_comes_back_while_another_call_begins() {
     });
 }
 
+fn wait_for_the_call_behind(calls: usize) {
+    let pool = shared(1);
+    let (promise, value) = AsyncValue::promise();
+    let value = value.shared();
+    let begins = Ceiling::of(1);
+    let waits = pool.map(0..calls, move |_| {
+        begins.within(|| ());
+        *value.get()
+    });
+    let sets = pool.spawn(move || promise.set(5));
+    assert_eq!(waits.get(), vec![5; calls]);
+    sets.get();
+}
+
 #[test]
 fn waits_for_what_the_call_behind_sets() {
-    thoroughly(|| {
-        let pool = shared(1);
-        let (promise, value) = AsyncValue::promise();
-        let value = value.shared();
-        let begins = Ceiling::of(1);
-        let calls = pool.map(0..3, move |_| {
-            begins.within(|| ());
-            *value.get()
-        });
-        let sets = pool.spawn(move || promise.set(5));
-        assert_eq!(calls.get(), [5; 3]);
-        sets.get();
-    });
+    thoroughly(|| wait_for_the_call_behind(2));
+}
+
+#[test]
+fn waits_for_what_the_call_behind_sets_with_one_more() {
+    check(|| wait_for_the_call_behind(3));
+}
+
+fn wait_through_another_pool(calls: usize) {
+    let (pool, other) = (shared(1), shared(1));
+    let (promise, value) = AsyncValue::promise();
+    let relay = other.spawn(move || value.get()).shared();
+    let waits = pool.map(0..calls, move |_| *relay.get());
+    let sets = pool.spawn(move || promise.set(5));
+    assert_eq!(waits.get(), vec![5; calls]);
+    sets.get();
 }
 
 #[test]
 fn waits_for_what_the_call_behind_sets_through_another_pool() {
-    thoroughly(|| {
-        let (pool, other) = (shared(1), shared(1));
-        let (promise, value) = AsyncValue::promise();
-        let relay = other.spawn(move || value.get()).shared();
-        let calls = pool.map(0..3, move |_| *relay.get());
-        let sets = pool.spawn(move || promise.set(5));
-        assert_eq!(calls.get(), [5; 3]);
-        sets.get();
-    });
+    thoroughly(|| wait_through_another_pool(2));
+}
+
+#[test]
+fn waits_for_what_the_call_behind_sets_through_another_pool_with_one_more() {
+    check(|| wait_through_another_pool(3));
 }
 
 fn turn(pools: Arc<[Arc<Pool>; 2]>, left: usize) -> AsyncValue<usize> {
@@ -104,33 +126,47 @@ fn turn(pools: Arc<[Arc<Pool>; 2]>, left: usize) -> AsyncValue<usize> {
     pool.spawn(move || if left == 0 { 0 } else { 1 + turn(pools, left - 1).get() })
 }
 
+fn take_turns(calls: usize) {
+    let pools = Arc::new([shared(1), shared(1)]);
+    let turns = [turn(pools.clone(), calls), turn(pools.clone(), calls - 1)];
+    assert_eq!(turns.map(AsyncValue::get), [calls, calls - 1]);
+    for pool in &*pools {
+        pool.close();
+    }
+}
+
 #[test]
 fn two_pools_need_each_other() {
-    thoroughly(|| {
-        let pools = Arc::new([shared(1), shared(1)]);
-        let calls = [turn(pools.clone(), 3), turn(pools.clone(), 2)];
-        assert_eq!(calls.map(AsyncValue::get), [3, 2]);
-        for pool in &*pools {
-            pool.close();
-        }
-    });
+    thoroughly(|| take_turns(2));
+}
+
+#[test]
+fn two_pools_need_each_other_with_one_more() {
+    check(|| take_turns(3));
 }
 
 /// The others wait for a promise that is set only when the needed call has ended.
+fn overtake(calls: usize) {
+    let (pool, other) = (shared(1), shared(1));
+    let (promise, value) = AsyncValue::promise();
+    let value = value.shared();
+    let others = pool.map(0..calls, move |_| *value.get());
+    let inner = pool.clone();
+    let call = other.spawn(move || inner.spawn(|| 5).get());
+    assert_eq!(call.get(), 5);
+    promise.set(6);
+    assert_eq!(others.get(), vec![6; calls]);
+    pool.close();
+}
+
 #[test]
 fn a_needed_call_overtakes() {
-    thoroughly(|| {
-        let (pool, other) = (shared(1), shared(1));
-        let (promise, value) = AsyncValue::promise();
-        let value = value.shared();
-        let others = pool.map(0..3, move |_| *value.get());
-        let inner = pool.clone();
-        let call = other.spawn(move || inner.spawn(|| 5).get());
-        assert_eq!(call.get(), 5);
-        promise.set(6);
-        assert_eq!(others.get(), [6; 3]);
-        pool.close();
-    });
+    thoroughly(|| overtake(2));
+}
+
+#[test]
+fn a_needed_call_overtakes_with_one_more() {
+    check(|| overtake(3));
 }
 
 #[test]
@@ -153,22 +189,29 @@ fn a_needed_call_becomes_ready_in_another_pool() {
 }
 
 /// Each of the calls is needed; one thread at a time runs them, in a pool whose own calls wait.
+fn drive(calls: usize) {
+    let (driver, pool) = (shared(1), shared(1));
+    let (promise, value) = AsyncValue::promise();
+    let value = value.shared();
+    let others = pool.map(0..2, move |_| *value.get());
+    let (inner, runs) = (pool.clone(), Ceiling::of(1));
+    let call = driver.spawn(move || {
+        let runs = runs.clone();
+        inner.map(0..calls, move |n| runs.within(|| n)).get()
+    });
+    assert_eq!(call.get(), (0..calls).collect::<Vec<_>>());
+    promise.set(6);
+    assert_eq!(others.get(), [6; 2]);
+}
+
 #[test]
 fn a_driver_needs_many_calls_of_another_pool() {
-    thoroughly(|| {
-        let (driver, pool) = (shared(1), shared(1));
-        let (promise, value) = AsyncValue::promise();
-        let value = value.shared();
-        let others = pool.map(0..2, move |_| *value.get());
-        let (inner, runs) = (pool.clone(), Ceiling::of(1));
-        let call = driver.spawn(move || {
-            let runs = runs.clone();
-            inner.map(0..3_u32, move |n| runs.within(|| n)).get()
-        });
-        assert_eq!(call.get(), [0, 1, 2]);
-        promise.set(6);
-        assert_eq!(others.get(), [6; 2]);
-    });
+    thoroughly(|| drive(2));
+}
+
+#[test]
+fn a_driver_needs_many_calls_of_another_pool_with_one_more() {
+    check(|| drive(3));
 }
 
 #[test]
@@ -191,39 +234,54 @@ fn timed_waits_lend_and_come_back() {
     });
 }
 
+fn fill_each_other(calls: usize) {
+    let pools = [bounded(OnFull::Block), bounded(OnFull::Block)];
+    let fill = |n: usize| {
+        let (here, there) = (pools[n].clone(), pools[1 - n].clone());
+        here.spawn(move || (0..calls).map(|n| there.spawn(move || n)).collect::<AsyncList<_>>().get())
+    };
+    let fills = [fill(0), fill(1)];
+    let values: Vec<_> = (0..calls).collect();
+    assert_eq!(fills.map(AsyncValue::get), [values.clone(), values]);
+    for pool in &pools {
+        pool.close();
+    }
+}
+
 #[test]
 fn two_full_pools_submit_into_each_other() {
-    thoroughly(|| {
-        let pools = [bounded(OnFull::Block), bounded(OnFull::Block)];
-        let fill = |n: usize| {
-            let (here, there) = (pools[n].clone(), pools[1 - n].clone());
-            here.spawn(move || (0..3).map(|n| there.spawn(move || n)).collect::<AsyncList<_>>().get())
-        };
-        let calls = [fill(0), fill(1)];
-        assert_eq!(calls.map(AsyncValue::get), [[0, 1, 2], [0, 1, 2]]);
-        for pool in &pools {
-            pool.close();
-        }
-    });
+    thoroughly(|| fill_each_other(2));
+}
+
+#[test]
+fn two_full_pools_submit_into_each_other_with_one_more() {
+    check(|| fill_each_other(3));
+}
+
+fn pass_on(calls: usize) {
+    let stages = [bounded(OnFull::Block), bounded(OnFull::Block)];
+    let [first, second] = stages.clone();
+    let passes = Ceiling::of(1);
+    let send = |n: usize| {
+        let (second, passes) = (second.clone(), passes.clone());
+        first.spawn(move || second.spawn(move || passes.within(|| n)))
+    };
+    let made: Vec<_> = (0..calls).map(send).collect();
+    let sum: usize = made.into_iter().map(|call| call.get().get()).sum();
+    assert_eq!(sum, (0..calls).sum());
+    for pool in &stages {
+        pool.close();
+    }
 }
 
 #[test]
 fn a_chain_of_full_pools() {
-    thoroughly(|| {
-        let stages = [bounded(OnFull::Block), bounded(OnFull::Block)];
-        let [first, second] = stages.clone();
-        let passes = Ceiling::of(1);
-        let send = |n: u32| {
-            let (second, passes) = (second.clone(), passes.clone());
-            first.spawn(move || second.spawn(move || passes.within(|| n)))
-        };
-        let calls: Vec<_> = (0..4).map(send).collect();
-        let sum: u32 = calls.into_iter().map(|call| call.get().get()).sum();
-        assert_eq!(sum, 6);
-        for pool in &stages {
-            pool.close();
-        }
-    });
+    thoroughly(|| pass_on(3));
+}
+
+#[test]
+fn a_chain_of_full_pools_with_one_more() {
+    check(|| pass_on(4));
 }
 
 #[test]
@@ -265,7 +323,7 @@ fn a_pool_shrinks_below_its_blocked_calls() {
 
 #[test]
 fn a_call_behind_sets_the_promise() {
-    check(|| {
+    thoroughly(|| {
         let pool = shared(1);
         let (promise, value) = AsyncValue::promise();
         let value = value.shared();

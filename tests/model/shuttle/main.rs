@@ -44,17 +44,20 @@ const DEPTH: usize = 3;
 
 /// How often each scheduler runs a test that is not checked [`thoroughly`].
 const USUAL: usize = 2_000;
-/// How often each scheduler runs a test that is: the models of lent permits and of the ends of pools. Five times as many take
-/// five minutes more of two cores, which `.ci/run` has not got.
-const THOROUGH: usize = 10_000;
+/// How often each scheduler runs a test that is: the models of lent permits and of the ends of pools.
+const THOROUGH: usize = 50_000;
 
 fn check(test: fn()) {
     check_times(test, schedules().unwrap_or(USUAL));
 }
 
+fn thorough() -> usize {
+    schedules().map_or(THOROUGH, |times| 5 * times)
+}
+
 /// As `check`, with more schedules: five times as many as the environment says.
 fn thoroughly(test: fn()) {
-    check_times(test, schedules().map_or(THOROUGH, |times| 5 * times));
+    check_times(test, thorough());
 }
 
 fn check_times(test: fn(), times: usize) {
@@ -71,7 +74,8 @@ fn check_times(test: fn(), times: usize) {
 
 #[test]
 fn the_schedules_are_many() {
-    let tests = ROOMS.iter().map(|room| room.matches("\n    check(|| {\n").count()).sum::<usize>();
+    let tests = ROOMS.iter().map(|room| room.matches("\n    check(||").count()).sum::<usize>();
     let times = schedules().unwrap_or(USUAL);
     assert!(tests * 2 * times >= 100_000, "{tests} tests run {times} times with each scheduler");
+    assert!(2 * thorough() >= 100_000, "the thorough ones run {} times with each scheduler", thorough());
 }

@@ -28,10 +28,9 @@ impl App {
     }
 }
 
-fn run(call: Call) -> Answer {
+fn run(mut call: Call) -> Answer {
     let refuse = |kind, why: String| RemoteError::new(kind, why).with_task_id(ID).into();
-    let args = match (call.args)() {
-        Ok(args) if args == "null" => "[]".to_owned(),
+    let args = match call.write() {
         Ok(args) => args,
         Err(why) => return refuse(RemoteErrorKind::BadArguments, why),
     };

@@ -17,6 +17,19 @@ pub(crate) enum BrokerError {
     Refused(String),
 }
 
+impl BrokerError {
+    /// Says whether the state of the server, or of the connection, is the reason, so that a new connection may do better.
+    pub(crate) fn is_of_the_server(&self) -> bool {
+        match self {
+            Self::Gone(_) => true,
+            Self::Refused(why) => {
+                let code = why.split(' ').next().unwrap_or_default();
+                ["LOADING", "READONLY", "MASTERDOWN", "NOSCRIPT"].contains(&code)
+            }
+        }
+    }
+}
+
 impl fmt::Display for BrokerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -16,6 +16,7 @@ use crate::client::call::Done;
 use crate::client::check;
 use crate::client::check::QueueCheck;
 use crate::client::listener;
+use crate::client::outbox;
 use crate::client::outbox::Outbox;
 use crate::client::outbox::Queued;
 use crate::client::pending::Ids;
@@ -44,7 +45,11 @@ fn start<T>(
         [("celery-listen", listener::run), ("celery-sweep", sweeper::run), ("celery-send", sender::run)];
     for (name, run) in threads {
         let own = client.clone();
-        if let Err(error) = spawn(name.to_owned(), Box::new(move || run(&own))) {
+        let run = move || {
+            outbox::never_waits();
+            run(&own);
+        };
+        if let Err(error) = spawn(name.to_owned(), Box::new(run)) {
             client.outbox.close();
             client.pending.close();
             return Err(format!("the system refused the client its thread `{name}`: {error}; make another client"));
@@ -131,7 +136,7 @@ impl App {
     }
 
     /// Sends a call and calls `done` with its end, on a thread of the client. Blocks while more calls wait to be sent than
-    /// [`AppBuilder::queue`] allows.
+    /// [`AppBuilder::queue`] allows; never blocks in a `done`.
     pub fn send(&self, call: Call, done: impl FnOnce(Answer) + Send + 'static) {
         self.ticket().send(call, done);
     }
@@ -177,7 +182,8 @@ impl App {
         }
     }
 
-    /// Blocks until every call of this client is sent or has failed. If the program ends sooner, unsent calls are lost.
+    /// Blocks until every call of this client is sent or has failed. If the program ends sooner, unsent calls are lost. In a
+    /// `done` it returns at once, since the calls are sent by the thread that runs it.
     pub fn flush(&self) {
         if let Engine::Remote(owner) = &self.0
             && let Ok(client) = owner.client()
@@ -218,7 +224,11 @@ impl Ticket {
             Engine::Local(engine) => return engine(call, done),
         };
         match owner.begun() {
-            Ok(client) => client.outbox.push(Queued { number: self.number, call, done }),
+            Ok(client) => {
+                // It waits for its result from now on, so that its time runs and it can be revoked before it is sent.
+                client.pending.insert(self.number, done, call.options.result_timeout);
+                client.outbox.push(Queued { number: self.number, call });
+            }
             Err(error) => finish(done, error.into()),
         }
     }
@@ -228,13 +238,12 @@ impl Ticket {
     #[expect(clippy::must_use_candidate, reason = "one cancels what one no longer cares about")]
     pub fn cancel(&self) -> bool {
         let Engine::Remote(owner) = &self.engine else { return false };
-        let Some(queued) = owner.0.outbox.take_back(self.number) else {
+        let Some(_queued) = owner.0.outbox.take_back(self.number) else {
             owner.0.pending.revoke(self.number);
             return false;
         };
         let error = RemoteError::new(RemoteErrorKind::Cancelled, "cancelled before it was sent");
-        finish(queued.done, error.into());
-        true
+        owner.0.pending.end(self.number, error.into(), false)
     }
 }
 

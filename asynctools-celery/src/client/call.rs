@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::mem;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -66,6 +69,24 @@ impl Call {
         args: impl FnOnce() -> Result<String, String> + Send + 'static,
     ) -> Self {
         Self { task: task.into(), options, args: Box::new(args) }
+    }
+
+    /// Returns the list of arguments, which can be asked for once, or why there is none.
+    pub(crate) fn write(&mut self) -> Result<String, String> {
+        let written = mem::replace(&mut self.args, Box::new(|| Err("they were written before".to_owned())));
+        let why = match catch_unwind(AssertUnwindSafe(written)) {
+            // No arguments: the form of `()`.
+            Ok(Ok(args)) if args == "null" => return Ok("[]".to_owned()),
+            Ok(Ok(args)) if args.starts_with('[') => return Ok(args),
+            Ok(Ok(_)) => "they are neither a tuple nor a list".to_owned(),
+            Ok(Err(why)) => why,
+            Err(payload) => {
+                // It may panic when it is dropped.
+                mem::forget(payload);
+                "their `Serialize` panicked".to_owned()
+            }
+        };
+        Err(format!("the arguments of `{}` have no form in JSON: {why}", self.task))
     }
 
     /// Returns the call with other options.

@@ -34,7 +34,7 @@ fn listen(client: &Client, begun: &mut bool) -> Result<(), BrokerError> {
         client.listening(Ok(()));
         client.pending.sweep_now();
     };
-    let pattern = format!("{}{}*", client.keys.results, client.ids.prefix);
+    let pattern = format!("{}{}*", literal(&client.keys.results), client.ids.prefix);
     client.backend.open()?.listen(&pattern, SILENCE, told, |heard| match heard {
         Heard::Message { channel, payload } => {
             hear(client, channel, payload);
@@ -44,6 +44,13 @@ fn listen(client: &Client, begun: &mut bool) -> Result<(), BrokerError> {
         Heard::Silence if client.pending.is_empty() => Next::Listen,
         Heard::Silence => Next::Ask,
     })
+}
+
+/// Returns the pattern of this text alone: a prefix of the fleet may have marks of patterns.
+fn literal(text: &str) -> String {
+    text.chars()
+        .flat_map(|mark| matches!(mark, '*' | '?' | '[' | ']' | '\\' | '^').then_some('\\').into_iter().chain([mark]))
+        .collect()
 }
 
 fn hear(client: &Client, channel: &str, payload: &[u8]) {

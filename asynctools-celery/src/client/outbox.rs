@@ -1,5 +1,6 @@
 //! `Outbox`: the calls of a client that wait to be sent. If it is full, callers wait.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Condvar;
 use std::sync::Mutex;
@@ -7,16 +8,24 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use crate::client::call::Call;
-use crate::client::call::Done;
 
 /// How many calls are sent together at most.
 const BATCH: usize = 100;
 
-/// A call and its number.
+thread_local! {
+    static OF_A_CLIENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says that this thread is one of a client's. It runs callers' closures, and never waits for a sender: it may be the sender, or
+/// the sender may wait for it.
+pub(crate) fn never_waits() {
+    OF_A_CLIENT.set(true);
+}
+
+/// A call and its number. What is done with its end is among the pending calls.
 pub(crate) struct Queued {
     pub(crate) number: u64,
     pub(crate) call: Call,
-    pub(crate) done: Done,
 }
 
 #[derive(Default)]
@@ -43,10 +52,10 @@ impl Outbox {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a call into the queue. Blocks while the queue is full.
+    /// Puts a call into the queue. Blocks while the queue is full, but no thread of a client.
     pub(crate) fn push(&self, queued: Queued) {
         let mut calls = self.lock();
-        while calls.queued.len() >= self.bound {
+        while calls.queued.len() >= self.bound && !OF_A_CLIENT.get() {
             calls = self.emptied.wait(calls).unwrap_or_else(PoisonError::into_inner);
         }
         calls.queued.push_back(queued);
@@ -85,10 +94,24 @@ impl Outbox {
         Some(batch)
     }
 
-    /// Blocks until every call is sent or has failed.
+    /// Takes the first calls, which are as many at most.
+    pub(crate) fn take_first(&self, count: usize) -> VecDeque<Queued> {
+        let mut calls = self.lock();
+        let rest = calls.queued.len().min(count);
+        let rest = calls.queued.split_off(rest);
+        let first = std::mem::replace(&mut calls.queued, rest);
+        self.emptied.notify_all();
+        first
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().queued.len()
+    }
+
+    /// Blocks until every call is sent or has failed, but no thread of a client.
     pub(crate) fn flush(&self) {
         let mut calls = self.lock();
-        while !calls.queued.is_empty() || calls.sending > 0 {
+        while !OF_A_CLIENT.get() && (!calls.queued.is_empty() || calls.sending > 0) {
             calls = self.emptied.wait(calls).unwrap_or_else(PoisonError::into_inner);
         }
     }

@@ -157,6 +157,11 @@ impl Pending {
         }
     }
 
+    /// Says whether a call has not ended.
+    pub(crate) fn waits(&self, number: u64) -> bool {
+        self.lock().waiting.contains_key(&number)
+    }
+
     /// Ends a call. Returns `false` for a call that has ended.
     pub(crate) fn end(&self, number: u64, answer: Answer, stored: bool) -> bool {
         let mut table = self.lock();

@@ -1,6 +1,7 @@
 //! The thread that writes calls as messages and sends what has gathered in one go.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::thread;
@@ -10,8 +11,8 @@ use crate::broker::connection::BrokerError;
 use crate::broker::connection::Commands;
 use crate::broker::connection::Connection;
 use crate::broker::connection::Reply;
+use crate::client::call::Call;
 use crate::client::outbox::Queued;
-use crate::client::pending::finish;
 use crate::client::shared::Client;
 use crate::error::RemoteError;
 use crate::error::RemoteErrorKind;
@@ -36,14 +37,26 @@ pub(crate) fn run(client: &Client) {
     let mut connection = None;
     while let Some(mut batch) = client.outbox.take() {
         while !batch.is_empty() {
-            send_part(client, &mut connection, &mut batch);
+            let behind = client.outbox.len();
+            if let Err(error) = send_part(client, &mut connection, &mut batch) {
+                // These calls have waited during all attempts, so nobody makes as many attempts for them again.
+                batch.extend(client.outbox.take_first(behind));
+                for Queued { number, call } in batch.drain(..) {
+                    fail(client, number, &error);
+                    discard(call);
+                }
+            }
         }
     }
     client.pending.close();
 }
 
-/// Sends the first calls of a batch: all, or as many as fill a megabyte.
-fn send_part(client: &Client, connection: &mut Option<Connection>, batch: &mut VecDeque<Queued>) {
+/// Sends the first calls of a batch: all, or as many as fill a megabyte. `Err` where nobody reaches the broker.
+fn send_part(
+    client: &Client,
+    connection: &mut Option<Connection>,
+    batch: &mut VecDeque<Queued>,
+) -> Result<(), BrokerError> {
     let mut commands = Commands::default();
     let mut sent = Vec::new();
     while commands.len() < LARGE {
@@ -53,48 +66,46 @@ fn send_part(client: &Client, connection: &mut Option<Connection>, batch: &mut V
         }
     }
     if commands.is_empty() {
-        return;
+        return Ok(());
     }
-    let replies = match reach(client, connection, &commands) {
-        Ok(replies) => replies,
-        Err(error) => sent.iter().map(|_| Err(error.clone())).collect(),
-    };
+    let replies = reach(client, connection, &commands)
+        .inspect_err(|error| sent.iter().for_each(|(number, _)| fail(client, *number, error)))?;
     for ((number, ends), reply) in sent.into_iter().zip(replies) {
         match reply {
-            Err(error) => {
-                let error = RemoteError::new(RemoteErrorKind::Broker, error.to_string());
-                client.pending.end(number, error.with_task_id(client.ids.text(number)).into(), false);
-            }
+            Err(error) => fail(client, number, &error),
             Ok(_) if ends => {
                 client.pending.end(number, Answer::of_json("null".to_owned()), false);
             }
             Ok(_) => {}
         }
     }
+    Ok(())
 }
 
-/// Writes the message of a call, which waits for its result from now on. A call without a message ends here. Returns the number
-/// of the call, and whether it ends when it is sent, since it has no result.
+/// Ends a call that the broker has not got.
+fn fail(client: &Client, number: u64, error: &BrokerError) {
+    let error = RemoteError::new(RemoteErrorKind::Broker, error.to_string());
+    client.pending.end(number, error.with_task_id(client.ids.text(number)).into(), false);
+}
+
+/// Writes the message of a call, unless the call has ended. A call without a message ends here. Returns the number of the
+/// call, and whether it ends when it is sent, since it has no result.
 fn prepare(client: &Client, queued: Queued, commands: &mut Commands) -> Option<(u64, bool)> {
-    let Queued { number, call, done } = queued;
+    let Queued { number, mut call } = queued;
+    if !client.pending.waits(number) {
+        discard(call);
+        return None;
+    }
     let id = client.ids.text(number);
-    let options = call.options;
-    let args = match catch_unwind(AssertUnwindSafe(call.args)) {
-        // No arguments: the form of `()`.
-        Ok(Ok(args)) if args == "null" => "[]".to_owned(),
-        Ok(Ok(args)) if args.starts_with('[') => args,
-        failed => {
-            let why = match failed {
-                Ok(Ok(_)) => "they are neither a tuple nor a list".to_owned(),
-                Ok(Err(why)) => why,
-                Err(_) => "their `Serialize` panicked".to_owned(),
-            };
-            let kind = RemoteErrorKind::BadArguments;
-            let error = RemoteError::new(kind, format!("the arguments of `{}` have no form in JSON: {why}", call.task));
-            finish(done, error.with_task_id(id).into());
+    let args = match call.write() {
+        Ok(args) => args,
+        Err(why) => {
+            let error = RemoteError::new(RemoteErrorKind::BadArguments, why);
+            client.pending.end(number, error.with_task_id(id).into(), false);
             return None;
         }
     };
+    let options = call.options;
     let after = |duration: Duration| Timestamp::after(duration).to_string();
     let headers: Vec<_> =
         options.headers.into_iter().filter(|(name, _)| !NewCall::HEADERS.contains(&name.as_str())).collect();
@@ -114,9 +125,15 @@ fn prepare(client: &Client, queued: Queued, commands: &mut Commands) -> Option<(
         headers: &headers,
     };
     let text = message.write();
-    client.pending.insert(number, done, options.result_timeout);
     commands.add(&[b"LPUSH", client.keys.list(&options.queue, options.priority).as_bytes(), &text]);
     Some((number, options.ignore_result))
+}
+
+/// Drops a call, whose values may panic then.
+fn discard(call: Call) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(call))) {
+        mem::forget(payload);
+    }
 }
 
 /// Sends commands, with a new connection where the old one is gone.
@@ -131,10 +148,14 @@ fn reach(client: &Client, connection: &mut Option<Connection>, commands: &Comman
             None => client.heard().and_then(|()| client.broker.open()),
         };
         match open.and_then(|mut open| Ok((open.send(commands)?, open))) {
-            Ok((replies, open)) => {
-                *connection = Some(open);
-                return Ok(replies);
-            }
+            Ok((replies, open)) => match replies.first() {
+                // A server that loads its data, or that is no master any more, takes nothing: another attempt may find it ready.
+                Some(Err(error)) if error.is_of_the_server() => last = error.clone(),
+                _ => {
+                    *connection = Some(open);
+                    return Ok(replies);
+                }
+            },
             Err(error) => last = error,
         }
     }

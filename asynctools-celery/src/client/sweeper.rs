@@ -1,5 +1,8 @@
 //! The thread that looks up what was not heard, deletes what was delivered, and ends calls whose time is over.
 
+use std::time::Duration;
+use std::time::Instant;
+
 use serde_json::Map;
 use serde_json::json;
 
@@ -11,19 +14,30 @@ use crate::broker::connection::list;
 use crate::broker::scripts;
 use crate::client::pending::Step;
 use crate::client::shared::Client;
+use crate::error::RemoteError;
+use crate::error::RemoteErrorKind;
 use crate::store;
 use crate::wire::envelope::Envelope;
 
 /// How many keys go into one command at most.
 const KEYS: usize = 500;
 
+/// How long the backend may take to answer for the first time, before a wait for a call of another client ends.
+const REACHED: Duration = Duration::from_secs(30);
+
 /// Sweeps until the client is closed and nothing waits.
 pub(crate) fn run(client: &Client) {
     let mut connection = None;
+    let (mut reached, mut since) = (false, None);
     let key = |number: &u64| client.keys.result(&client.ids.text(*number));
     loop {
         match client.pending.next_step(&client.ids) {
-            Step::End => return,
+            Step::End => {
+                // The listener hears this and ends too, instead of after its silence.
+                let topic = client.keys.result(&client.ids.text(0));
+                let _ = ask(client, &mut connection, b"PUBLISH", [topic, String::new()].into_iter());
+                return;
+            }
             Step::Sweep(numbers) => {
                 // The next sweep finds the results that a broken connection did not.
                 let answers =
@@ -36,13 +50,24 @@ pub(crate) fn run(client: &Client) {
             }
             Step::Look(ids) => {
                 let keys = ids.iter().map(|id| client.keys.result(id));
-                // A broken connection is tried anew at the next look.
-                if let Ok(values) = ask(client, &mut connection, b"MGET", keys) {
-                    for (id, value) in ids.iter().zip(list(values)) {
-                        if let Some(answer) = bytes(value).and_then(|text| store::read(id, &text)) {
-                            client.pending.end_attached(id, answer);
+                match ask(client, &mut connection, b"MGET", keys) {
+                    Ok(values) => {
+                        reached = true;
+                        for (id, value) in ids.iter().zip(list(values)) {
+                            if let Some(answer) = bytes(value).and_then(|text| store::read(id, &text)) {
+                                client.pending.end_attached(id, answer);
+                            }
                         }
                     }
+                    // As for calls that are to be sent: there is no such backend.
+                    Err(error) if !reached && since.get_or_insert_with(Instant::now).elapsed() > REACHED => {
+                        for id in &ids {
+                            let error = RemoteError::new(RemoteErrorKind::Broker, error.to_string());
+                            client.pending.end_attached(id, error.with_task_id(id.as_str()).into());
+                        }
+                    }
+                    // A broken connection is tried anew at the next look.
+                    Err(_) => {}
                 }
             }
             Step::Revoke(numbers) => {

@@ -5,6 +5,8 @@ mod ids;
 mod expansion;
 
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 pub use asynctools_celery::App;
 pub use asynctools_celery::AppBuilder;
@@ -49,20 +51,25 @@ use crate::pool::Pool;
 #[derive(Debug)]
 pub struct OnPool(pub Pool);
 
+/// Held while a pool gets a thread more or less: two at once would count as one.
+static RESIZE: Mutex<()> = Mutex::new(());
+
 impl Threads for OnPool {
     fn run(&self, job: Box<dyn FnOnce() + Send>) {
         self.0.spawn(job).detach();
     }
 
     fn count(&self) -> usize {
-        self.0.workers()
+        if self.0.is_closed() { 0 } else { self.0.workers() }
     }
 
     fn grow(&self) {
+        let _alone = RESIZE.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.set_workers(self.0.workers() + 1);
     }
 
     fn shrink(&self) {
+        let _alone = RESIZE.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.set_workers(self.0.workers().saturating_sub(1));
     }
 }

@@ -153,8 +153,13 @@ fn what_is_not_for_this_crate_is_refused() {
 fn a_message_that_is_too_large_is_refused() {
     let whole = recorded("5.7.0", "message_plain");
     let padded = |length: usize| [whole.as_slice(), &vec![b' '; length - whole.len()]].concat();
-    assert!(Envelope::read(&padded(MAX_SIZE)).is_ok());
-    assert!(Envelope::read(&padded(MAX_SIZE + 1)).unwrap_err().contains("more than 16777216"));
+    assert!(Envelope::read(&padded(MAX_SIZE)).unwrap().body().is_ok());
+    let large = padded(MAX_SIZE + 1);
+    let large = Envelope::read(&large).unwrap();
+    assert_eq!(Request::read(&large).unwrap().id, ID, "its caller is told");
+    assert!(large.body().unwrap_err().contains("more than 16777216"));
+    let header = format!(r#"{{"body": "", "headers": {{"id": "{}"}}, "properties": {{}}}}"#, "x".repeat(MAX_SIZE));
+    assert!(Envelope::read(header.as_bytes()).unwrap_err().contains("more than 16777216"));
 }
 
 #[test]

@@ -63,6 +63,11 @@ impl Keys {
         list.split(STEP).next().unwrap_or(list)
     }
 
+    /// Returns the mark of a call that was put into its list again, after this many runs.
+    pub(crate) fn again(&self, id: &str, retries: u32) -> String {
+        format!("{}:again:{id}:{retries}", self.unacked)
+    }
+
     pub(crate) fn result(&self, id: &str) -> String {
         format!("{}{id}", self.results)
     }

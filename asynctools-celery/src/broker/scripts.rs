@@ -30,8 +30,9 @@ return taken
 "#;
 
 /// Ends a message: stores its result and tells who waits, puts a message into a list, acknowledges. A result that says
-/// `SUCCESS` stays. `KEYS`: index, hash, result, list. `ARGV`: tag, seconds to live, result or nothing, message or nothing. A
-/// message is put into the list by the owner of the tag only; without a tag, it was acknowledged before.
+/// `SUCCESS` stays. `KEYS`: index, hash, result, list, mark. `ARGV`: tag, seconds to live, result or nothing, message or
+/// nothing. A message is put into the list by the owner of the tag only; without a tag, it was acknowledged before, and the mark says for a
+/// day that the next one is in the list.
 pub(crate) const FINISH: &str = r#"
 if ARGV[3] ~= '' then
   local old = redis.call('GETRANGE', KEYS[3], 0, 20)
@@ -40,8 +41,14 @@ if ARGV[3] ~= '' then
     redis.call('PUBLISH', KEYS[3], ARGV[3])
   end
 end
-if ARGV[4] ~= '' and (ARGV[1] == '' or redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1) then
-  redis.call('LPUSH', KEYS[4], ARGV[4])
+if ARGV[4] ~= '' then
+  local may
+  if ARGV[1] == '' then
+    may = redis.call('SET', KEYS[5], '', 'NX', 'EX', 86400)
+  else
+    may = redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1
+  end
+  if may then redis.call('LPUSH', KEYS[4], ARGV[4]) end
 end
 if ARGV[1] ~= '' then
   redis.call('ZREM', KEYS[1], ARGV[1])

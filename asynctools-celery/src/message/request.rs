@@ -81,6 +81,8 @@ fn soft_time_limit(envelope: &Envelope<'_>) -> Result<Option<Duration>, String> 
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_f64().map(Duration::try_from_secs_f64) {
             Some(Ok(limit)) => Ok(Some(limit)),
+            // More seconds than a `Duration` has are for ever.
+            Some(Err(_)) if value.as_f64() > Some(0.0) => Ok(None),
             _ => Err(format!("the soft time limit is {value}, which is no number of seconds")),
         },
     }

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::broker::address::Address;
+use crate::broker::connection::BrokerError;
 use crate::broker::keys::Keys;
 use crate::client::app::hostname;
 use crate::control;
@@ -179,17 +180,17 @@ impl Worker {
         signals::watch(move || told.stop())
             .map_err(|error| WorkerError::new(format!("signals cannot be handled: {error}")))?;
         panics::watch();
-        spawn("celery-keep", &shared, keeper::run)?;
-        spawn("celery-control", &shared, control::run)?;
-        for list in shared.config.lists.clone() {
-            spawn("celery-fetch", &shared, move |shared| fetch::run(shared, &list))?;
+        let begun = begin(&shared);
+        if begun.is_err() {
+            // The threads that have started may have taken messages.
+            shared.stop();
         }
         shared.wait_for_stop();
         if !shared.wait_until_idle(self.grace) {
             eprintln!("asynctools-celery: calls still run; their messages go back");
         }
         give_back(&shared);
-        Ok(())
+        begun
     }
 
     fn shared(&mut self) -> Result<Shared, WorkerError> {
@@ -235,6 +236,16 @@ fn default_name() -> String {
     format!("{}-{}@{}", program.unwrap_or_else(|| "worker".to_owned()), process::id(), hostname())
 }
 
+/// Starts the threads of a worker.
+fn begin(shared: &Arc<Shared>) -> Result<(), WorkerError> {
+    spawn("celery-keep", shared, keeper::run)?;
+    spawn("celery-control", shared, control::run)?;
+    for list in shared.config.lists.clone() {
+        spawn("celery-fetch", shared, move |shared| fetch::run(shared, &list))?;
+    }
+    Ok(())
+}
+
 fn spawn(name: &str, shared: &Arc<Shared>, run: impl FnOnce(&Arc<Shared>) + Send + 'static) -> Result<(), WorkerError> {
     let shared = shared.clone();
     let started = thread::Builder::new().name(name.to_owned()).spawn(move || run(&shared));
@@ -243,15 +254,23 @@ fn spawn(name: &str, shared: &Arc<Shared>, run: impl FnOnce(&Arc<Shared>) + Send
 
 /// Gives the messages that are not acknowledged back to their lists; the oldest last, to the front.
 fn give_back(shared: &Shared) {
-    let held = shared.lock().held();
-    if held.is_empty() {
+    let left = shared.lock().left();
+    if left.is_empty() {
         return;
     }
-    let result = shared.link().and_then(|mut link| {
-        held.iter().rev().try_for_each(|number| keeper::give_back(&mut link, &shared.config.keys, &shared.tag(*number)))
-    });
+    // What was given back before a connection broke is found no more, and is left alone.
+    let attempt = || {
+        let mut link = shared.new_link()?;
+        left.iter().rev().try_for_each(|number| keeper::give_back(&mut link, &shared.config.keys, &shared.tag(*number)))
+    };
+    let again = |wait| {
+        thread::sleep(wait);
+        attempt()
+    };
+    let waits = [Duration::from_millis(100), Duration::from_secs(1)];
+    let result = waits.into_iter().fold(attempt(), |result, wait| result.or_else(|_: BrokerError| again(wait)));
     if let Err(error) = result {
-        let count = held.len();
+        let count = left.len();
         eprintln!("asynctools-celery: {count} messages come back after the visibility timeout only: {error}");
     }
 }

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-/// A message of at most this size is read; a longer message is refused unparsed.
+/// The body of a message of at most this size is read. Of a longer message only the headers are, so that its caller is told.
 pub(crate) const MAX_SIZE: usize = 16 << 20;
 
 /// A message in a queue. The body stays encoded, so a message sent again has the same body.
@@ -23,15 +24,33 @@ pub(crate) struct Envelope<'a> {
     content_type: Option<String>,
     pub(crate) headers: Map<String, Value>,
     pub(crate) properties: Map<String, Value>,
+    /// How long the message is, where that is too long.
+    #[serde(skip)]
+    too_long: Option<usize>,
+}
+
+/// The parts of a message that are parsed besides the body, unparsed.
+#[derive(Deserialize)]
+struct Outside<'a> {
+    #[serde(borrow)]
+    headers: &'a RawValue,
+    #[serde(borrow)]
+    properties: &'a RawValue,
 }
 
 impl<'a> Envelope<'a> {
     /// Reads a message. `Err` for any other text: nobody waits for such an entry under a known id.
     pub(crate) fn read(text: &'a [u8]) -> Result<Self, String> {
+        let refuse = |error| format!("this is no message: {error}");
         if text.len() > MAX_SIZE {
-            return Err(format!("the message has {} bytes, more than {MAX_SIZE}", text.len()));
+            let outside: Outside<'_> = serde_json::from_slice(text).map_err(refuse)?;
+            let length = outside.headers.get().len() + outside.properties.get().len();
+            if length > MAX_SIZE {
+                return Err(format!("headers and properties have {length} bytes, more than {MAX_SIZE}"));
+            }
         }
-        serde_json::from_slice(text).map_err(|error| format!("this is no message: {error}"))
+        let envelope: Self = serde_json::from_slice(text).map_err(refuse)?;
+        Ok(Self { too_long: Some(text.len()).filter(|length| *length > MAX_SIZE), ..envelope })
     }
 
     /// Returns a message with this JSON as body, for a client's list of replies.
@@ -50,6 +69,7 @@ impl<'a> Envelope<'a> {
             content_type: Some("application/json".to_owned()),
             headers,
             properties,
+            too_long: None,
         }
     }
 
@@ -63,6 +83,9 @@ impl<'a> Envelope<'a> {
         let refuse = |what: String| Err(what);
         if let Some(compression) = self.headers.get("compression").and_then(Value::as_str) {
             return refuse(format!("the body is compressed with `{compression}`; send it without compression"));
+        }
+        if let Some(length) = self.too_long {
+            return refuse(format!("the message has {length} bytes, more than {MAX_SIZE}"));
         }
         match self.content_type.as_deref() {
             Some("application/json") => {}

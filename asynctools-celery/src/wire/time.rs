@@ -33,7 +33,8 @@ impl Timestamp {
             }
             _ => numbers(clock, ':')?,
         };
-        let valid = (1..=12).contains(&month)
+        let valid = year <= LAST_YEAR
+            && (1..=12).contains(&month)
             && (1..=days_in(year, month)).contains(&day)
             && (0..24).contains(&hour)
             && (0..60).contains(&minute)
@@ -69,6 +70,9 @@ impl From<SystemTime> for Timestamp {
         Self(micros.min(LAST))
     }
 }
+
+/// Years of more digits have no microseconds in 64 bits.
+const LAST_YEAR: i64 = 9999;
 
 /// The last microsecond that four digits of a year can say.
 const LAST: i64 = 253_402_300_800 * SECOND - 1;
@@ -205,6 +209,7 @@ mod tests {
             "2023-11-14T22:13:20+2",
             "2023-11-14T22:13:20.x",
             "é023-11-14T22:13:20",
+            "999999-1-1T00:00:00",
         ] {
             assert_eq!(Timestamp::parse(text), None, "{text}");
         }

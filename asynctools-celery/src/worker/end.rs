@@ -119,11 +119,11 @@ impl End {
 impl Finish {
     /// Returns the end of a stored and acknowledged message.
     pub(crate) fn stored(tag: String, result: Option<(String, Vec<u8>, u64)>) -> Self {
-        Self { tag, result, push: None }
+        Self { tag, result, ..Self::default() }
     }
 
     /// Returns the end of a message for the queue of messages never finished.
     pub(crate) fn dead(tag: String, dead: String, message: &[u8]) -> Self {
-        Self { tag, result: None, push: Some((dead, message.to_vec())) }
+        Self { tag, push: Some((dead, message.to_vec())), ..Self::default() }
     }
 }

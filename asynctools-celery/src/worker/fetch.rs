@@ -33,6 +33,7 @@ pub(crate) fn run(shared: &Arc<Shared>, list: &str) {
             return;
         }
         eprintln!("asynctools-celery: waiting at `{list}`: {error}");
+        shared.close_unused();
         thread::sleep(wait);
         wait = (wait * 2).min(LONGEST);
     }
@@ -70,8 +71,9 @@ pub(crate) fn fill(shared: &Arc<Shared>, link: &mut Link) -> Result<bool, Broker
             Reserved::Take(mut numbers) => {
                 let tags: Vec<_> = numbers.iter().map(|number| shared.tag(*number)).collect();
                 let taken = link.take(&shared.config.lists, &tags).inspect_err(|_| {
-                    shared.release(&numbers);
+                    // In this order, since a worker that stops looks what is left once no thread is reserved.
                     shared.doubt(&numbers);
+                    shared.release(&numbers);
                 })?;
                 any |= !taken.is_empty();
                 let rest = numbers.split_off(taken.len());

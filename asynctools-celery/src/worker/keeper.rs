@@ -34,6 +34,7 @@ pub(crate) fn run(shared: &Arc<Shared>) {
     while !shared.lock().stopping() {
         if let Err(error) = keep(shared) {
             eprintln!("asynctools-celery: keeping messages: {error}");
+            shared.close_unused();
             thread::sleep(Duration::from_millis(500));
         }
     }
@@ -50,7 +51,7 @@ fn keep(shared: &Arc<Shared>) -> Result<(), BrokerError> {
         }
         let now = Instant::now();
         let (given_up, limit) = state.give_up(now);
-        let unsure = std::mem::take(state.unsure());
+        let unsure = state.unsure().to_vec();
         let later = state.ripen().map(|time| now + time.remaining());
         let ready = state.has_ready_and_room(shared.threads.count());
         let held = state.held();
@@ -60,13 +61,15 @@ fn keep(shared: &Arc<Shared>) -> Result<(), BrokerError> {
             continue;
         }
         drop(state);
+        // All at once, since the end of each may wait for the broker.
+        for _ in &given_up {
+            shared.threads.grow();
+        }
         for (number, running) in given_up {
-            give_up(shared, number, running);
+            give_up_apart(shared, number, running);
         }
-        if let Err(error) = bring_back_unsure(shared, &mut link, &unsure) {
-            shared.doubt(&unsure);
-            return Err(error);
-        }
+        bring_back_unsure(shared, &mut link, &unsure)?;
+        shared.end_doubt(&unsure);
         if ready {
             fetch::fill(shared, &mut link)?;
         }
@@ -81,13 +84,22 @@ fn keep(shared: &Arc<Shared>) -> Result<(), BrokerError> {
     }
 }
 
-/// Ends a call after too long a run. The thread goes on, and another thread takes its place.
+/// Ends a call after too long a run, on a thread of its own: the keeper has to go on where no server takes the end.
+fn give_up_apart(shared: &Arc<Shared>, number: u64, running: Running) {
+    let (own, given_up) = (shared.clone(), running.clone());
+    let started =
+        thread::Builder::new().name("celery-give-up".to_owned()).spawn(move || give_up(&own, number, given_up));
+    if started.is_err() {
+        give_up(shared, number, running);
+    }
+}
+
+/// Ends a call after too long a run. Its thread goes on, and another thread has taken its place.
 fn give_up(shared: &Shared, number: u64, running: Running) {
     let Running { request, list, acknowledged, .. } = running;
     let why = "the soft time limit is over; the function goes on and its value is dropped";
     let end = End::Failed(celery("SoftTimeLimitExceeded", why), None);
     let tag = if acknowledged { String::new() } else { shared.tag(number) };
-    shared.threads.grow();
     run::insist(shared, &Finish::stored(tag, end.result(&shared.config, &request, &list, None)));
     shared.forget(number);
     shared.freed.notify_all();
@@ -104,7 +116,7 @@ fn bring_back_unsure(shared: &Shared, link: &mut Link, numbers: &[u64]) -> Resul
 /// Puts a message of this worker back to the front of the list.
 pub(crate) fn give_back(link: &mut Link, keys: &Keys, tag: &str) -> Result<(), BrokerError> {
     let Some(entry) = link.entry(tag)? else { return Ok(()) };
-    let Some((list, mut envelope)) = read(keys, &entry) else { return Ok(()) };
+    let Some((list, mut envelope)) = read(link, keys, &entry)? else { return Ok(()) };
     envelope.mark_redelivered();
     link.restore(tag, -1.0e6, &list, &envelope.write()).map(drop)
 }
@@ -117,7 +129,7 @@ fn bring_back_lost(shared: &Shared, link: &mut Link) -> Result<(), BrokerError> 
         let all = lost.len() < MOST;
         // The oldest goes last, to the front.
         for (tag, entry) in lost.into_iter().rev() {
-            match read(&shared.config.keys, &entry) {
+            match read(link, &shared.config.keys, &entry)? {
                 None => end_unreadable(link, &shared.config.keys, &tag, &entry)?,
                 Some((to, envelope)) => bring_back(shared, link, timeout, &tag, &to, envelope)?,
             }
@@ -136,7 +148,7 @@ fn bring_back(
     list: &str,
     mut envelope: Envelope<'_>,
 ) -> Result<(), BrokerError> {
-    let count = deliveries(&envelope) + 1;
+    let count = deliveries(&envelope).saturating_add(1);
     envelope.mark_redelivered();
     envelope.headers.insert(DELIVERIES.to_owned(), Value::from(count));
     if count < shared.config.max_deliveries {
@@ -159,9 +171,21 @@ fn end_unreadable(link: &mut Link, keys: &Keys, tag: &str, entry: &[u8]) -> Resu
     link.finish(&Finish::dead(tag.to_owned(), dead, entry), &[], &[]).map(drop)
 }
 
-/// Reads an entry, `[message, exchange, routing_key]`: the list of the message, and the message.
-fn read<'a>(keys: &Keys, entry: &'a [u8]) -> Option<(String, Envelope<'a>)> {
-    let (message, _exchange, queue): (&RawValue, Value, String) = serde_json::from_slice(entry).ok()?;
-    let envelope = Envelope::read(message.get().as_bytes()).ok()?;
-    Some((keys.list(&queue, envelope.priority()), envelope))
+/// Returns the list of the message of an entry, and the message. `None` where the entry is no message.
+fn read<'a>(link: &mut Link, keys: &Keys, entry: &'a [u8]) -> Result<Option<(String, Envelope<'a>)>, BrokerError> {
+    let Some((envelope, exchange, key)) = parse(entry) else { return Ok(None) };
+    // A message of Python's may have come by an exchange, whose key is no queue.
+    let queue = if exchange.is_empty() { None } else { link.bound(&exchange, &key)? };
+    Ok(Some((keys.list(&queue.unwrap_or(key), envelope.priority()), envelope)))
+}
+
+/// Reads an entry: `[message, exchange, routing_key]`.
+fn parse(entry: &[u8]) -> Option<(Envelope<'_>, String, String)> {
+    let (message, exchange, key): (&RawValue, Option<String>, String) = serde_json::from_slice(entry).ok()?;
+    Some((Envelope::read(message.get().as_bytes()).ok()?, exchange.unwrap_or_default(), key))
+}
+
+/// Returns the id of the call of an entry.
+pub(crate) fn id(entry: &[u8]) -> Option<String> {
+    parse(entry)?.0.text("id").map(str::to_owned)
 }

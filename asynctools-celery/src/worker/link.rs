@@ -1,5 +1,6 @@
 //! A worker's connection: the scripts by their names, with their arguments.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use redis::Value;
@@ -11,8 +12,10 @@ use crate::broker::connection::Connection;
 use crate::broker::connection::Reply;
 use crate::broker::connection::bytes;
 use crate::broker::connection::list;
+use crate::broker::keys;
 use crate::broker::keys::Keys;
 use crate::broker::scripts;
+use crate::worker::keeper;
 
 /// How a message ends.
 #[derive(Debug, Default)]
@@ -22,6 +25,8 @@ pub(crate) struct Finish {
     pub(crate) result: Option<(String, Vec<u8>, u64)>,
     /// A message, to be put into a list.
     pub(crate) push: Option<(String, Vec<u8>)>,
+    /// What says that it was put there, where the message was acknowledged before.
+    pub(crate) mark: String,
 }
 
 /// A message from a list.
@@ -71,6 +76,9 @@ pub(crate) struct Link {
     lost: Script,
     restore: Script,
 }
+
+/// The longest life of a result, in seconds: a century, which every server can add to the time.
+const LONGEST: u64 = 100 * 365 * 86_400;
 
 /// How long a revocation is stored: a day, in seconds.
 const REVOKED_EXPIRES: &[u8] = b"86400";
@@ -127,14 +135,14 @@ impl Link {
                 &mut commands,
                 script.name(),
                 &self.keys,
-                &Finish { tag: String::new(), result: end.result.clone(), push: None },
+                &Finish { result: end.result.clone(), ..Finish::default() },
             );
             only(backend.send(&commands)?)?;
         }
         self.finish.load(&mut self.broker)?;
         let mut commands = Commands::default();
         if self.backend.is_some() {
-            let rest = Finish { tag: end.tag.clone(), result: None, push: end.push.clone() };
+            let rest = Finish { result: None, tag: end.tag.clone(), push: end.push.clone(), mark: end.mark.clone() };
             add_finish(&mut commands, self.finish.name(), &self.keys, &rest);
         } else {
             add_finish(&mut commands, self.finish.name(), &self.keys, end);
@@ -211,6 +219,41 @@ impl Link {
         Ok(self.broker.call(&revoked)? != Value::Nil)
     }
 
+    /// Returns those of the calls whose messages other workers than the one of this name have taken: they may run there.
+    pub(crate) fn taken_elsewhere(&mut self, ids: &[String], name: &str) -> Result<BTreeSet<String>, BrokerError> {
+        let is_own = |tag: &[u8]| {
+            let tag = std::str::from_utf8(tag).ok().and_then(|tag| tag.strip_prefix(name)?.strip_prefix(':'));
+            tag.is_some_and(|number| number.parse::<u64>().is_ok())
+        };
+        let wanted: BTreeSet<_> = ids.iter().collect();
+        let (mut elsewhere, mut cursor) = (BTreeSet::new(), b"0".to_vec());
+        loop {
+            let scan = [b"HSCAN", self.keys.unacked.as_bytes(), &cursor, b"COUNT", b"100"];
+            let mut found = list(self.broker.call(&scan)?).into_iter();
+            cursor = found.next().and_then(bytes).unwrap_or_else(|| b"0".to_vec());
+            let mut found = found.next().map(list).unwrap_or_default().into_iter().filter_map(bytes);
+            while let (Some(tag), Some(entry)) = (found.next(), found.next()) {
+                elsewhere.extend(keeper::id(&entry).filter(|id| !is_own(&tag) && wanted.contains(id)));
+            }
+            if cursor == b"0" {
+                return Ok(elsewhere);
+            }
+        }
+    }
+
+    /// Returns the queue that kombu has bound to an exchange by this key.
+    pub(crate) fn bound(&mut self, exchange: &str, key: &str) -> Result<Option<String>, BrokerError> {
+        let table = self.keys.of(&format!("_kombu.binding.{exchange}"));
+        let bindings = list(self.broker.call(&[b"SMEMBERS", table.as_bytes()])?).into_iter().filter_map(bytes);
+        let queue = |binding: Vec<u8>| {
+            let binding = String::from_utf8(binding).ok()?;
+            let mut parts = binding.split(keys::STEP);
+            let (bound, _pattern, queue) = (parts.next()?, parts.next()?, parts.next()?);
+            (bound == key).then(|| queue.to_owned())
+        };
+        Ok(bindings.filter_map(queue).min())
+    }
+
     /// Returns the entry of an unacknowledged message.
     pub(crate) fn entry(&mut self, tag: &str) -> Result<Option<Vec<u8>>, BrokerError> {
         Ok(bytes(self.broker.call(&[b"HGET", self.keys.unacked.as_bytes(), tag.as_bytes()])?))
@@ -241,21 +284,23 @@ fn only(replies: Vec<Reply>) -> Reply {
 
 fn add_finish(commands: &mut Commands, script: &[u8], keys: &Keys, end: &Finish) {
     let (id, text, seconds) = match &end.result {
-        Some((id, text, seconds)) => (keys.result(id), text.as_slice(), (*seconds).max(1).to_string()),
+        Some((id, text, seconds)) => (keys.result(id), text.as_slice(), (*seconds).clamp(1, LONGEST).to_string()),
         None => (keys.result(""), &b""[..], String::new()),
     };
     let (to, message) = match &end.push {
         Some((to, message)) => (to.as_str(), message.as_slice()),
         None => (keys.unacked.as_str(), &b""[..]),
     };
+    let mark = if end.mark.is_empty() { &keys.unacked } else { &end.mark };
     commands.add(&[
         b"EVALSHA",
         script,
-        b"4",
+        b"5",
         keys.unacked_index.as_bytes(),
         keys.unacked.as_bytes(),
         id.as_bytes(),
         to.as_bytes(),
+        mark.as_bytes(),
         end.tag.as_bytes(),
         seconds.as_bytes(),
         text,

@@ -23,6 +23,7 @@ use crate::worker::end::Given;
 use crate::worker::end::celery;
 use crate::worker::end::exception;
 use crate::worker::link::Finish;
+use crate::worker::link::Link;
 use crate::worker::panics;
 use crate::worker::shared::Delivery;
 use crate::worker::shared::Reserved;
@@ -36,26 +37,35 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(600);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// A job of the worker's, which ends also where the threads drop it unrun.
-struct Job(Arc<Shared>);
+struct Job {
+    shared: Arc<Shared>,
+    /// The message that has not ended.
+    number: Option<u64>,
+}
 
 impl Drop for Job {
     fn drop(&mut self) {
-        self.0.end_job();
+        match self.number {
+            // Nobody says that the message is in work, so it comes back as that of a worker that has died, and is counted.
+            Some(number) if thread::panicking() => self.shared.forget(number),
+            Some(number) => self.shared.doubt(&[number]),
+            None => {}
+        }
+        self.shared.end_job();
     }
 }
 
 /// Gives a message to its reserved thread.
 pub(crate) fn start(shared: &Arc<Shared>, delivery: Delivery) {
-    let job = Job(shared.clone());
+    let mut job = Job { shared: shared.clone(), number: Some(delivery.number) };
     shared.threads.run(Box::new(move || {
-        let shared = &job.0;
         let mut next = Some(delivery);
         while let Some(delivery) = next {
-            let number = delivery.number;
+            let (shared, number) = (&job.shared, delivery.number);
             next = match run(shared, &delivery) {
                 Outcome::End(end) => finish(shared, number, &end),
-                Outcome::Later(time) => {
-                    shared.hold_until(time, delivery);
+                Outcome::Later(time, id) => {
+                    shared.hold_until(time, id, delivery);
                     None
                 }
                 Outcome::GivenUp => {
@@ -63,6 +73,7 @@ pub(crate) fn start(shared: &Arc<Shared>, delivery: Delivery) {
                     None
                 }
             };
+            job.number = next.as_ref().map(|delivery| delivery.number);
         }
     }));
 }
@@ -70,8 +81,8 @@ pub(crate) fn start(shared: &Arc<Shared>, delivery: Delivery) {
 /// The end of a message, or its delay.
 enum Outcome {
     End(Finish),
-    /// The call is to be run at this time.
-    Later(Timestamp),
+    /// The call of this id is to be run at this time.
+    Later(Timestamp, String),
     /// The keeper has ended the call after too long a run.
     GivenUp,
 }
@@ -100,7 +111,7 @@ fn run(shared: &Shared, delivery: &Delivery) -> Outcome {
         return stored(tag, &End::Revoked(celery("TaskRevokedError", "revoked")), None);
     }
     if let Some(eta) = request.eta.filter(|eta| !eta.is_past()) {
-        return Outcome::Later(eta);
+        return Outcome::Later(eta, request.id);
     }
     let Some(entry) = shared.registry.get(&request.task) else {
         return stored(tag, &End::Failed(celery("NotRegistered", request.task.as_str()), None), None);
@@ -151,7 +162,7 @@ fn run(shared: &Shared, delivery: &Delivery) -> Outcome {
             let end = End::Retry(exception, traceback);
             let result = end.result(&shared.config, &request, &delivery.list, given);
             let push = Some((delivery.list.clone(), again(envelope, &request, entry)));
-            Outcome::End(Finish { tag, result, push })
+            Outcome::End(Finish { tag, result, push, mark: shared.config.keys.again(&request.id, request.retries) })
         }
         end => stored(tag, &end, given),
     }
@@ -159,12 +170,13 @@ fn run(shared: &Shared, delivery: &Delivery) -> Outcome {
 
 /// Asks the broker whether a call was revoked. A broker that does not answer revokes nothing.
 fn was_revoked(shared: &Shared, id: &str) -> bool {
-    let asked = shared.link().and_then(|mut link| {
+    let ask = |mut link: Link| {
         let revoked = link.is_revoked(id)?;
         shared.keep(link);
-        Ok(revoked)
-    });
-    asked.unwrap_or(false)
+        Ok::<_, BrokerError>(revoked)
+    };
+    // The unused connection may have been broken for long.
+    shared.link().and_then(ask).or_else(|_| shared.new_link().and_then(ask)).unwrap_or(false)
 }
 
 fn refused(why: String) -> End {
@@ -203,8 +215,9 @@ fn finish(shared: &Shared, number: u64, end: &Finish) -> Option<Delivery> {
         let tags: Vec<_> = numbers.iter().map(|number| shared.tag(*number)).collect();
         let result = shared.link().and_then(|mut link| {
             let result = link.finish(end, lists, &tags);
-            if !matches!(result, Err(BrokerError::Gone(_))) {
-                shared.keep(link);
+            match &result {
+                Err(error) if error.is_of_the_server() => shared.close_unused(),
+                _ => shared.keep(link),
             }
             result
         });
@@ -246,6 +259,7 @@ pub(crate) fn insist(shared: &Shared, end: &Finish) {
             Ok(()) => return,
             Err(error) => {
                 eprintln!("asynctools-celery: an end waits, to be sent later: {error}");
+                shared.close_unused();
                 thread::sleep(wait);
                 wait = (wait * 2).min(LONGEST_WAIT);
             }

@@ -24,6 +24,9 @@ use crate::wire::time::Timestamp;
 use crate::worker::link::Link;
 use crate::worker::link::Taken;
 
+/// A year is as long as for ever, and can be added to any time.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// The threads for the calls of a worker. `asynctools` makes these threads out of a `Pool`.
 pub trait Threads: Send + Sync + 'static {
     /// Runs a job on a thread. The worker has at most [`count`](Self::count) jobs at once.
@@ -94,7 +97,8 @@ pub(crate) struct State {
     ready: VecDeque<Delivery>,
     /// Messages whose time has not come.
     later: BinaryHeap<Reverse<(Timestamp, u64)>>,
-    waiting: BTreeMap<u64, Delivery>,
+    /// The same messages by their numbers, with the ids of their calls.
+    waiting: BTreeMap<u64, (String, Delivery)>,
     links: Vec<Link>,
     /// The ids of revoked calls, the oldest first, and when they were revoked.
     revoked: VecDeque<(String, Instant)>,
@@ -137,9 +141,14 @@ impl Shared {
 
     /// Returns a new connection, and closes the unused ones, which may be as useless as the one to be replaced.
     pub(crate) fn new_link(&self) -> Result<Link, BrokerError> {
+        self.close_unused();
+        self.open()
+    }
+
+    /// Closes the unused connections, which may be as useless as one that has just failed.
+    pub(crate) fn close_unused(&self) {
         let unused = std::mem::take(&mut self.lock().links);
         drop(unused);
-        self.open()
     }
 
     fn open(&self) -> Result<Link, BrokerError> {
@@ -223,6 +232,11 @@ impl Shared {
         self.sooner.notify_all();
     }
 
+    /// Ends the doubt about messages, which lie in their lists again.
+    pub(crate) fn end_doubt(&self, numbers: &[u64]) {
+        self.lock().unsure.retain(|number| !numbers.contains(number));
+    }
+
     /// Puts back a message whose time has come, which a thread could not take after all.
     pub(crate) fn ready_again(&self, delivery: Delivery) {
         self.lock().ready.push_front(delivery);
@@ -249,6 +263,12 @@ impl Shared {
         state.revoked.extend(ids.iter().map(|id| (id.clone(), now)));
         let over = state.revoked.len().saturating_sub(REVOKED.0);
         state.revoked.drain(..over);
+        // A thread ends those that wait for their time, which may come when the revocation is forgotten.
+        let (held, waiting) = std::mem::take(&mut state.waiting).into_iter().partition(|(_, (id, _))| ids.contains(id));
+        state.waiting = waiting;
+        let held: BTreeMap<u64, (String, Delivery)> = held;
+        state.ready.extend(held.into_values().map(|(_, delivery)| delivery));
+        self.room(&state);
         let runs = |id: &String| state.running.values().any(|running| running.request.id == *id);
         ids.iter().filter(|id| !runs(id)).cloned().collect()
     }
@@ -275,10 +295,10 @@ impl Shared {
     }
 
     /// Holds a message until its time.
-    pub(crate) fn hold_until(&self, time: Timestamp, delivery: Delivery) {
+    pub(crate) fn hold_until(&self, time: Timestamp, id: String, delivery: Delivery) {
         let mut state = self.lock();
         state.later.push(Reverse((time, delivery.number)));
-        state.waiting.insert(delivery.number, delivery);
+        state.waiting.insert(delivery.number, (id, delivery));
         drop(state);
         self.sooner.notify_all();
     }
@@ -300,7 +320,7 @@ impl Shared {
 
     /// Blocks until no call runs, for at most so long, or until the worker is told to stop again. Returns whether no call runs.
     pub(crate) fn wait_until_idle(&self, longest: Duration) -> bool {
-        let end = Instant::now() + longest;
+        let end = Instant::now() + longest.min(LONGEST);
         let mut state = self.lock();
         while state.active > 0 && state.stops < 2 {
             let left = end.saturating_duration_since(Instant::now());
@@ -332,6 +352,11 @@ impl State {
         self.next
     }
 
+    /// Returns the numbers of all messages that are perhaps this worker's, in the order of their taking.
+    pub(crate) fn left(&self) -> BTreeSet<u64> {
+        self.held.iter().chain(&self.unsure).copied().collect()
+    }
+
     /// Returns the numbers of all taken and unacknowledged messages, in the order of their taking.
     pub(crate) fn held(&self) -> Vec<u64> {
         self.held.iter().copied().collect()
@@ -344,13 +369,13 @@ impl State {
                 return Some(time);
             }
             self.later.pop();
-            self.ready.extend(self.waiting.remove(&number));
+            self.ready.extend(self.waiting.remove(&number).map(|(_, delivery)| delivery));
         }
         None
     }
 
-    pub(crate) fn unsure(&mut self) -> &mut Vec<u64> {
-        &mut self.unsure
+    pub(crate) fn unsure(&self) -> &[u64] {
+        &self.unsure
     }
 
     /// Says whether a message is ready and one of the `threads` is free for it. If no thread is free, the next free

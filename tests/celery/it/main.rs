@@ -11,6 +11,7 @@ mod load;
 mod attribute;
 mod tls;
 mod start;
+mod attack;
 
 use std::process::ExitCode;
 
@@ -25,5 +26,6 @@ fn main() -> ExitCode {
         load::TESTS,
         attribute::TESTS,
         tls::TESTS,
+        attack::TESTS,
     ])
 }

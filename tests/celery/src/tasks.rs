@@ -97,6 +97,12 @@ task! {
     match count(port, &key, 0) { 3.. => Ok(3), n => Err(format!("run {n}")) }
 }
 task! {
+    /// Counts and fails, keeps no message that could be run again, and is run again once.
+    FailOnce(port: u16, key: String) -> |answer: &Result<i64, String>| result(answer, |_| true),
+    { acks_late: false, max_retries: 1, retry_backoff: Duration::from_millis(20) },
+    Err(format!("run {}", count(port, &key, 0)))
+}
+task! {
     /// Counts and panics, and is run again much later.
     PanicsAndWaits(port: u16, key: String) -> value, { max_retries: 1, retry_backoff: Duration::from_secs(3600) },
     assert!(count(port, &key, 0) < 1, "not now")
@@ -158,6 +164,7 @@ pub fn all(worker: Worker) -> Worker {
         .task::<Boom>()
         .task::<Count>()
         .task::<CountOnce>()
+        .task::<FailOnce>()
         .task::<CountSlowFirst>()
         .task::<Resize>()
         .task::<Third>()

@@ -29,6 +29,8 @@ fn main() -> ExitCode {
             "grace" => worker.grace(millis()),
             "visibility" => worker.visibility_timeout(millis()),
             "deliveries" => worker.max_deliveries(value.parse().expect("a number")),
+            "forever_grace" => worker.grace(Duration::MAX),
+            "forever_result" => worker.result_expires(Duration::MAX),
             "pool" => worker.on(tasks::own_pool(threads)),
             "prefix" => worker.global_keyprefix(value),
             "backend_prefix" => worker.backend_global_keyprefix(value),

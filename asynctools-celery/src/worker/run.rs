@@ -48,7 +48,7 @@ impl Drop for Job {
         match self.number {
             // Nobody says that the message is in work, so it comes back as that of a worker that has died, and is counted.
             Some(number) if thread::panicking() => self.shared.forget(number),
-            Some(number) => self.shared.doubt(&[number]),
+            Some(number) => self.shared.refused(number),
             None => {}
         }
         self.shared.end_job();

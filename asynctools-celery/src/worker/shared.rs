@@ -27,6 +27,9 @@ use crate::worker::link::Taken;
 /// A year is as long as for ever, and can be added to any time.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// How long a worker takes no message after its threads refused a call.
+const REFUSED: Duration = Duration::from_secs(1);
+
 /// The threads for the calls of a worker. `asynctools` makes these threads out of a `Pool`.
 pub trait Threads: Send + Sync + 'static {
     /// Runs a job on a thread. The worker has at most [`count`](Self::count) jobs at once.
@@ -102,6 +105,8 @@ pub(crate) struct State {
     links: Vec<Link>,
     /// The ids of revoked calls, the oldest first, and when they were revoked.
     revoked: VecDeque<(String, Instant)>,
+    /// Until when no message is taken, since the threads refused a call.
+    refused: Option<Instant>,
     /// How often the worker was told to stop.
     stops: u32,
     next: u64,
@@ -167,7 +172,7 @@ impl Shared {
             if state.stopping() {
                 return false;
             }
-            if state.active < self.threads.count() {
+            if state.active < self.threads.count() && !state.is_refused() {
                 return true;
             }
             // The number of threads may grow without a word.
@@ -180,7 +185,7 @@ impl Shared {
     pub(crate) fn reserve(&self) -> Reserved {
         let mut state = self.lock();
         let free = self.threads.count().saturating_sub(state.active);
-        if state.stopping() || free == 0 {
+        if state.stopping() || free == 0 || state.is_refused() {
             return Reserved::Nothing;
         }
         if let Some(delivery) = state.ready.pop_front() {
@@ -230,6 +235,19 @@ impl Shared {
         state.unsure.extend(numbers);
         drop(state);
         self.sooner.notify_all();
+    }
+
+    /// Leaves the message of a call that the threads refused to the keeper. The worker takes none for a second: the system may
+    /// have no thread for it, and other workers may.
+    pub(crate) fn refused(&self, number: u64) {
+        let mut state = self.lock();
+        let first = !state.is_refused();
+        state.refused = Some(Instant::now() + REFUSED);
+        drop(state);
+        if first {
+            eprintln!("asynctools-celery: the threads of the worker refuse calls, whose messages go back");
+        }
+        self.doubt(&[number]);
     }
 
     /// Ends the doubt about messages, which lie in their lists again.
@@ -346,6 +364,10 @@ impl State {
         self.stops > 0
     }
 
+    fn is_refused(&self) -> bool {
+        self.refused.is_some_and(|until| Instant::now() < until)
+    }
+
     fn hold(&mut self) -> u64 {
         self.next += 1;
         self.held.insert(self.next);
@@ -381,7 +403,7 @@ impl State {
     /// Says whether a message is ready and one of the `threads` is free for it. If no thread is free, the next free
     /// thread takes the message.
     pub(crate) fn has_ready_and_room(&self, threads: usize) -> bool {
-        !self.ready.is_empty() && self.active < threads
+        !self.ready.is_empty() && self.active < threads && !self.is_refused()
     }
 
     /// Takes out the calls whose soft time limit is over. Returns the next limit.

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::panic::panic_any;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
@@ -57,7 +58,8 @@ pub(crate) const TESTS: &[Test] = tests! {
         a_time_after_all_times_is_refused, a_flush_in_the_end_of_a_call_returns, at_most_once_holds_for_retries_too,
         a_given_up_call_whose_result_waits_delays_no_other, a_prefix_may_have_marks_of_patterns,
         endless_times_are_no_limits, a_panic_of_arguments_is_told_without_a_broker,
-        a_dropped_client_does_not_listen_on, a_revoked_call_is_not_held_until_its_time;
+        a_dropped_client_does_not_listen_on, a_revoked_call_is_not_held_until_its_time,
+        refused_calls_go_back_and_are_not_taken_at_once;
 };
 
 const SECONDS: Duration = Duration::from_secs(20);
@@ -547,4 +549,43 @@ fn a_revoked_call_is_not_held_until_its_time() {
         0,
         "the message is kept until its time, when the revocation may be forgotten"
     );
+}
+
+/// Threads that drop their jobs for some time, as those of a pool do that gets no thread of the system.
+#[derive(Default)]
+struct Refusing {
+    takes: AtomicBool,
+}
+
+impl Threads for Refusing {
+    fn run(&self, job: Box<dyn FnOnce() + Send>) {
+        if self.takes.load(Ordering::SeqCst) {
+            thread::spawn(job);
+        }
+    }
+
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn grow(&self) {}
+
+    fn shrink(&self) {}
+}
+
+fn refused_calls_go_back_and_are_not_taken_at_once() {
+    let redis = Redis::start();
+    let app = redis.app();
+    let calls: AsyncList<_> = (0..4).map(|_| count(&redis, &app, "runs", 0)).collect();
+    app.flush();
+    let threads = Arc::new(Refusing::default());
+    let worker = asynctools::celery::worker().on(threads.clone()).broker(redis.url()).task::<Count>();
+    thread::spawn(move || worker.run());
+    thread::sleep(Duration::from_secs(4));
+    let scripts = redis.call(&["INFO", "commandstats"]).to_string();
+    let scripts = scripts.split("cmdstat_evalsha:calls=").nth(1).and_then(|rest| rest.split(',').next()?.parse().ok());
+    assert!(scripts.is_some_and(|scripts: u32| scripts < 60), "{scripts:?} scripts in four seconds");
+    threads.takes.store(true, Ordering::SeqCst);
+    let values = calls.get_timeout(SECONDS).expect("the handles end");
+    assert!(values.iter().all(Result::is_ok), "{values:?}");
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::thread;
 
 use crate::broker::address::Address;
@@ -148,7 +150,7 @@ impl App {
             Engine::Remote(owner) => owner.0.ids.next(),
             Engine::Local(_) => 0,
         };
-        Ticket { engine: self.0.clone(), number }
+        Ticket { engine: self.0.clone(), number, cancelled: Arc::default() }
     }
 
     /// Looks at a queue. Blocks until all workers have answered, for at most a second.
@@ -198,6 +200,7 @@ impl App {
 pub struct Ticket {
     engine: Engine,
     number: u64,
+    cancelled: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Ticket {
@@ -227,6 +230,11 @@ impl Ticket {
             Ok(client) => {
                 // It waits for its result from now on, so that its time runs and it can be revoked before it is sent.
                 client.pending.insert(self.number, done, call.options.result_timeout);
+                // Before this, `cancel` finds it nowhere; after this, it finds it among the pending calls.
+                if self.cancelled.load(Ordering::SeqCst) {
+                    client.pending.end(self.number, Self::unsent(), false);
+                    return;
+                }
                 client.outbox.push(Queued { number: self.number, call });
             }
             Err(error) => finish(done, error.into()),
@@ -238,12 +246,17 @@ impl Ticket {
     #[expect(clippy::must_use_candidate, reason = "one cancels what one no longer cares about")]
     pub fn cancel(&self) -> bool {
         let Engine::Remote(owner) = &self.engine else { return false };
+        self.cancelled.store(true, Ordering::SeqCst);
         let Some(_queued) = owner.0.outbox.take_back(self.number) else {
             owner.0.pending.revoke(self.number);
             return false;
         };
-        let error = RemoteError::new(RemoteErrorKind::Cancelled, "cancelled before it was sent");
-        owner.0.pending.end(self.number, error.into(), false)
+        owner.0.pending.end(self.number, Self::unsent(), false)
+    }
+
+    /// Returns the end of a call that is not sent any more.
+    fn unsent() -> Answer {
+        RemoteError::new(RemoteErrorKind::Cancelled, "cancelled before it was sent").into()
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) const TESTS: &[Test] = tests! {
         a_given_up_call_whose_result_waits_delays_no_other, a_prefix_may_have_marks_of_patterns,
         endless_times_are_no_limits, a_panic_of_arguments_is_told_without_a_broker,
         a_dropped_client_does_not_listen_on, a_revoked_call_is_not_held_until_its_time,
-        refused_calls_go_back_and_are_not_taken_at_once;
+        refused_calls_go_back_and_are_not_taken_at_once, a_ticket_that_was_cancelled_sends_nothing;
 };
 
 const SECONDS: Duration = Duration::from_secs(20);
@@ -588,4 +588,18 @@ fn refused_calls_go_back_and_are_not_taken_at_once() {
     threads.takes.store(true, Ordering::SeqCst);
     let values = calls.get_timeout(SECONDS).expect("the handles end");
     assert!(values.iter().all(Result::is_ok), "{values:?}");
+}
+
+/// A handle whose last argument arrives can be cancelled at any moment, also before the call is in the outbox.
+fn a_ticket_that_was_cancelled_sends_nothing() {
+    let redis = Redis::start();
+    let app = redis.app();
+    let ticket = app.ticket();
+    ticket.cancel();
+    let (tell, told) = channel();
+    ticket.clone().send(Call::new(Add::NAME, Add::OPTIONS, (1, 1)), move |answer: Answer| tell.send(answer).unwrap());
+    app.flush();
+    assert_eq!(redis.number(&["LLEN", "rs"]), 0, "the call is sent");
+    let error = told.recv_timeout(SECONDS).expect("it ends").into_value::<()>().unwrap_err();
+    assert_eq!(error.kind, RemoteErrorKind::Cancelled);
 }

@@ -23,6 +23,27 @@ pub(crate) fn survive(f: impl FnOnce()) {
     let _ = catch_unwind(AssertUnwindSafe(f)).map_err(discard);
 }
 
+/// A user's value that many own: whichever thread drops it last goes on, whatever the `Drop` does.
+pub(crate) struct Guarded<T>(Option<T>);
+
+impl<T> Guarded<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> &T {
+        let Some(value) = &self.0 else { unreachable!("only the drop takes the value") };
+        value
+    }
+}
+
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        discard(self.0.take());
+    }
+}
+
 /// Drops a user's values, each by itself.
 #[inline]
 pub(crate) fn discard_all<T>(values: Vec<T>) {

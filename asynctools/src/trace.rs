@@ -122,10 +122,10 @@ impl Recording {
     /// ```
     #[must_use]
     pub fn stop(self) -> Trace {
-        let (records, truncated) = record::end(self.number);
+        let (mut records, truncated) = record::end(self.number);
         let start = self.start;
         std::mem::forget(self);
-        let calls = records.into_iter().map(|(list, record)| CallRecord::of(record, &list, start)).collect();
+        let calls = records.iter_mut().map(|(list, record)| CallRecord::of(record, list, start)).collect();
         Trace::new(calls, truncated)
     }
 }

@@ -75,7 +75,8 @@ pub struct Wait {
 
 impl CallRecord {
     /// Returns the record with times since `start`.
-    pub(crate) fn of(record: Record, list: &List, start: Instant) -> Self {
+    /// The record stays with its pool: the last owner of that drops the program's code around calls.
+    pub(crate) fn of(record: &mut Record, list: &List, start: Instant) -> Self {
         let since = |moment: Instant| moment.saturating_duration_since(start);
         let has_run = record.started.is_some();
         let all_came = has_run || record.ready.is_some();
@@ -91,7 +92,7 @@ impl CallRecord {
             pool: record.home.shared_name().clone(),
             thread: has_run.then(|| list.name.clone()),
             caller: (record.caller != 0).then_some(record.caller),
-            needs: record.needs.into_vec(),
+            needs: std::mem::take(&mut record.needs).into_vec(),
             called: since(record.called),
             ready: all_came.then(|| since(record.ready.unwrap_or(record.called))),
             started: record.started.map(since),

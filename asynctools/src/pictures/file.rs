@@ -16,6 +16,7 @@ use crate::pictures::calls::Trace;
 use crate::pictures::chrome::Chrome;
 use crate::sync::Instant;
 use crate::tag::record;
+use crate::tag::record::Pending;
 
 /// How many calls the file keeps.
 const MOST: usize = 1_000_000;
@@ -70,25 +71,28 @@ pub(crate) fn wait_is_over(is_in_call: impl FnOnce() -> bool) {
 #[cold]
 fn write(at_once: bool) {
     let Some(path) = record::file() else { return };
+    // Dropped when the lock is free: a record may be the last owner of a pool's code around calls.
+    let mut drawn = Pending::new();
     let mut output = OUTPUT.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(output) = &mut *output else { return };
-    if let Err(error) = output.write(Path::new(path), at_once) {
-        record::give_up_file();
-        eprintln!("asynctools: ASYNCTOOLS_TRACE: {} cannot be written: {error}", path.display());
+    if let Err(error) = output.write(Path::new(path), at_once, &mut drawn) {
+        drawn.append(&mut record::give_up_file());
+        // The program runs on, also if nobody reads its errors.
+        let _ = writeln!(io::stderr(), "asynctools: ASYNCTOOLS_TRACE: {} cannot be written: {error}", path.display());
     }
 }
 
 impl Output {
-    fn write(&mut self, path: &Path, at_once: bool) -> io::Result<()> {
+    /// Leaves the records in `drawn`.
+    fn write(&mut self, path: &Path, at_once: bool, drawn: &mut Pending) -> io::Result<()> {
         let is_drawing = [Some(OsStr::new("svg")), Some(OsStr::new("dot"))].contains(&path.extension());
         let is_early = self.written.is_some_and(|written| written.elapsed() < PAUSE);
         if is_drawing && is_early && !at_once {
             return Ok(());
         }
-        let mut new: Vec<_> = record::take_pending()
-            .into_iter()
-            .map(|(list, record)| CallRecord::of(record, &list, self.start))
-            .collect();
+        *drawn = record::take_pending();
+        let start = self.start;
+        let mut new: Vec<_> = drawn.iter_mut().map(|(list, record)| CallRecord::of(record, list, start)).collect();
         if new.is_empty() && self.written.is_some() {
             return Ok(());
         }

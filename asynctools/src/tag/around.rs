@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::call_site::CallSite;
+use crate::panics::Guarded;
 #[cfg(feature = "trace")]
 use crate::sync::AtomicUsize;
 use crate::sync::Instant;
@@ -282,7 +283,8 @@ impl Around {
         F: Fn(&CallInfo) -> G + Send + Sync + 'static,
         G: FnOnce(Run<'_>) + Send + 'static,
     {
-        Self(Some(Arc::new(move |call: &CallInfo| -> Inner { Box::new(f(call)) })))
+        let f = Guarded::new(f);
+        Self(Some(Arc::new(move |call: &CallInfo| -> Inner { Box::new((f.get())(call)) })))
     }
 
     pub(crate) fn is_some(&self) -> bool {

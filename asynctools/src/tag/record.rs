@@ -39,9 +39,12 @@ static KEPT: AtomicUsize = AtomicUsize::new(0);
 static LIMIT: AtomicUsize = AtomicUsize::new(0);
 static LISTS: Mutex<Vec<Arc<List>>> = Mutex::new(Vec::new());
 /// Records for the file.
-static PENDING: Mutex<Vec<(Arc<List>, Record)>> = Mutex::new(Vec::new());
+static PENDING: Mutex<Pending> = Mutex::new(Pending::new());
 /// Calls that are recorded and have not ended.
 static UNFINISHED: AtomicUsize = AtomicUsize::new(0);
+
+/// Records with the lists of their threads. Their drop may run code of the program, so it is under no lock.
+pub(crate) type Pending = Vec<(Arc<List>, Record)>;
 
 /// A call that has ended.
 #[derive(Clone, Debug)]
@@ -110,15 +113,15 @@ impl Blocks {
         }
     }
 
-    /// Takes the records of that recording, and drops those of earlier ones.
-    fn take(&mut self, recording: u64) -> Vec<Record> {
+    /// Takes the records of that recording, and leaves those of earlier ones in `stale`.
+    fn take(&mut self, recording: u64, stale: &mut Vec<Record>) -> Vec<Record> {
         let Self { full, last } = std::mem::take(self);
         let mut taken = Vec::new();
         for (of, record) in full.into_iter().chain([last]).flatten() {
             match of.cmp(&recording) {
                 cmp::Ordering::Equal => taken.push(record),
                 cmp::Ordering::Greater => self.push(of, record),
-                cmp::Ordering::Less => {}
+                cmp::Ordering::Less => stale.push(record),
             }
         }
         taken
@@ -185,14 +188,16 @@ pub(crate) fn begin(limit: usize) -> Option<u64> {
 }
 
 /// Ends the recording of that number. Returns the records by thread, and how many were left out.
-pub(crate) fn end(number: u64) -> (Vec<(Arc<List>, Record)>, usize) {
+pub(crate) fn end(number: u64) -> (Pending, usize) {
     client::set(client::RECORDING, false);
     RECORDING.store(0, Ordering::Release);
     let left_out = KEPT.load(Ordering::Relaxed).saturating_sub(LIMIT.load(Ordering::Relaxed));
+    // Dropped when the locks are free.
+    let mut stale = Vec::new();
     let mut lists = lock(&LISTS);
     let mut found = Vec::new();
     for list in &*lists {
-        let own = lock(&list.records).take(number);
+        let own = lock(&list.records).take(number, &mut stale);
         found.extend(own.into_iter().map(|record| (list.clone(), record)));
     }
     // The threads of the others have ended.
@@ -217,14 +222,14 @@ pub(crate) fn is_for_file() -> bool {
     client::has(client::FILE)
 }
 
-/// Records nothing more for the file.
-pub(crate) fn give_up_file() {
+/// Records nothing more for the file. Returns what was not written.
+pub(crate) fn give_up_file() -> Pending {
     client::set(client::FILE, false);
-    lock(&PENDING).clear();
+    take_pending()
 }
 
 /// Takes the records for the file.
-pub(crate) fn take_pending() -> Vec<(Arc<List>, Record)> {
+pub(crate) fn take_pending() -> Pending {
     std::mem::take(&mut *lock(&PENDING))
 }
 

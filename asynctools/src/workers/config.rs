@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use crate::panics::Guarded;
 use crate::panics::survive;
 use crate::tag::Around;
 
@@ -96,7 +97,8 @@ impl RefUnwindSafe for ThreadHook {}
 
 impl ThreadHook {
     pub(crate) fn new(f: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(f)))
+        let f = Guarded::new(f);
+        Self(Some(Arc::new(move || (f.get())())))
     }
 
     /// Calls the hook on this thread.

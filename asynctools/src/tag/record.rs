@@ -190,7 +190,6 @@ pub(crate) fn begin(limit: usize) -> Option<u64> {
 /// Ends the recording of that number. Returns the records by thread, and how many were left out.
 pub(crate) fn end(number: u64) -> (Pending, usize) {
     client::set(client::RECORDING, false);
-    RECORDING.store(0, Ordering::Release);
     let left_out = KEPT.load(Ordering::Relaxed).saturating_sub(LIMIT.load(Ordering::Relaxed));
     // Dropped when the locks are free.
     let mut stale = Vec::new();
@@ -202,6 +201,8 @@ pub(crate) fn end(number: u64) -> (Pending, usize) {
     }
     // The threads of the others have ended.
     lists.retain(|list| Arc::strong_count(list) > 1);
+    // Last of all: another recording may begin now, whose records and numbers these would be.
+    RECORDING.store(0, Ordering::Release);
     (found, left_out)
 }
 

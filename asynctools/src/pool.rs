@@ -459,7 +459,7 @@ impl PoolRef<'_> {
         G: FnOnce(V) -> R + Send + 'static,
         R: Send + 'static,
     {
-        let tag = Tag::new(site, &self.0.home, &|_| {});
+        let tag = Tag::new(site, &self.0.home, true, &|_| {});
         let node = Node::queued(ReadyWork::<K, _, _>::new(values, body), self.0.id, site, tag);
         self.0.submit(&|| node.clone());
         AsyncValue::of(node)

@@ -125,6 +125,7 @@ impl<W: Work> Node<W> {
             work.run_here(self.clone(), self.site);
             return None;
         };
+        core.tag.ready(moment == Moment::Later);
         let job = || -> Arc<dyn Job> { self.clone() };
         // Asked before the state says so: a refused call never was in a queue.
         if let Err(refusal) = route.accept() {
@@ -135,9 +136,6 @@ impl<W: Work> Node<W> {
         }
         let Some(Route { pool: Some(pool), maker, bounded }) = work.take_route() else { unreachable!("just asked") };
         core.state = State::Queued(work);
-        if moment == Moment::Later {
-            core.tag.ready();
-        }
         core.waiters.set_requests(stop::requests());
         let helpers = core.waiters.take_helpers();
         drop(core);
@@ -159,7 +157,7 @@ impl<W: Work> Node<W> {
         observer.began(traits::Place::Queue);
         let running = self.enter(from);
         let live = self.lock().tag.take_live();
-        let outcome = work::run_watched(live, work, dropped);
+        let outcome = work::run_watched(self.site, live, work, dropped);
         drop(running);
         observer.ended(traits::Ending::of_run(&outcome), traits::Place::Queue);
         notify::shut_next_for(dropped);
@@ -207,8 +205,10 @@ impl<W: Work> Node<W> {
             if self.head.is_wanted() { (State::Done(outcome), None) } else { (State::Taken, Some(outcome)) };
         core.state = state;
         self.head.set_done();
+        // Runs no user code: the error of a fallible function is looked at.
+        let unwanted = unwanted.map(|outcome| work::untaken_later::<W>(self.site, &core.tag, outcome));
         drop(core);
-        aftermath.dropped.extend(unwanted.map(|outcome| work::untaken_later::<W>(self.site, outcome)));
+        aftermath.dropped.extend(unwanted);
         waiters.tell(aftermath);
     }
 
@@ -446,10 +446,12 @@ impl<W: Work> Slot<W::Output> for Node<W> {
         // The task that polled this handle is not to be woken, nor kept, for a result that it will not see.
         let tasks = core.waiters.take_task();
         let result = matches!(core.state, State::Done(_)).then(|| std::mem::replace(&mut core.state, State::Taken));
+        let untaken = match result {
+            Some(State::Done(outcome)) => Some(work::untaken::<W>(self.site, &core.tag, outcome)),
+            _ => None,
+        };
         drop((core, tasks));
-        if let Some(State::Done(outcome)) = result {
-            drop(work::untaken::<W>(self.site, outcome));
-        }
+        drop(untaken);
     }
 
     fn has_failed(&self) -> bool {

@@ -17,9 +17,10 @@ use crate::tag::Dropped;
 use crate::tag::Live;
 #[cfg(feature = "hooks")]
 use crate::tag::Sources;
-#[cfg(feature = "hooks")]
 use crate::tag::Tag;
 use crate::tag::Taken;
+#[cfg(feature = "hooks")]
+use crate::tag::run_silent;
 #[cfg(feature = "tracing")]
 use crate::tag::spans::Untaken;
 use crate::tag::unwatched_end;
@@ -98,15 +99,19 @@ pub(crate) fn run_unwatched<W: Work>(own: CallSite, work: W, dropped: &mut Dropp
     outcome
 }
 
-/// Runs a call inside of the code around it, and returns its end. `live` is the living part of its tag.
+/// Runs the call at `own` inside of the code around it, and returns its end. `live` is the living part of its tag; `None` if the
+/// code of a watcher has made the call.
 #[cfg(feature = "hooks")]
 pub(crate) fn run_watched<W: Work>(
+    own: CallSite,
     mut live: Option<Live>,
     work: W,
     dropped: &mut Dropped,
 ) -> Result<W::Output, TaskError> {
-    let Some(live) = &mut live else { unreachable!("the one who has the work takes the living part, once") };
-    live.run(work, dropped, W::run)
+    match &mut live {
+        Some(live) => live.run(work, dropped, W::run),
+        None => run_silent(|| caught(own, || work.run(dropped))),
+    }
 }
 
 /// Returns the end of a call at `own` that an argument has stopped, and tells those who watch the call: a call that runs no
@@ -125,23 +130,27 @@ pub(crate) fn stop_tagged<W: Work>(
     outcome
 }
 
-/// Returns the outcome of the call at `own`, to be dropped: nobody takes the outcome. The drop tells of the error of a fallible
-/// function.
+/// Returns the outcome of the call at `own` with this `tag`, to be dropped: nobody takes the outcome. The drop tells of the error
+/// of a fallible function, unless the code of a watcher has made the call.
 #[cfg(feature = "tracing")]
-pub(crate) fn untaken<W: Work>(own: CallSite, outcome: Result<W::Output, TaskError>) -> impl Send + use<W> {
-    let has_failed = outcome.as_ref().is_ok_and(W::is_err);
+pub(crate) fn untaken<W: Work>(own: CallSite, tag: &Tag, outcome: Result<W::Output, TaskError>) -> impl Send + use<W> {
+    let has_failed = outcome.as_ref().is_ok_and(W::is_err) && !tag.is_silent();
     (has_failed.then(|| Untaken::new(own)), outcome)
 }
 
 /// Returns the outcome of a call, to be dropped: nobody takes the outcome.
 #[cfg(not(feature = "tracing"))]
-pub(crate) fn untaken<W: Work>(_own: CallSite, outcome: Result<W::Output, TaskError>) -> impl Send + use<W> {
+pub(crate) fn untaken<W: Work>(
+    _own: CallSite,
+    _tag: &Tag,
+    outcome: Result<W::Output, TaskError>,
+) -> impl Send + use<W> {
     outcome
 }
 
 /// As [`untaken`], to be kept for later.
-pub(crate) fn untaken_later<W: Work>(own: CallSite, outcome: Result<W::Output, TaskError>) -> Box<dyn Send> {
-    Box::new(untaken::<W>(own, outcome))
+pub(crate) fn untaken_later<W: Work>(own: CallSite, tag: &Tag, outcome: Result<W::Output, TaskError>) -> Box<dyn Send> {
+    Box::new(untaken::<W>(own, tag, outcome))
 }
 
 /// A call, from the side of its promise.
@@ -178,7 +187,7 @@ impl Route {
     /// Makes the tag of a call at `site`, which takes this route. `sources` finds the calls whose results the call takes.
     #[cfg(feature = "hooks")]
     pub(crate) fn tag(&self, site: CallSite, sources: &dyn Fn(&mut Sources)) -> Tag {
-        self.pool.as_ref().map_or(Tag::NONE, |pool| Tag::new(site, pool.home(), sources))
+        self.pool.as_ref().map_or(Tag::NONE, |pool| Tag::new(site, pool.home(), false, sources))
     }
 }
 

@@ -79,7 +79,6 @@ impl CallRecord {
     pub(crate) fn of(record: &mut Record, list: &List, start: Instant) -> Self {
         let since = |moment: Instant| moment.saturating_duration_since(start);
         let has_run = record.started.is_some();
-        let all_came = has_run || record.ready.is_some();
         let wait = |waited: &crate::tag::record::Waited| Wait {
             call: waited.call.map(|(id, _)| id).filter(|id| *id != 0),
             site: waited.call.map(|(_, site)| site),
@@ -94,7 +93,7 @@ impl CallRecord {
             caller: (record.caller != 0).then_some(record.caller),
             needs: std::mem::take(&mut record.needs).into_vec(),
             called: since(record.called),
-            ready: all_came.then(|| since(record.ready.unwrap_or(record.called))),
+            ready: record.ready.map(since),
             started: record.started.map(since),
             ended: since(record.ended),
             ending: record.ending,

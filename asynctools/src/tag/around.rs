@@ -144,6 +144,8 @@ pub(crate) struct Moments {
     pub(crate) called: Instant,
     /// The last argument came; `None` if all arguments were there at the call.
     pub(crate) ready: Option<Instant>,
+    /// Whether all arguments are there.
+    pub(crate) is_complete: bool,
     /// The call began to run.
     pub(crate) started: Instant,
 }

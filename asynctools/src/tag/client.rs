@@ -10,7 +10,7 @@ use crate::sync::thread_local;
 // Implementation
 //
 // A subscriber that calls an annotated function would hear of that call too, and call the function again, without end. So nobody
-// hears of the calls that the code of a watcher makes.
+// hears of the calls that the code of a watcher makes, nor of those that the bodies of such calls make, on whichever thread.
 
 thread_local! {
     /// Has no destructor, so a destructor of the user's may still call.
@@ -66,6 +66,12 @@ pub(crate) struct Client {
 #[inline]
 pub(crate) fn enter() -> Client {
     Client { outer: IS_CLIENT.with(|is_client| is_client.replace(true)) }
+}
+
+/// Runs the body of a call that the code of a watcher has made.
+pub(crate) fn run_silent<R>(body: impl FnOnce() -> R) -> R {
+    let _client = enter();
+    body()
 }
 
 /// Begins the body of a call, inside of the code of a watcher.

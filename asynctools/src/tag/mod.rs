@@ -24,6 +24,8 @@ pub(crate) mod seen;
 pub(crate) use crate::tag::around::Around;
 #[cfg(feature = "hooks")]
 pub(crate) use crate::tag::around::Home;
+#[cfg(feature = "hooks")]
+pub(crate) use crate::tag::client::run_silent;
 #[cfg(not(feature = "hooks"))]
 pub(crate) use crate::tag::nobody::Around;
 #[cfg(not(feature = "hooks"))]

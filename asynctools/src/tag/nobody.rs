@@ -40,7 +40,7 @@ impl Tag {
     pub(crate) const NONE: Self = Self;
 
     #[inline]
-    pub(crate) fn new(_site: CallSite, _home: &Home, _sources: &dyn Fn(&mut Sources)) -> Self {
+    pub(crate) fn new(_site: CallSite, _home: &Home, _is_complete: bool, _sources: &dyn Fn(&mut Sources)) -> Self {
         Self
     }
 
@@ -56,7 +56,7 @@ impl Tag {
     }
 
     #[inline]
-    pub(crate) fn ready(&mut self) {}
+    pub(crate) fn ready(&mut self, _is_late: bool) {}
 }
 
 #[expect(clippy::unused_self, reason = "with a feature that watches, the tag is more than nothing")]

@@ -56,6 +56,7 @@ pub(crate) struct Record {
     pub(crate) caller: u64,
     pub(crate) needs: Box<[u64]>,
     pub(crate) called: Instant,
+    /// `None` if some arguments never came.
     pub(crate) ready: Option<Instant>,
     pub(crate) started: Option<Instant>,
     pub(crate) ended: Instant,
@@ -322,7 +323,7 @@ pub(crate) fn add(
         caller,
         needs,
         called: moments.called,
-        ready: moments.ready,
+        ready: moments.is_complete.then(|| moments.ready.unwrap_or(moments.called)),
         started: ran.then_some(moments.started),
         ended,
         ending,

@@ -59,6 +59,8 @@ enum Seen {
     Call(Ids, Option<Live>),
     /// A call that runs no user code: the calls whose results it takes stand for it.
     Passing(Sources),
+    /// A call that the code of a watcher has made: nobody hears of the call, nor of the calls that its body makes.
+    Silent,
 }
 
 /// The living part of the tag of a call.
@@ -76,8 +78,12 @@ pub(crate) struct Live {
     making: Option<record::Making>,
 }
 
-/// The living part of the tag of a call that will not run: `None` if nobody watches. Its owner ends that part.
-pub(crate) struct Taken(Option<Box<Live>>);
+/// The living part of the tag of a call that will not run. Its owner ends that part.
+pub(crate) enum Taken {
+    Unwatched,
+    Silent,
+    Live(Box<Live>),
+}
 
 /// The tag of a call that nobody watches is dropped in one look.
 impl Drop for Tag {
@@ -103,7 +109,7 @@ fn drop_cold(seen: Box<Seen>) {
 #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "each function has its own meters"))]
 fn may_be_watched(site: CallSite) -> bool {
     #[cfg(feature = "tracing")]
-    if spans::is_watching() {
+    if spans::is_watching() || spans::hears_of_losses() && client::is_here() {
         return true;
     }
     #[cfg(feature = "metrics")]
@@ -154,17 +160,17 @@ impl Tag {
     pub(crate) const NONE: Self = Self(None);
 
     /// Makes the tag of a call, at the call. Runs the outer code of `around`. `sources` finds the calls whose results the call
-    /// takes.
+    /// takes; the call `is_complete` if it takes values only.
     #[inline]
-    pub(crate) fn new(site: CallSite, home: &Home, sources: &dyn Fn(&mut Sources)) -> Self {
-        if may_be_watched(site) { Self::seen(site, home, sources) } else { Self::NONE }
+    pub(crate) fn new(site: CallSite, home: &Home, is_complete: bool, sources: &dyn Fn(&mut Sources)) -> Self {
+        if may_be_watched(site) { Self::seen(site, home, is_complete, sources) } else { Self::NONE }
     }
 
     #[cold]
     #[inline(never)]
-    fn seen(site: CallSite, home: &Home, sources: &dyn Fn(&mut Sources)) -> Self {
+    fn seen(site: CallSite, home: &Home, is_complete: bool, sources: &dyn Fn(&mut Sources)) -> Self {
         if client::is_here() {
-            return Self::NONE;
+            return Self(Some(Box::new(Seen::Silent)));
         }
         let info = CallInfo { site, home: home.clone() };
         #[cfg(feature = "metrics")]
@@ -204,7 +210,7 @@ impl Tag {
         };
         let live = Live {
             info,
-            moments: Moments { called, ready: None, started: called },
+            moments: Moments { called, ready: None, is_complete, started: called },
             outside,
             own,
             #[cfg(feature = "tracing")]
@@ -246,14 +252,25 @@ impl Tag {
     /// Takes the living part, together with the work of a call that will not run.
     #[inline]
     pub(crate) fn take(&mut self) -> Taken {
-        if self.is_some() { Taken(self.take_live().map(Box::new)) } else { Taken(None) }
+        match self.0.as_deref_mut() {
+            Some(Seen::Call(_, live)) => live.take().map_or(Taken::Unwatched, |live| Taken::Live(Box::new(live))),
+            Some(Seen::Silent) => Taken::Silent,
+            Some(Seen::Passing(_)) | None => Taken::Unwatched,
+        }
     }
 
-    /// Notes that the last argument is there. Runs no user code.
+    /// Whether the code of a watcher has made the call.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(self.0.as_deref(), Some(Seen::Silent))
+    }
+
+    /// Notes that the last argument is there, late or at the call. Runs no user code.
     #[inline]
-    pub(crate) fn ready(&mut self) {
+    pub(crate) fn ready(&mut self, is_late: bool) {
         if let Some(Seen::Call(_, Some(live))) = self.0.as_deref_mut() {
-            live.moments.ready = Some(Instant::now());
+            live.moments.is_complete = true;
+            live.moments.ready = is_late.then(Instant::now);
         }
     }
 
@@ -262,7 +279,7 @@ impl Tag {
         match self.0.as_deref() {
             Some(Seen::Call(ids, _)) => sources.push(ids.clone()),
             Some(Seen::Passing(passed)) => sources.extend_from_slice(passed),
-            None => {}
+            Some(Seen::Silent) | None => {}
         }
     }
 }
@@ -278,19 +295,20 @@ fn numbers(sources: &[Ids]) -> Box<[u64]> {
 }
 
 impl Taken {
-    pub(crate) const NONE: Self = Self(None);
+    pub(crate) const NONE: Self = Self::Unwatched;
 
     pub(crate) fn take(&mut self) -> Self {
-        Self(self.0.take())
+        std::mem::replace(self, Self::Unwatched)
     }
 
     /// Ends the tag of a call at `site` that an argument has ended, with or without a value: the body does not run.
     #[inline]
     pub(crate) fn end_unrun<T>(self, site: CallSite, outcome: &Result<T, TaskError>, dropped: &mut Dropped) {
         let error = outcome.as_ref().err();
-        match self.0 {
-            None => unwatched_end(site, error),
-            Some(live) => live.end_unrun(error, dropped),
+        match self {
+            Self::Unwatched => unwatched_end(site, error),
+            Self::Silent => {}
+            Self::Live(live) => live.end_unrun(error, dropped),
         }
     }
 
@@ -299,7 +317,7 @@ impl Taken {
         if now {
             return self.end_unrun::<()>(site, &Err(error.clone()), dropped);
         }
-        if self.0.is_some() {
+        if matches!(self, Self::Live(_)) {
             dropped.push(Box::new(Late(Some((self, site, error.clone())))));
         }
     }

@@ -24,6 +24,12 @@ pub(crate) fn is_watching() -> bool {
     Level::INFO <= LevelFilter::current()
 }
 
+/// Whether a subscriber may want to hear of lost calls.
+#[inline]
+pub(crate) fn hears_of_losses() -> bool {
+    Level::WARN <= LevelFilter::current()
+}
+
 /// Opens the span of a call, at the call: the current span of the thread is the parent.
 pub(crate) fn open(call: &CallInfo) -> Option<Span> {
     client::tell(|| {
@@ -100,7 +106,7 @@ pub(crate) fn finish(open: &mut Option<Span>, ran: bool, site: CallSite, error: 
 
 /// Tells of a call that panicked or was lost: with the whole path of the loss.
 pub(crate) fn tell_of_loss(site: CallSite, span: Option<&Span>, error: &TaskError) {
-    if Level::WARN > LevelFilter::current() || client::is_here() {
+    if !hears_of_losses() {
         return;
     }
     let text = error.with_site(site);

@@ -366,6 +366,8 @@ impl Live {
         W: Send + 'static,
         R: Send + 'static,
     {
+        // A watcher that waits, or ends a promise, may run this call on its stack.
+        let _own = client::leave();
         let site = self.info.site;
         self.moments.started = Instant::now();
         #[cfg(feature = "tracing")]

@@ -44,7 +44,7 @@ fn run_codes(
     (outcome, inner)
 }
 
-/// Runs the body of the call made at `site` inside of the code around it.
+/// Runs the body of the call made at `site` inside of the code around it. Returns the end of the call, and whether the body ran.
 #[inline]
 pub(crate) fn run_around<W, R>(
     site: CallSite,
@@ -53,7 +53,7 @@ pub(crate) fn run_around<W, R>(
     work: W,
     dropped: &mut Dropped,
     body: impl FnOnce(W, &mut Dropped) -> R,
-) -> Result<R, TaskError>
+) -> (Result<R, TaskError>, bool)
 where
     W: Send + 'static,
     R: Send + 'static,
@@ -83,7 +83,8 @@ where
     if let Some(inner) = left {
         dropped.push(Box::new(client::Owned::new(inner)));
     }
-    match (outcome, ran) {
+    let has_run = !matches!(ran, Ran::Not);
+    let outcome = match (outcome, ran) {
         (Ok(()), Ran::Returned(value)) => Ok(value),
         (Ok(()), Ran::Panicked(panic)) => Err(TaskError::Panicked(panic)),
         (Ok(()), Ran::Not) => Err(TaskError::Rejected),
@@ -92,5 +93,6 @@ where
             Err(error)
         }
         (Err(error), _) => Err(error),
-    }
+    };
+    (outcome, has_run)
 }

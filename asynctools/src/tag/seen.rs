@@ -353,6 +353,17 @@ type Waits = Box<[record::Waited]>;
 #[cfg(not(feature = "trace"))]
 type Waits = Option<std::convert::Infallible>;
 
+/// How far a call came.
+#[derive(Clone, Copy)]
+struct Way {
+    /// The code around the body ran, or the body itself.
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "spans ask"))]
+    has_begun: bool,
+    /// The body ran.
+    #[cfg_attr(not(any(feature = "metrics", feature = "trace")), expect(dead_code, reason = "counts and records ask"))]
+    has_run: bool,
+}
+
 impl Live {
     /// Runs the body of the call, inside of the code around the body, and returns the end of the call.
     #[inline]
@@ -380,44 +391,44 @@ impl Live {
             Some(outside) => Some((outside, self.own.take())),
             None => self.own.take().map(|own| (own, None)),
         };
-        let outcome = match codes {
-            None => caught(site, || body(work, dropped)),
+        let (outcome, has_run) = match codes {
+            None => (caught(site, || body(work, dropped)), true),
             Some(codes) => run_around(site, codes, &self.moments, work, dropped, body),
         };
         #[cfg(feature = "trace")]
         let waits = entered.map(record::Entered::leave).unwrap_or_default();
         #[cfg(not(feature = "trace"))]
         let waits = None;
-        self.end(outcome.as_ref().err(), true, waits);
+        self.end(outcome.as_ref().err(), Way { has_begun: true, has_run }, waits);
         outcome
     }
 
     /// Ends what watches a call whose body has not run; what is a user's in that is left in `dropped`.
     #[cold]
     fn end_unrun(mut self: Box<Self>, error: Option<&TaskError>, dropped: &mut Dropped) {
-        self.end(error, false, Waits::default());
+        self.end(error, Way { has_begun: false, has_run: false }, Waits::default());
         dropped.push(Box::new(client::Owned::new(self)));
     }
 
-    /// Ends what watches the call: lost by `error`, or not; after the body `ran`, or not.
+    /// Ends what watches the call: lost by `error`, or not; at the end of its `way`.
     #[cfg_attr(
         not(any(feature = "tracing", feature = "metrics", feature = "trace")),
         expect(clippy::unused_self, reason = "nobody else asks")
     )]
-    fn end(&mut self, error: Option<&TaskError>, ran: bool, waits: Waits) {
+    fn end(&mut self, error: Option<&TaskError>, way: Way, waits: Waits) {
         #[cfg(feature = "trace")]
         if let Some(making) = &mut self.making {
-            record::add(making, &self.info, &self.moments, ran, Ending::of(error, ran), waits);
+            record::add(making, &self.info, &self.moments, way.has_run, Ending::of(error, way.has_run), waits);
             self.making = None;
         }
         #[cfg(feature = "metrics")]
         if let Some(meters) = self.meters {
-            meters::count(meters, Ending::of(error, ran), ran.then_some(&self.moments));
+            meters::count(meters, Ending::of(error, way.has_run), way.has_run.then_some(&self.moments));
         }
         #[cfg(feature = "tracing")]
-        spans::finish(&mut self.span, ran, self.info.site, error);
+        spans::finish(&mut self.span, way.has_begun, self.info.site, error);
         #[cfg(not(feature = "trace"))]
         let _ = waits;
-        let _ = (error, ran);
+        let _ = (error, way);
     }
 }

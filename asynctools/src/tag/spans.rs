@@ -83,9 +83,9 @@ pub(crate) fn enter(span: &Span, moments: &Moments) {
     });
 }
 
-/// Leaves the span if the body of the call `ran`, tells of the loss of the call, and closes the span.
-pub(crate) fn finish(open: &mut Option<Span>, ran: bool, site: CallSite, error: Option<&TaskError>) {
-    if ran && open.is_some() {
+/// Leaves the span if the call `has_begun`, tells of the loss of the call, and closes the span.
+pub(crate) fn finish(open: &mut Option<Span>, has_begun: bool, site: CallSite, error: Option<&TaskError>) {
+    if has_begun && open.is_some() {
         client::tell(|| {
             if let Some(span) = open {
                 span.with_subscriber(|(id, subscriber)| subscriber.exit(id));

@@ -8,6 +8,7 @@ use crate::graph::registry;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Scheduler;
 use crate::graph::wait::deadline;
+use crate::graph::wait::over;
 use crate::pool::Pool;
 use crate::sync::Instant;
 use crate::workers::idle::WAITS_FOR_ITSELF;
@@ -69,7 +70,9 @@ impl Pool {
     fn wait_until_idle(&self, deadline: Option<Instant>) -> bool {
         let inner = self.inner();
         assert!(!inner.is_waited_for(), "{WAITS_FOR_ITSELF}");
-        inner.wait_until_idle(deadline)
+        let is_idle = inner.wait_until_idle(deadline);
+        over();
+        is_idle
     }
 }
 
@@ -140,15 +143,17 @@ fn wait_until_idle(deadline: Option<Instant>) -> bool {
     let is_in_call = lineage::is_in_call() || lineage::guest_of() != PoolId::NONE;
     assert!(!is_in_call, "`wait_idle` in a call waits for that call itself: call it at the end of `main`");
     let mut before = None;
-    loop {
+    let are_idle = loop {
         match look() {
             // Pools that were idle at two looks, and started nothing in between, were all idle at the end of the first look.
-            Ok(now) if before.as_ref() == Some(&now) => return true,
+            Ok(now) if before.as_ref() == Some(&now) => break true,
             Ok(now) => before = Some(now),
-            Err(busy) if !busy.clone().wait_idle(deadline) => return false,
+            Err(busy) if !busy.clone().wait_idle(deadline) => break false,
             Err(_) => before = None,
         }
-    }
+    };
+    over();
+    are_idle
 }
 
 /// Returns how often each pool has begun to work, or a pool that is not idle.

@@ -12,6 +12,7 @@ use crate::graph::lineage;
 use crate::graph::look;
 use crate::graph::stop;
 use crate::graph::wait::block_on_pool;
+use crate::graph::wait::over;
 use crate::sync::Instant;
 use crate::workers::config::PoolStats;
 use crate::workers::inner::Inner;
@@ -87,7 +88,9 @@ impl Inner {
     /// needs the end of the closing call.
     pub(crate) fn close(self: &Arc<Self>, deadline: Option<Instant>) -> bool {
         self.mark_closed();
-        !self.needs_this_thread() && self.wait_gone(deadline)
+        let are_gone = !self.needs_this_thread() && self.wait_gone(deadline);
+        over();
+        are_gone
     }
 
     /// Whether a call of this pool cannot end before a call on the current thread has ended.

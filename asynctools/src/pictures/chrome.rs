@@ -24,6 +24,7 @@ pub(crate) struct Chrome {
     threads: HashSet<u64>,
     ended: HashMap<u64, Slice>,
     arrows: u64,
+    is_open: bool,
     has_any: bool,
 }
 
@@ -62,9 +63,19 @@ const PROCESS: u32 = 1;
 const NEVER_RAN: u64 = 0;
 
 impl Chrome {
+    /// Writes what comes before all events.
+    pub(crate) fn open(&mut self, w: &mut dyn Write) -> io::Result<()> {
+        self.is_open = true;
+        w.write_all(b"[\n")
+    }
+
     /// Writes what comes before an event.
     fn event(&mut self, w: &mut dyn Write) -> io::Result<()> {
-        w.write_all(if self.has_any { b",\n" } else { b"[\n" })?;
+        if self.has_any {
+            w.write_all(b",\n")?;
+        } else if !self.is_open {
+            self.open(w)?;
+        }
         self.has_any = true;
         Ok(())
     }

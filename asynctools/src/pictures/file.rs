@@ -113,12 +113,15 @@ impl Output {
 
     /// Appends to the JSON, which needs no closing bracket.
     fn append(&mut self, path: &Path, new: &[CallRecord]) -> io::Result<()> {
+        let mut text = Vec::new();
         if self.json.is_none() {
             let file = OpenOptions::new().create(true).write(true).truncate(true).open(path)?;
-            self.json = Some((file, Chrome::default()));
+            let mut chrome = Chrome::default();
+            // Before there is any call: an empty file is no list.
+            chrome.open(&mut text)?;
+            self.json = Some((file, chrome));
         }
         let Some((file, chrome)) = &mut self.json else { return Ok(()) };
-        let mut text = Vec::new();
         chrome.write(&mut text, new)?;
         file.write_all(&text)
     }

@@ -169,6 +169,17 @@ fn tag_of<A>(_route: Option<&Route>, _site: CallSite, _inputs: &A) -> Tag {
     Tag::NONE
 }
 
+/// Makes the tag of a call that is the end of the call which `outer` returns: to watchers it is `outer`.
+#[cfg(feature = "hooks")]
+fn tag_of_outer<T: Send + 'static>(outer: &AsyncValue<AsyncValue<T>>) -> Tag {
+    Tag::passing(&|sources| outer.node().sources(sources))
+}
+
+#[cfg(not(feature = "hooks"))]
+fn tag_of_outer<T>(_outer: &AsyncValue<AsyncValue<T>>) -> Tag {
+    Tag::NONE
+}
+
 /// A call with the end of an inner call. The outer call returns the inner call.
 struct FlattenWork<T> {
     stage: Flatten<T>,
@@ -250,8 +261,9 @@ impl<T: Send + 'static> Work for FlattenWork<T> {
 /// Makes a call with the end of the inner call, in the name of the outer call.
 pub(crate) fn flatten<T: Send + 'static>(outer: AsyncValue<AsyncValue<T>>) -> AsyncValue<T> {
     let (pool, site) = (outer.node().pool(), outer.node().site());
+    let tag = tag_of_outer(&outer);
     let work = FlattenWork { stage: Flatten::Outer(outer), missing: 1, own: None };
-    AsyncValue::of(Node::waiting(work, pool, site, Tag::NONE, |work, node| {
+    AsyncValue::of(Node::waiting(work, pool, site, tag, |work, node| {
         work.own = Some(Arc::downgrade(&node));
         if let Flatten::Outer(outer) = &work.stage {
             work.missing += enlist(&**outer.node(), &node);

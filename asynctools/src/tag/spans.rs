@@ -111,9 +111,15 @@ pub(crate) fn tell_of_loss(site: CallSite, span: Option<&Span>, error: &TaskErro
     }
     let text = error.with_site(site);
     client::tell(|| {
-        if let Some(id) = span.and_then(Span::id) {
-            tracing::warn!(target: "asynctools", parent: id, "{text}");
-        } else {
+        // The subscriber that knows the span, which need not be that of this thread.
+        let told = span.and_then(|span| {
+            span.with_subscriber(|(id, subscriber)| {
+                dispatcher::with_default(subscriber, || {
+                    tracing::warn!(target: "asynctools", parent: id.clone(), "{text}");
+                });
+            })
+        });
+        if told.is_none() {
             tracing::warn!(target: "asynctools", "{text}");
         }
     });
@@ -130,7 +136,7 @@ impl Untaken {
 
 impl Drop for Untaken {
     fn drop(&mut self) {
-        if Level::WARN > LevelFilter::current() || client::is_here() {
+        if !hears_of_losses() {
             return;
         }
         let site = self.0;

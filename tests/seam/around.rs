@@ -20,6 +20,7 @@ use asynctools::AsyncValue;
 use asynctools::CallInfo;
 use asynctools::OnFull;
 use asynctools::Pool;
+use asynctools::PoolBuilder;
 use asynctools::Run;
 use asynctools::TaskError;
 use asynctools::pooled;
@@ -501,5 +502,59 @@ fn the_code_may_borrow_nothing_and_keep_a_cell() {
         let total = pool.map(0..3, |n| n).map(|all| all.iter().sum::<i32>());
         assert_eq!(total.get(), 3);
         SEEN.with_borrow(|seen| assert_eq!(*seen, ["map", "map", "map", "map"]));
+    });
+}
+
+/// Runs a function when it is dropped, and says so before.
+struct AtDrop(fn(), mpsc::Sender<()>);
+
+impl Drop for AtDrop {
+    fn drop(&mut self) {
+        self.1.send(()).unwrap();
+        (self.0)();
+    }
+}
+
+/// Has the last thread of a pool drop what the program gave to `pool`.
+fn dropped_by_its_last_thread(build: impl Fn(PoolBuilder, AtDrop) -> PoolBuilder) {
+    let at_drop: [fn(); 2] = [|| panic!("no luck"), || assert_eq!(asynctools::parallel(|| 1).get(), 1)];
+    for at_drop in at_drop {
+        let (says, is_dropped) = mpsc::channel();
+        let pool = build(Pool::builder().workers(1), AtDrop(at_drop, says)).build().unwrap();
+        let pool = Arc::new(pool);
+        let own = pool.clone();
+        let (open, gate) = mpsc::channel::<()>();
+        pool.spawn(move || {
+            gate.recv().unwrap();
+            // The pool is closed in its own call, and nobody waits for its end.
+            drop(own);
+        })
+        .detach();
+        drop(pool);
+        open.send(()).unwrap();
+        is_dropped.recv().unwrap();
+        // The thread has ended, and the process lives.
+        assert!(is_dropped.recv().is_err());
+        assert_eq!(asynctools::parallel(|| 1).get(), 1);
+    }
+}
+
+#[test]
+fn a_drop_of_the_code_around_that_panics_or_waits_changes_nothing() {
+    watched(|| {
+        dropped_by_its_last_thread(|pool, at_drop| {
+            pool.around(move |_call: &CallInfo| {
+                let _own = &at_drop;
+                |run: Run<'_>| run.run()
+            })
+        });
+    });
+}
+
+#[test]
+fn a_drop_of_the_code_of_threads_that_panics_or_waits_changes_nothing() {
+    watched(|| {
+        dropped_by_its_last_thread(|pool, at_drop| pool.on_thread_start(move || _ = &at_drop));
+        dropped_by_its_last_thread(|pool, at_drop| pool.on_thread_stop(move || _ = &at_drop));
     });
 }

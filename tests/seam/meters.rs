@@ -1,7 +1,9 @@
 //! Calls and pools as metrics, read as Prometheus reads them.
 
 use asynctools::AsyncValue;
+use asynctools::CallInfo;
 use asynctools::Pool;
+use asynctools::Run;
 use asynctools::metrics::record_pools;
 use asynctools::pooled;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -80,6 +82,15 @@ fn prometheus_reads_what_happened() {
         let lost = save(value);
         drop(promise);
         assert!(lost.outcome().is_err());
+        // The code around the call refuses it: the body does not run.
+        let refuse = |_call: &CallInfo| |run: Run<'_>| drop(run);
+        let breaker = Pool::builder().workers(1).name("breaker").around(refuse).build().unwrap();
+        assert!(breaker.spawn(|| 1).outcome().is_err());
+        let text = prometheus.render();
+        assert!(text.contains("{function=\"spawn\",pool=\"breaker\",ending=\"rejected\"} 1"), "{text}");
+        let counts = "_seconds_count{function=\"spawn\",pool=\"breaker\"} ";
+        assert!(text.matches(counts).count() == 3 && text.matches(&format!("{counts}0\n")).count() == 3, "{text}");
+        drop(breaker);
         STORE.set_workers(0);
         assert!(load(3).cancel());
         STORE.wait_idle();
@@ -101,7 +112,10 @@ fn prometheus_reads_what_happened() {
             record_pools();
         }
         let text = prometheus.render();
-        let mut seen: Vec<_> = without_times(&text).into_iter().filter(|line| !line.contains("twin")).collect();
+        let mut seen: Vec<_> = without_times(&text)
+            .into_iter()
+            .filter(|line| !line.contains("twin") && !line.contains("breaker"))
+            .collect();
         seen.retain(|line| !line.contains("pool=\"asynctools\""));
         seen.sort_unstable();
         let expected: Vec<_> = METRICS.lines().chain(EXPECTED.trim().lines()).collect();

@@ -7,12 +7,16 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use asynctools::AsyncList;
 use asynctools::AsyncValue;
+use asynctools::CallInfo;
 use asynctools::OnFull;
 use asynctools::Pool;
+use asynctools::Run;
 use asynctools::parallel;
 use asynctools::pooled;
 use asynctools::serial;
@@ -396,5 +400,171 @@ fn a_pending_graph_is_drawn_by_state() {
         assert!(text.contains("has ended") && !text.contains(" -> "), "{text}");
         assert!(all.get());
         drop(list);
+    });
+}
+
+/// Panics when it is dropped.
+struct Fragile;
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        panic!("no luck in the drop");
+    }
+}
+
+#[test]
+fn a_drop_that_panics_leaves_the_trace() {
+    let _alone = alone();
+    watched(|| {
+        let recording = Recording::start().unwrap();
+        let fragile = Fragile;
+        let around = move |_call: &CallInfo| {
+            let _own = &fragile;
+            |run: Run<'_>| run.run()
+        };
+        let pool = Pool::builder().workers(0).around(around).build().unwrap();
+        assert!(pool.spawn(|| 1).cancel());
+        // The record is the last owner of the code.
+        drop(pool);
+        parallel(|| ()).get();
+        assert_eq!(recording.stop().calls().len(), 2);
+    });
+}
+
+#[test]
+fn a_lost_call_says_whether_it_had_its_arguments() {
+    let _alone = alone();
+    watched(|| {
+        let recording = Recording::start().unwrap();
+        let pool = Pool::new(0);
+        assert!(pool.spawn(|| 1).cancel());
+        let one = pool.spawn(|| 1);
+        assert!(one.map(|n| n + 1).cancel());
+        let ready = AsyncValue::ready(1).zip(AsyncValue::ready(2)).map(|(a, b)| a + b);
+        assert_eq!(ready.get(), 3);
+        assert_eq!(pool.cancel_queued(), 1);
+        let trace = recording.stop();
+        let ready: Vec<_> = trace.calls().iter().map(|call| (call.ending, call.ready.is_some())).collect();
+        let (cancelled, returned) = (Ending::Cancelled, Ending::Returned);
+        assert_eq!(ready, [(cancelled, true), (cancelled, true), (cancelled, false), (returned, true)]);
+        assert_eq!(trace.calls()[0].ready, Some(trace.calls()[0].called));
+    });
+}
+
+#[test]
+fn a_call_that_the_code_around_refuses_never_ran() {
+    let _alone = alone();
+    watched(|| {
+        let recording = Recording::start().unwrap();
+        let pool = Pool::builder().workers(1).around(|_call| |run: Run<'_>| drop(run)).build().unwrap();
+        assert!(pool.spawn(|| 1).outcome().is_err());
+        let trace = recording.stop();
+        let [call] = trace.calls() else { panic!("one call: {trace:?}") };
+        assert_eq!((call.ending, &call.thread, call.started), (Ending::Rejected, &None, None));
+        assert!(call.ready.is_some());
+        check(&trace);
+    });
+}
+
+#[test]
+fn a_call_on_the_stack_of_a_watcher_is_watched() {
+    let _alone = alone();
+    watched(|| {
+        let recording = Recording::start().unwrap();
+        let (promise, value) = AsyncValue::<u32>::promise();
+        let promise = Mutex::new(Some(promise));
+        let around = move |_call: &CallInfo| {
+            let promise = promise.lock().unwrap().take();
+            move |run: Run<'_>| {
+                if let Some(promise) = promise {
+                    promise.set(1);
+                }
+                run.run();
+            }
+        };
+        let pool = Pool::builder().workers(1).around(around).build().unwrap();
+        serial(|| {
+            let sum = value.map(|n| load(n).get());
+            pool.spawn(|| 1).get();
+            assert_eq!(sum.get(), Ok(1));
+        });
+        let trace = recording.stop();
+        let names: Vec<_> = trace.calls().iter().map(|call| call.site.function()).collect();
+        assert_eq!(names, ["map", "spawn", "pictures::load"]);
+    });
+}
+
+#[test]
+fn recordings_in_a_row_are_no_mix() {
+    let _alone = alone();
+    watched(|| {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let ends = is_over.clone();
+        let other = std::thread::spawn(move || {
+            while !ends.load(Ordering::Relaxed) {
+                drop(Recording::start());
+            }
+        });
+        let mut done = 0;
+        while done < 50_000 {
+            let Ok(recording) = Recording::with_limit(1) else { continue };
+            serial(|| DISK.map(0..2, |n| n).get());
+            let trace = recording.stop();
+            assert_eq!((trace.calls().len(), trace.truncated()), (1, 1), "recording {done}");
+            done += 1;
+        }
+        is_over.store(true, Ordering::Relaxed);
+        other.join().unwrap();
+    });
+}
+
+/// Makes calls when it is dropped, which is at the end of its thread.
+struct AtEnd;
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        assert_eq!(DISK.spawn(|| 1).map(|n| n + 1).get(), 2);
+        assert_eq!(serial(|| DISK.spawn(|| DISK.spawn(|| 1).get()).get()), 1);
+    }
+}
+
+#[test]
+fn calls_at_the_end_of_a_thread_are_recorded() {
+    let _alone = alone();
+    watched(|| {
+        thread_local!(static AT_END: AtEnd = const { AtEnd });
+        let recording = Recording::start().unwrap();
+        let pool = Pool::new(1);
+        pool.spawn(|| AT_END.with(|_| ())).get();
+        pool.close();
+        let ends = || {
+            AT_END.with(|_| ());
+            assert_eq!(serial(|| DISK.spawn(|| DISK.spawn(|| 1).get()).get()), 1);
+        };
+        std::thread::spawn(ends).join().unwrap();
+        let trace = recording.stop();
+        assert_eq!(trace.calls().len(), 1 + 4 + 2 + 4);
+        check(&trace);
+    });
+}
+
+#[test]
+fn a_deep_graph_is_drawn_while_it_ends() {
+    let _alone = alone();
+    watched(|| {
+        let (promise, value) = AsyncValue::<u32>::promise();
+        let last = (0..100_000).fold(value, |value, _| value.map(|n| n + 1));
+        let text = last.graph().to_string();
+        graphviz(&text);
+        assert!(text.contains("more calls are left out"));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !last.is_finished() {
+                    drop(last.graph());
+                }
+            });
+            promise.set(1);
+        });
+        assert_eq!(last.get(), 100_001);
     });
 }

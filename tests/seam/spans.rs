@@ -18,6 +18,7 @@ use seam_tests::watched;
 use tracing::Level;
 use tracing::info_span;
 
+use crate::subscriber::Records;
 use crate::subscriber::Span;
 use crate::subscriber::calls;
 use crate::subscriber::current;
@@ -425,5 +426,34 @@ fn a_panic_leaves_the_span() {
         assert!(matches!(call.outcome(), Err(TaskError::Panicked(_))));
         let (_, span) = calls("panics").remove(0);
         assert_eq!((span.entered, span.left, span.closed), (1, 1, 1));
+    });
+}
+
+#[test]
+fn a_call_follows_from_a_call_that_returned_its_argument() {
+    watched(|| {
+        records();
+        let pool = pool("flattens", 1);
+        let own = pool.clone();
+        let outer = pool.spawn(move || own.spawn(|| 1));
+        assert_eq!(outer.flatten().map(|n| n).get(), 1);
+        let calls = calls("flattens");
+        let map = calls.iter().find(|(_, call)| call.name == "map").unwrap();
+        assert_eq!(map.1.follows, [calls[0].0]);
+    });
+}
+
+#[test]
+fn a_loss_is_told_to_the_subscriber_of_its_span() {
+    watched(|| {
+        records();
+        let own = Records::default();
+        tracing::subscriber::with_default(own.clone(), || {
+            let pool = pool("scoped", 1);
+            assert!(pool.spawn(|| panic!("to whom")).outcome().is_err());
+        });
+        assert_eq!(events(Level::WARN, "to whom").len(), 0, "told to another subscriber");
+        let told = own.events(Level::WARN, "to whom");
+        assert_eq!(told.iter().map(|event| event.parent).collect::<Vec<_>>(), [Some(1)]);
     });
 }

@@ -77,6 +77,11 @@ impl Records {
         self.with(&Id::from_u64(id), |span| span.clone())
     }
 
+    pub(crate) fn events(&self, level: Level, part: &str) -> Vec<Told> {
+        let events = self.0.lock().unwrap().events.clone();
+        events.into_iter().filter(|event| event.level == level && event.text.contains(part)).collect()
+    }
+
     fn with<R>(&self, id: &Id, f: impl FnOnce(&mut Span) -> R) -> R {
         let place = usize::try_from(id.into_u64() - 1).unwrap();
         f(&mut self.0.lock().unwrap().spans[place])
@@ -176,8 +181,7 @@ pub(crate) fn calls(pool: &str) -> Vec<(u64, Span)> {
 }
 
 pub(crate) fn events(level: Level, part: &str) -> Vec<Told> {
-    let events = records().0.lock().unwrap().events.clone();
-    events.into_iter().filter(|event| event.level == level && event.text.contains(part)).collect()
+    records().events(level, part)
 }
 
 /// How often the function of that name was registered.

@@ -5,13 +5,19 @@ use std::fs;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
+use std::process::Stdio;
+use std::sync::mpsc;
 use std::time::Duration;
 use std::time::Instant;
 
 use asynctools::AsyncList;
 use asynctools::AsyncValue;
+use asynctools::CallInfo;
 use asynctools::Pool;
+use asynctools::Run;
 use asynctools::pooled;
+use asynctools::serial;
+use seam_tests::watched;
 
 #[pooled(workers = 2)]
 fn load(n: u32) -> u32 {
@@ -233,4 +239,147 @@ fn the_code_of_the_readme_works() {
         assert!(text.starts_with(start), "{file}: {text}");
     }
     fs::remove_dir_all(&folder).unwrap();
+}
+
+/// The numbers of the calls in the JSON of that text.
+fn calls_in(text: &str) -> usize {
+    let events: Vec<serde_json::Value> =
+        serde_json::from_str(&format!("{text}]")).unwrap_or_else(|error| panic!("{error}: {text}"));
+    events.iter().filter(|event| event["args"]["call"].is_u64()).count()
+}
+
+/// As [`traced`], by another program; returns what is in the file.
+fn traced_in(program: fn(), name: &str, file: &str) -> Option<String> {
+    if is_child(name) {
+        watched(program);
+        println!("the program has run");
+        // What the program has waited for is in the file.
+        std::process::exit(0);
+    }
+    let (_, path) = traced(name, file)?;
+    let text = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    Some(text)
+}
+
+#[test]
+fn json_of_no_call_is_a_list() {
+    let program = || {
+        let pool = Pool::new(0);
+        pool.spawn(|| 1).detach();
+        AsyncValue::ready(1).get();
+        std::mem::forget(pool);
+    };
+    let Some(text) = traced_in(program, "json_of_no_call_is_a_list", "none.json") else { return };
+    assert_eq!(calls_in(&text), 0);
+}
+
+#[test]
+fn a_wait_for_idleness_is_a_wait() {
+    let program = || {
+        serial(|| Pool::new(1).spawn(|| ()).detach());
+        asynctools::wait_idle();
+    };
+    let Some(text) = traced_in(program, "a_wait_for_idleness_is_a_wait", "idle.json") else { return };
+    assert_eq!(calls_in(&text), 1);
+}
+
+#[test]
+fn a_drawing_is_whole_after_a_wait_for_idleness() {
+    let program = || {
+        let pool = Pool::new(1);
+        pool.spawn(|| ()).wait();
+        pool.spawn(|| ()).detach();
+        assert!(pool.wait_idle_timeout(Duration::MAX));
+        std::mem::forget(pool);
+    };
+    let Some(text) = traced_in(program, "a_drawing_is_whole_after_a_wait_for_idleness", "idle.svg") else { return };
+    assert!(text.contains("2 calls"), "{text}");
+}
+
+#[test]
+fn a_drawing_is_whole_after_the_end_of_a_pool() {
+    let program = || {
+        let pool = Pool::new(1);
+        pool.spawn(|| ()).wait();
+        pool.spawn(|| ()).detach();
+        pool.close();
+    };
+    let Some(text) = traced_in(program, "a_drawing_is_whole_after_the_end_of_a_pool", "close.svg") else { return };
+    assert!(text.contains("2 calls"), "{text}");
+}
+
+/// Calls a function when it is dropped.
+struct AtDrop(fn());
+
+impl Drop for AtDrop {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// Makes a record that is the last owner of code around calls. The code is dropped with the record, when that is in the file.
+fn record_with_code(at_drop: fn()) {
+    let at_drop = AtDrop(at_drop);
+    let around = move |_call: &CallInfo| {
+        let _own = &at_drop;
+        |run: Run<'_>| run.run()
+    };
+    let pool = Pool::builder().workers(0).around(around).build().unwrap();
+    assert!(pool.spawn(|| 1).cancel());
+    // In a call, the drop of a pool is no wait, and so writes nothing.
+    serial(|| Pool::global().spawn(move || drop(pool)).detach());
+}
+
+#[test]
+fn a_drop_that_waits_runs_under_no_lock() {
+    let program = || {
+        record_with_code(|| assert_eq!(load(1).get(), 1));
+        AsyncValue::ready(1).get();
+    };
+    let Some(text) = traced_in(program, "a_drop_that_waits_runs_under_no_lock", "drop.json") else { return };
+    assert_eq!(calls_in(&text), 3);
+}
+
+#[test]
+fn a_drop_that_panics_ends_no_worker() {
+    let program = || {
+        let pool = Pool::new(1);
+        let (open, gate) = mpsc::channel::<()>();
+        let call = pool.spawn(move || gate.recv().is_ok());
+        record_with_code(|| panic!("no luck in the drop"));
+        open.send(()).unwrap();
+        // The worker writes all three when it stands down.
+        let path = env::var_os("ASYNCTOOLS_TRACE").unwrap();
+        while fs::read_to_string(&path).map_or(0, |text| text.matches("\"call\":").count()) < 3 {
+            std::thread::yield_now();
+        }
+        assert_eq!(pool.spawn(|| 2).get(), 2);
+        assert!(call.get());
+    };
+    let Some(text) = traced_in(program, "a_drop_that_panics_ends_no_worker", "panic.json") else { return };
+    assert_eq!(calls_in(&text), 4);
+}
+
+#[test]
+fn a_program_runs_on_if_nobody_reads_its_errors() {
+    const NAME: &str = "a_program_runs_on_if_nobody_reads_its_errors";
+    if is_child(NAME) {
+        std::panic::set_hook(Box::new(|panic| println!("{panic}")));
+        program();
+        return;
+    }
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args([NAME, "--exact", "--nocapture"])
+        .env(MARK, NAME)
+        .env("ASYNCTOOLS_TRACE", "/no/such/folder/run.json")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stderr.take());
+    let child = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && said.contains("the program has run"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
 }

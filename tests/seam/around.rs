@@ -25,6 +25,8 @@ use asynctools::Run;
 use asynctools::TaskError;
 use asynctools::pooled;
 use asynctools::serial;
+use seam_tests::Place;
+use seam_tests::SeesEnd;
 use seam_tests::watched;
 
 /// What happened, in order.
@@ -556,5 +558,30 @@ fn a_drop_of_the_code_of_threads_that_panics_or_waits_changes_nothing() {
     watched(|| {
         dropped_by_its_last_thread(|pool, at_drop| pool.on_thread_start(move || _ = &at_drop));
         dropped_by_its_last_thread(|pool, at_drop| pool.on_thread_stop(move || _ = &at_drop));
+    });
+}
+
+#[test]
+fn what_a_call_leaves_is_dropped_after_its_end() {
+    watched(|| {
+        for body_runs in [false, true] {
+            let (place, (says, said)) = (Place::default(), mpsc::channel());
+            let pool = Pool::builder().workers(0).around(move |_call: &CallInfo| {
+                move |run: Run<'_>| {
+                    if body_runs {
+                        run.run();
+                        panic!("after the body");
+                    }
+                }
+            });
+            let pool = pool.build().unwrap();
+            let sees = SeesEnd(place.clone(), says);
+            // The argument of a body that does not run, or the value of a call that panics around the body.
+            let call = pool.spawn(move || sees);
+            *place.lock().unwrap() = Some(call);
+            pool.set_workers(1);
+            assert_eq!(said.recv(), Ok(true), "{body_runs}");
+            assert!(place.lock().unwrap().take().unwrap().outcome().is_err());
+        }
     });
 }

@@ -1,6 +1,7 @@
 //! `asynctools::around`: once, for every pool. A process of its own.
 
 use std::sync::Mutex;
+use std::sync::mpsc;
 
 use asynctools::CallInfo;
 use asynctools::Pool;
@@ -8,6 +9,8 @@ use asynctools::Run;
 use asynctools::TaskError;
 use asynctools::parallel;
 use asynctools::pooled;
+use seam_tests::Place;
+use seam_tests::SeesEnd;
 use seam_tests::watched;
 
 static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -80,6 +83,22 @@ fn the_code_around_holds_for_every_pool() {
         let pool = Pool::builder().workers(1).name("rejecting").around(inside).build().unwrap();
         assert!(matches!(pool.spawn(|| 5).outcome(), Err(TaskError::Rejected)));
         assert_eq!(take(), ["spawn on rejecting", "out"]);
+        // It is dropped after the end.
+        let (place, (says, said)) = (Place::default(), mpsc::channel());
+        let sees = Mutex::new(Some(SeesEnd(place.clone(), says)));
+        let seeing = move |_call: &CallInfo| {
+            let kept = sees.lock().unwrap().take();
+            move |run: Run<'_>| {
+                run.run();
+                drop(kept);
+            }
+        };
+        let pool = Pool::builder().workers(0).name("rejecting").around(seeing).build().unwrap();
+        *place.lock().unwrap() = Some(pool.spawn(|| unreachable!("it is rejected")));
+        pool.set_workers(1);
+        assert_eq!(said.recv(), Ok(true));
+        pool.close();
+        take();
         // A panic at the call, of either.
         let panics = |_call: &CallInfo| -> fn(Run<'_>) { panic!("no luck inside") };
         let pool = Pool::builder().workers(1).name("inner panics").around(panics).build().unwrap();

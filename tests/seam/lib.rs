@@ -1,9 +1,14 @@
 //! What the tests of the seam share.
 
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::mpsc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
+
+use asynctools::AsyncValue;
 
 /// What Prometheus reads of the metrics, before their series.
 pub const METRICS: &str = "\
@@ -27,6 +32,22 @@ pub const METRICS: &str = "\
 # TYPE asynctools_pool_running gauge
 # TYPE asynctools_pool_spares gauge
 # TYPE asynctools_pool_workers gauge";
+
+/// A handle that is put here after the call was made.
+pub type Place = Arc<Mutex<Option<AsyncValue<SeesEnd>>>>;
+
+/// Says at its drop whether the call has ended: a `Drop` of the user's may wait for that.
+#[derive(Debug)]
+pub struct SeesEnd(pub Place, pub mpsc::Sender<bool>);
+
+impl Drop for SeesEnd {
+    fn drop(&mut self) {
+        let place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_ended = place.as_ref().is_some_and(AsyncValue::is_finished);
+        // Nobody may listen any more.
+        let _ = self.1.send(has_ended);
+    }
+}
 
 /// Longer than any test takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -1,5 +1,8 @@
 //! Calls and pools as metrics, read as Prometheus reads them.
 
+use std::time::Duration;
+use std::time::Instant;
+
 use asynctools::AsyncValue;
 use asynctools::CallInfo;
 use asynctools::Pool;
@@ -91,6 +94,21 @@ fn prometheus_reads_what_happened() {
         let counts = "_seconds_count{function=\"spawn\",pool=\"breaker\"} ";
         assert!(text.matches(counts).count() == 3 && text.matches(&format!("{counts}0\n")).count() == 3, "{text}");
         drop(breaker);
+        // A call that waits for a worker, and for no argument.
+        let held = Pool::named("held", 0);
+        let (start, call) = (Instant::now(), held.spawn(|| 1));
+        while start.elapsed() < Duration::from_millis(5) {
+            std::thread::yield_now();
+        }
+        held.set_workers(1);
+        assert_eq!(call.get(), 1);
+        let text = prometheus.render();
+        let sum_of = |what: &str| -> f64 {
+            let series = format!("asynctools_call_{what}_seconds_sum{{function=\"spawn\",pool=\"held\"}} ");
+            text.lines().find_map(|line| line.strip_prefix(&series)).expect("there is a sum").parse().unwrap()
+        };
+        assert!(sum_of("arguments") <= 0.0 && sum_of("queue") >= 0.005, "{text}");
+        drop(held);
         STORE.set_workers(0);
         assert!(load(3).cancel());
         STORE.wait_idle();
@@ -98,8 +116,11 @@ fn prometheus_reads_what_happened() {
         let twins = [Pool::named("twin", 2), Pool::named("twin", 3)];
         let queued: Vec<_> = twins.iter().map(|twin| twin.spawn(|| 1)).collect();
         assert!(queued.into_iter().all(|call| call.get() == 1));
+        assert_eq!(asynctools::parallel(|| 1).get(), 1);
         record_pools();
-        assert!(prometheus.render().contains("asynctools_pool_workers{pool=\"twin\"} 5"));
+        let text = prometheus.render();
+        assert!(text.contains("asynctools_pool_workers{pool=\"twin\"} 5"));
+        assert!(text.to_lowercase().contains("asynctools_pool_workers{pool=\"parallel\"} inf"), "{text}");
         drop(twins);
         record_pools();
         let text = prometheus.render();
@@ -114,7 +135,7 @@ fn prometheus_reads_what_happened() {
         let text = prometheus.render();
         let mut seen: Vec<_> = without_times(&text)
             .into_iter()
-            .filter(|line| !line.contains("twin") && !line.contains("breaker"))
+            .filter(|line| !["twin", "breaker", "held", "parallel"].iter().any(|name| line.contains(name)))
             .collect();
         seen.retain(|line| !line.contains("pool=\"asynctools\""));
         seen.sort_unstable();

@@ -10,6 +10,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::time::Instant;
 
 use asynctools::AsyncList;
 use asynctools::AsyncValue;
@@ -566,5 +567,113 @@ fn a_deep_graph_is_drawn_while_it_ends() {
             promise.set(1);
         });
         assert_eq!(last.get(), 100_001);
+    });
+}
+
+#[test]
+fn a_call_after_a_call_has_the_same_maker() {
+    let _alone = alone();
+    watched(|| {
+        let recording = Recording::start().unwrap();
+        serial(|| {
+            DISK.spawn(|| {
+                assert_eq!(DISK.spawn(|| 1).get(), 1);
+                assert_eq!(DISK.spawn(|| 2).get(), 2);
+            })
+            .get();
+            DISK.spawn(|| ()).get();
+        });
+        let trace = recording.stop();
+        let outer = trace.calls()[0].id;
+        let callers: Vec<_> = trace.calls().iter().map(|call| call.caller).collect();
+        assert_eq!(callers, [None, Some(outer), Some(outer), None]);
+    });
+}
+
+#[test]
+fn a_wait_for_a_worker_is_an_asynchronous_slice() {
+    let _alone = alone();
+    watched(|| {
+        let recording = Recording::start().unwrap();
+        let pool = Pool::named("later", 0);
+        let call = pool.spawn(|| 1);
+        pool.set_workers(1);
+        assert_eq!(call.get(), 1);
+        let mut json = Vec::new();
+        let trace = recording.stop();
+        trace.write_chrome(&mut json).unwrap();
+        let events: Vec<serde_json::Value> = serde_json::from_slice(&json).unwrap();
+        let phases: Vec<_> = events
+            .iter()
+            .filter(|event| event["cat"] == "waits for a worker of later")
+            .map(|event| (event["ph"].as_str().unwrap(), event["id"].as_u64().unwrap()))
+            .collect();
+        let id = trace.calls()[0].id;
+        assert_eq!(phases, [("b", id), ("e", id)]);
+    });
+}
+
+/// Returns the title of the picture.
+fn title(trace: &Trace) -> String {
+    let mut svg = Vec::new();
+    trace.write_svg(&mut svg).unwrap();
+    let svg = String::from_utf8(svg).unwrap();
+    svg.lines().find(|line| line.contains("class=\"title\"")).unwrap().to_owned()
+}
+
+#[test]
+fn a_picture_counts_all_that_it_leaves_out() {
+    let _alone = alone();
+    watched(|| {
+        let recording = Recording::with_limit(5).unwrap();
+        Pool::new(2).map(0..12, |n| n).wait();
+        let title = title(&recording.stop());
+        assert!(title.contains("5 calls, ") && title.contains("; 7 calls are left out"), "{title}");
+    });
+}
+
+#[test]
+fn a_picture_counts_the_lost_calls_that_find_no_place() {
+    let _alone = alone();
+    watched(|| {
+        let recording = Recording::start().unwrap();
+        let pool = Pool::new(0);
+        let calls = pool.map(0..200, |n| n);
+        assert_eq!(calls.cancel(), 200);
+        let trace = recording.stop();
+        let mut svg = Vec::new();
+        trace.write_svg(&mut svg).unwrap();
+        // One stands in the legend.
+        let shown = String::from_utf8(svg).unwrap().matches("class=\"never\"").count() - 1;
+        let title = title(&trace);
+        assert!(shown < 200 && title.contains(&format!("; {} calls are left out", 200 - shown)), "{title}");
+    });
+}
+
+#[test]
+fn work_is_what_threads_did_without_waits_and_once() {
+    let _alone = alone();
+    watched(|| {
+        let spin = |time: Duration| {
+            let start = Instant::now();
+            while start.elapsed() < time {
+                std::thread::yield_now();
+            }
+        };
+        let long = Duration::from_millis(40);
+        let recording = Recording::start().unwrap();
+        let start = Instant::now();
+        // Inside of one another, on one thread.
+        serial(|| DISK.spawn(move || DISK.spawn(move || spin(long)).get()).get());
+        // A wait in which another thread works.
+        let pool = Arc::new(Pool::new(1));
+        let own = pool.clone();
+        pool.spawn(move || own.spawn(move || spin(long)).get_timeout(Duration::from_secs(600)).is_ok()).get();
+        let took = start.elapsed();
+        let title = title(&recording.stop());
+        let work = title.split("4 calls, ").nth(1).unwrap().split(" of work").next().unwrap();
+        let (number, unit) = work.split_once(' ').unwrap();
+        let seconds = number.parse::<f64>().unwrap() * if unit == "ms" { 1e-3 } else { 1.0 };
+        assert!((0.079..took.as_secs_f64() + 0.02).contains(&seconds), "{work} in {took:?}: {title}");
     });
 }

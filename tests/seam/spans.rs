@@ -18,7 +18,6 @@ use seam_tests::watched;
 use tracing::Level;
 use tracing::info_span;
 
-use crate::subscriber::Records;
 use crate::subscriber::Span;
 use crate::subscriber::calls;
 use crate::subscriber::current;
@@ -440,20 +439,5 @@ fn a_call_follows_from_a_call_that_returned_its_argument() {
         let calls = calls("flattens");
         let map = calls.iter().find(|(_, call)| call.name == "map").unwrap();
         assert_eq!(map.1.follows, [calls[0].0]);
-    });
-}
-
-#[test]
-fn a_loss_is_told_to_the_subscriber_of_its_span() {
-    watched(|| {
-        records();
-        let own = Records::default();
-        tracing::subscriber::with_default(own.clone(), || {
-            let pool = pool("scoped", 1);
-            assert!(pool.spawn(|| panic!("to whom")).outcome().is_err());
-        });
-        assert_eq!(events(Level::WARN, "to whom").len(), 0, "told to another subscriber");
-        let told = own.events(Level::WARN, "to whom");
-        assert_eq!(told.iter().map(|event| event.parent).collect::<Vec<_>>(), [Some(1)]);
     });
 }

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 use std::time::Instant;
@@ -17,6 +18,7 @@ use asynctools::Pool;
 use asynctools::Run;
 use asynctools::pooled;
 use asynctools::serial;
+use asynctools::trace::Recording;
 use seam_tests::watched;
 
 #[pooled(workers = 2)]
@@ -307,6 +309,26 @@ fn a_drawing_is_whole_after_the_end_of_a_pool() {
     };
     let Some(text) = traced_in(program, "a_drawing_is_whole_after_the_end_of_a_pool", "close.svg") else { return };
     assert!(text.contains("2 calls"), "{text}");
+}
+
+#[test]
+fn the_file_and_a_recording_have_the_same() {
+    let program = || {
+        let recording = Recording::start().unwrap();
+        let pool = Arc::new(Pool::new(1));
+        let own = pool.clone();
+        // A wait with a time limit blocks the thread.
+        let outer = pool.spawn(move || own.spawn(|| 1).get_timeout(Duration::from_secs(600)).is_ok());
+        assert!(outer.map(|is_ok| is_ok).get());
+        let trace = recording.stop();
+        let outer = &trace.calls()[0];
+        let map = trace.calls().iter().find(|call| call.site.function() == "map").unwrap();
+        assert_eq!(map.needs, [outer.id]);
+        assert!(outer.waits.iter().any(|wait| wait.site.is_some()));
+    };
+    let Some(text) = traced_in(program, "the_file_and_a_recording_have_the_same", "both.json") else { return };
+    assert_eq!(calls_in(&text), 3);
+    assert!(text.contains("\"waits for spawn\"") && text.contains("\"ph\":\"f\""), "{text}");
 }
 
 /// Calls a function when it is dropped.

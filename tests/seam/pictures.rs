@@ -677,3 +677,23 @@ fn work_is_what_threads_did_without_waits_and_once() {
         assert!((0.079..took.as_secs_f64() + 0.02).contains(&seconds), "{work} in {took:?}: {title}");
     });
 }
+
+#[test]
+fn pictures_show_rows_in_their_order_and_calls_inside_of_calls() {
+    let _alone = alone();
+    watched(|| {
+        let recording = Recording::start().unwrap();
+        let all = Arc::new(std::sync::Barrier::new(11));
+        Pool::named("row", 11).map(0..11, move |_| all.wait().is_leader()).get();
+        serial(|| DISK.spawn(|| DISK.spawn(|| ()).get()).get());
+        assert!(DISK.spawn(|| panic!("no luck")).outcome().is_err());
+        let trace = recording.stop();
+        let (mut svg, mut dot) = (Vec::new(), Vec::new());
+        trace.write_svg(&mut svg).unwrap();
+        trace.write_dot(&mut dot).unwrap();
+        let (svg, dot) = (String::from_utf8(svg).unwrap(), String::from_utf8(dot).unwrap());
+        assert!(svg.find(">row-9<").unwrap() < svg.find(">row-10<").unwrap(), "{svg}");
+        assert_eq!(svg.matches("height=\"16.0\" rx=\"3\" class=\"call\"").count(), 1, "{svg}");
+        assert_eq!((dot.matches("[style=dotted]").count(), dot.matches("#f8cecc").count()), (1, 1), "{dot}");
+    });
+}

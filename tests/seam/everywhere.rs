@@ -85,15 +85,15 @@ fn the_code_around_holds_for_every_pool() {
         assert_eq!(take(), ["spawn on rejecting", "out"]);
         // It is dropped after the end.
         let (place, (says, said)) = (Place::default(), mpsc::channel());
-        let sees = Mutex::new(Some(SeesEnd(place.clone(), says)));
-        let seeing = move |_call: &CallInfo| {
-            let kept = sees.lock().unwrap().take();
+        let witness = Mutex::new(Some(SeesEnd(place.clone(), says)));
+        let carries = move |_call: &CallInfo| {
+            let kept = witness.lock().unwrap().take();
             move |run: Run<'_>| {
                 run.run();
                 drop(kept);
             }
         };
-        let pool = Pool::builder().workers(0).name("rejecting").around(seeing).build().unwrap();
+        let pool = Pool::builder().workers(0).name("rejecting").around(carries).build().unwrap();
         *place.lock().unwrap() = Some(pool.spawn(|| unreachable!("it is rejected")));
         pool.set_workers(1);
         assert_eq!(said.recv(), Ok(true));

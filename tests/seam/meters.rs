@@ -96,7 +96,7 @@ fn prometheus_reads_what_happened() {
         drop(breaker);
         // A call that waits for a worker, and for no argument.
         let held = Pool::named("held", 0);
-        let (start, call) = (Instant::now(), held.spawn(|| 1));
+        let (call, start) = (held.spawn(|| 1), Instant::now());
         while start.elapsed() < Duration::from_millis(5) {
             std::thread::yield_now();
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::thread;
 
@@ -150,7 +150,7 @@ impl App {
             Engine::Remote(owner) => owner.0.ids.next(),
             Engine::Local(_) => 0,
         };
-        Ticket { engine: self.0.clone(), number, cancelled: Arc::default() }
+        Ticket { engine: self.0.clone(), state: AtomicU64::new(number) }
     }
 
     /// Looks at a queue. Blocks until all workers have answered, for at most a second.
@@ -195,33 +195,46 @@ impl App {
     }
 }
 
-/// The place of a call. The owner can cancel the call.
-#[derive(Clone)]
+/// The place of one call. The owner can cancel the call.
 pub struct Ticket {
     engine: Engine,
-    number: u64,
-    cancelled: Arc<AtomicBool>,
+    /// The number of the call, with [`SENT`] and [`CANCELLED`]: one word, since each waiting handle has a ticket.
+    state: AtomicU64,
 }
+
+/// Somebody has sent the call of the ticket.
+const SENT: u64 = 1 << 63;
+/// Somebody has cancelled the call.
+const CANCELLED: u64 = 1 << 62;
 
 impl fmt::Debug for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket").field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Ticket").field("number", &self.number()).finish_non_exhaustive()
     }
 }
 
 impl Ticket {
+    fn number(&self) -> u64 {
+        self.state.load(Ordering::Relaxed) & !(SENT | CANCELLED)
+    }
+
     /// Returns the id of the call; `None` for an engine of this process.
     #[must_use]
     pub fn task_id(&self) -> Option<String> {
         match &self.engine {
-            Engine::Remote(owner) => Some(owner.0.ids.text(self.number)),
+            Engine::Remote(owner) => Some(owner.0.ids.text(self.number())),
             Engine::Local(_) => None,
         }
     }
 
-    /// Sends the call of this place, as [`App::send`] does.
-    pub fn send(self, call: Call, done: impl FnOnce(Answer) + Send + 'static) {
+    /// Sends the call of this place, as [`App::send`] does. A ticket is good for one call: a second one ends as
+    /// [`Broker`](RemoteErrorKind::Broker).
+    pub fn send(&self, call: Call, done: impl FnOnce(Answer) + Send + 'static) {
         let done = Box::new(done);
+        if self.state.fetch_or(SENT, Ordering::SeqCst) & SENT != 0 {
+            let why = "the call of this ticket was sent before; take a ticket for each call";
+            return finish(done, RemoteError::new(RemoteErrorKind::Broker, why).into());
+        }
         let owner = match &self.engine {
             Engine::Remote(owner) => owner,
             Engine::Local(engine) => return engine(call, done),
@@ -229,13 +242,13 @@ impl Ticket {
         match owner.begun() {
             Ok(client) => {
                 // It waits for its result from now on, so that its time runs and it can be revoked before it is sent.
-                client.pending.insert(self.number, done, call.options.result_timeout);
+                client.pending.insert(self.number(), done, call.options.result_timeout);
                 // Before this, `cancel` finds it nowhere; after this, it finds it among the pending calls.
-                if self.cancelled.load(Ordering::SeqCst) {
-                    client.pending.end(self.number, Self::unsent(), false);
+                if self.state.load(Ordering::SeqCst) & CANCELLED != 0 {
+                    client.pending.end(self.number(), Self::unsent(), false);
                     return;
                 }
-                client.outbox.push(Queued { number: self.number, call });
+                client.outbox.push(Queued { number: self.number(), call });
             }
             Err(error) => finish(done, error.into()),
         }
@@ -243,15 +256,14 @@ impl Ticket {
 
     /// Ends the call as [`Cancelled`](RemoteErrorKind::Cancelled) if it waits to be sent. Returns `false` for a call that was
     /// sent: workers are told not to begin it, and it ends as [`Revoked`](RemoteErrorKind::Revoked) unless it runs already.
-    #[expect(clippy::must_use_candidate, reason = "one cancels what one no longer cares about")]
     pub fn cancel(&self) -> bool {
         let Engine::Remote(owner) = &self.engine else { return false };
-        self.cancelled.store(true, Ordering::SeqCst);
-        let Some(_queued) = owner.0.outbox.take_back(self.number) else {
-            owner.0.pending.revoke(self.number);
+        self.state.fetch_or(CANCELLED, Ordering::SeqCst);
+        let Some(_queued) = owner.0.outbox.take_back(self.number()) else {
+            owner.0.pending.revoke(self.number());
             return false;
         };
-        owner.0.pending.end(self.number, Self::unsent(), false)
+        owner.0.pending.end(self.number(), Self::unsent(), false)
     }
 
     /// Returns the end of a call that is not sent any more.
@@ -472,5 +484,17 @@ mod tests {
                 thread.join().expect("what has started ends");
             }
         }
+    }
+
+    #[test]
+    fn a_ticket_is_good_for_one_call() {
+        let app = App::local(|job| job());
+        let ticket = app.ticket();
+        let kinds = [0, 1].map(|_| {
+            let (tell, told) = channel::<Answer>();
+            ticket.send(Call::new("task", TaskOptions::DEFAULT, ()), move |answer| tell.send(answer).unwrap());
+            told.try_recv().expect("it ends at once").into_value::<()>().unwrap_err().kind
+        });
+        assert_eq!(kinds, [RemoteErrorKind::NotRegistered, RemoteErrorKind::Broker]);
     }
 }

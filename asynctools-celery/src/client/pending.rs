@@ -64,13 +64,22 @@ impl Ids {
 /// There is one of these for each call that waits, so times are short: since the client was made.
 struct Waiting {
     done: Done,
-    /// In milliseconds; `NEVER` if there is no deadline.
-    deadline: u64,
+    /// In ticks; `NEVER` if there is no deadline.
+    deadline: u32,
     /// In seconds.
     since: u32,
 }
 
-const NEVER: u64 = u64::MAX;
+/// The resolution of deadlines: in 32 bits there is a year.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Longer than a client lives.
+const NEVER: u32 = u32::MAX;
+
+/// Returns the whole ticks of a duration, which no deadline reaches if they are too many.
+fn ticks(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis() / TICK.as_millis()).unwrap_or(NEVER)
+}
 
 #[derive(Default)]
 struct Table {
@@ -135,7 +144,8 @@ impl Pending {
     pub(crate) fn insert(&self, number: u64, done: Done, timeout: Option<Duration>) {
         let since = Instant::now();
         let deadline = timeout.and_then(|timeout| since.checked_add(timeout));
-        let short = deadline.map_or(NEVER, |at| u64::try_from((at - self.made).as_millis()).unwrap_or(NEVER));
+        // The next whole tick: no call ends early.
+        let short = deadline.map_or(NEVER, |at| ticks(at - self.made).saturating_add(1));
         let waiting = Waiting { done, deadline: short, since: self.seconds() };
         let mut table = self.lock();
         table.waiting.insert(number, waiting);
@@ -288,13 +298,13 @@ impl Pending {
 
 /// Takes out the calls whose time is over.
 fn late(table: &mut Table, made: Instant) -> Vec<(u64, Done)> {
-    let now = u64::try_from(made.elapsed().as_millis()).unwrap_or(NEVER);
-    let late = table.waiting.iter().filter(|(_, waiting)| waiting.deadline <= now).map(|(number, _)| *number);
+    let now = ticks(made.elapsed());
+    let due = |waiting: &Waiting| waiting.deadline != NEVER && waiting.deadline <= now;
+    let late = table.waiting.iter().filter(|(_, waiting)| due(waiting)).map(|(number, _)| *number);
     let late: Vec<_> = late.collect();
     let ended = late.into_iter().filter_map(|number| Some((number, table.waiting.remove(&number)?.done))).collect();
     let next = table.waiting.values().map(|waiting| waiting.deadline).filter(|deadline| *deadline != NEVER).min();
-    // A millisecond more, since the deadline was cut to whole ones.
-    table.deadline = next.and_then(|deadline| made.checked_add(Duration::from_millis(deadline + 1)));
+    table.deadline = next.and_then(|deadline| made.checked_add(TICK * deadline));
     ended
 }
 

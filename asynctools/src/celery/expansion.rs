@@ -30,21 +30,19 @@ pub fn send<R: Send + 'static>(
             return settle(promise, read(error.into()));
         }
     };
-    let ticket = app.ticket();
-    promise.run_by(Arc::new(Sent(ticket.clone())));
+    let ticket = Arc::new(app.ticket());
+    promise.run_by(ticket.clone());
     ticket.send(Call::written(task, options, args), move |answer| settle(promise, read(answer)));
 }
 
-/// A call on the fleet, as its handle sees the call.
-struct Sent(Ticket);
-
-impl Elsewhere for Sent {
+/// The ticket of a call on the fleet is what the handle sees of the call.
+impl Elsewhere for Ticket {
     fn cancel(&self) -> bool {
-        self.0.cancel()
+        self.cancel()
     }
 
     fn id(&self) -> Option<String> {
-        self.0.task_id()
+        self.task_id()
     }
 
     fn is_kept(&self) -> bool {

@@ -301,7 +301,7 @@ fn a_call_that_runs_is_not_revoked_by_another_worker() {
     let app = redis.app();
     let (promise, value) = AsyncValue::promise();
     let ticket = app.ticket();
-    ticket.clone().send(Call::new(Count::NAME, Count::OPTIONS, (redis.port, "runs", 4000)), move |answer: Answer| {
+    ticket.send(Call::new(Count::NAME, Count::OPTIONS, (redis.port, "runs", 4000)), move |answer: Answer| {
         promise.set(answer.into_value::<i64>());
     });
     redis.wait_for(&["GET", "runs"], 1);
@@ -537,7 +537,7 @@ fn a_revoked_call_is_not_held_until_its_time() {
     let ticket = app.ticket();
     let (tell, told) = channel();
     let call = Call::new(Count::NAME, Count::OPTIONS, (redis.port, "held", 0)).with(later);
-    ticket.clone().send(call, move |answer: Answer| tell.send(answer).unwrap());
+    ticket.send(call, move |answer: Answer| tell.send(answer).unwrap());
     redis.wait_for(&["HLEN", "unacked"], 1);
     redis.wait_for_answers(1);
     ticket.cancel();
@@ -597,7 +597,7 @@ fn a_ticket_that_was_cancelled_sends_nothing() {
     let ticket = app.ticket();
     ticket.cancel();
     let (tell, told) = channel();
-    ticket.clone().send(Call::new(Add::NAME, Add::OPTIONS, (1, 1)), move |answer: Answer| tell.send(answer).unwrap());
+    ticket.send(Call::new(Add::NAME, Add::OPTIONS, (1, 1)), move |answer: Answer| tell.send(answer).unwrap());
     app.flush();
     assert_eq!(redis.number(&["LLEN", "rs"]), 0, "the call is sent");
     let error = told.recv_timeout(SECONDS).expect("it ends").into_value::<()>().unwrap_err();

@@ -81,7 +81,7 @@ pub(crate) fn cancellable(
     let ticket = app.ticket();
     let (promise, value) = AsyncValue::promise();
     let call = Call::new(task, options, (redis.port, "runs", 0));
-    ticket.clone().send(call, |answer| {
+    ticket.send(call, |answer| {
         promise.set(answer);
     });
     (ticket, value)

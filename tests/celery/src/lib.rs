@@ -20,7 +20,11 @@ pub fn answer(app: &App, call: Call) -> AsyncValue<Answer> {
     value
 }
 
-/// A handle to the value of a call.
+/// A handle to the value of a call. The thread that hears the answer reads it, as for a function with `#[celery]`.
 pub fn send<T: DeserializeOwned + Send + 'static>(app: &App, call: Call) -> AsyncValue<Result<T, RemoteError>> {
-    answer(app, call).map(Answer::into_value)
+    let (promise, value) = AsyncValue::promise();
+    app.send(call, |answer| {
+        promise.set(answer.into_value());
+    });
+    value
 }

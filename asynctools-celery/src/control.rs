@@ -125,8 +125,8 @@ fn revoke(shared: &Shared, arguments: &Value) -> Result<Value, BrokerError> {
     let waiting = shared.revoke(&ids);
     let mut link = shared.new_link()?;
     link.note_revoked(&ids)?;
-    // A worker that has taken the message hears of the revocation too, and knows whether the call runs. Whoever takes the message
-    // from now on finds the note.
+    // A worker that has taken the message hears of the revocation too, and knows whether the call runs. A worker that takes
+    // the message from now on finds the note.
     let elsewhere = link.taken_elsewhere(&waiting, &shared.config.name)?;
     for id in waiting.iter().filter(|id| !elsewhere.contains(*id)) {
         let end = End::Revoked(celery("TaskRevokedError", "revoked"));

@@ -163,6 +163,7 @@ const CELERY: &[&str] = &[
     "client::sweeper",
     "client::check",
     "client::app",
+    "worker::entry",
     "worker::link",
     "worker::shared",
     "worker::panics",

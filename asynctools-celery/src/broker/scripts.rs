@@ -31,8 +31,8 @@ return taken
 
 /// Ends a message: stores its result and tells who waits, puts a message into a list, acknowledges. A result that says
 /// `SUCCESS` stays. `KEYS`: index, hash, result, list, mark. `ARGV`: tag, seconds to live, result or nothing, message or
-/// nothing. A message is put into the list by the owner of the tag only; without a tag, it was acknowledged before, and the mark says for a
-/// day that the next one is in the list.
+/// nothing. Only the owner of the tag puts a message into the list. A message without a tag was acknowledged before, and for a
+/// day the mark says that the next one is in the list.
 pub(crate) const FINISH: &str = r#"
 if ARGV[3] ~= '' then
   local old = redis.call('GETRANGE', KEYS[3], 0, 20)

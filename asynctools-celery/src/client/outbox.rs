@@ -22,7 +22,7 @@ pub(crate) fn never_waits() {
     OF_A_CLIENT.set(true);
 }
 
-/// A call and its number. What is done with its end is among the pending calls.
+/// A call and its number. The pending calls have the closure for its end.
 pub(crate) struct Queued {
     pub(crate) number: u64,
     pub(crate) call: Call,

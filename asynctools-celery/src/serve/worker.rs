@@ -258,7 +258,7 @@ fn give_back(shared: &Shared) {
     if left.is_empty() {
         return;
     }
-    // What was given back before a connection broke is found no more, and is left alone.
+    // An attempt finds no more what one before it has given back, and leaves it alone.
     let attempt = || {
         let mut link = shared.new_link()?;
         left.iter().rev().try_for_each(|number| keeper::give_back(&mut link, &shared.config.keys, &shared.tag(*number)))

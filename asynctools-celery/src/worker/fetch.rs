@@ -19,7 +19,7 @@ use crate::worker::shared::Shared;
 const WAIT: Duration = Duration::from_secs(10);
 
 /// The longest wait between two attempts to reach the broker.
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST_WAIT_TO_REACH: Duration = Duration::from_secs(5);
 
 /// After this time without a message a thread makes a new connection. The old connection may lead to a server that clients
 /// have left, which answers for ever that there is nothing.
@@ -35,7 +35,7 @@ pub(crate) fn run(shared: &Arc<Shared>, list: &str) {
         eprintln!("asynctools-celery: waiting at `{list}`: {error}");
         shared.close_unused();
         thread::sleep(wait);
-        wait = (wait * 2).min(LONGEST);
+        wait = (wait * 2).min(LONGEST_WAIT_TO_REACH);
     }
 }
 

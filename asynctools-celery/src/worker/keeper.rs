@@ -8,7 +8,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::broker::connection::BrokerError;
 use crate::broker::keys::Keys;
@@ -19,6 +18,7 @@ use crate::wire::envelope::Envelope;
 use crate::worker::end::End;
 use crate::worker::end::celery;
 use crate::worker::end::exception;
+use crate::worker::entry;
 use crate::worker::fetch;
 use crate::worker::link::Finish;
 use crate::worker::link::Link;
@@ -173,19 +173,8 @@ fn end_unreadable(link: &mut Link, keys: &Keys, tag: &str, entry: &[u8]) -> Resu
 
 /// Returns the list of the message of an entry, and the message. `None` where the entry is no message.
 fn read<'a>(link: &mut Link, keys: &Keys, entry: &'a [u8]) -> Result<Option<(String, Envelope<'a>)>, BrokerError> {
-    let Some((envelope, exchange, key)) = parse(entry) else { return Ok(None) };
+    let Some((envelope, exchange, key)) = entry::parse(entry) else { return Ok(None) };
     // A message of Python's may have come by an exchange, whose key is no queue.
     let queue = if exchange.is_empty() { None } else { link.bound(&exchange, &key)? };
     Ok(Some((keys.list(&queue.unwrap_or(key), envelope.priority()), envelope)))
-}
-
-/// Reads an entry: `[message, exchange, routing_key]`.
-fn parse(entry: &[u8]) -> Option<(Envelope<'_>, String, String)> {
-    let (message, exchange, key): (&RawValue, Option<String>, String) = serde_json::from_slice(entry).ok()?;
-    Some((Envelope::read(message.get().as_bytes()).ok()?, exchange.unwrap_or_default(), key))
-}
-
-/// Returns the id of the call of an entry.
-pub(crate) fn id(entry: &[u8]) -> Option<String> {
-    parse(entry)?.0.text("id").map(str::to_owned)
 }

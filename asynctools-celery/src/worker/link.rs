@@ -15,7 +15,7 @@ use crate::broker::connection::list;
 use crate::broker::keys;
 use crate::broker::keys::Keys;
 use crate::broker::scripts;
-use crate::worker::keeper;
+use crate::worker::entry;
 
 /// How a message ends.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ pub(crate) struct Finish {
     pub(crate) result: Option<(String, Vec<u8>, u64)>,
     /// A message, to be put into a list.
     pub(crate) push: Option<(String, Vec<u8>)>,
-    /// What says that it was put there, where the message was acknowledged before.
+    /// A key that says that it was put there, where the message was acknowledged before.
     pub(crate) mark: String,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct Link {
 }
 
 /// The longest life of a result, in seconds: a century, which every server can add to the time.
-const LONGEST: u64 = 100 * 365 * 86_400;
+const LONGEST_LIFE: u64 = 100 * 365 * 86_400;
 
 /// How long a revocation is stored: a day, in seconds.
 const REVOKED_EXPIRES: &[u8] = b"86400";
@@ -233,7 +233,7 @@ impl Link {
             cursor = found.next().and_then(bytes).unwrap_or_else(|| b"0".to_vec());
             let mut found = found.next().map(list).unwrap_or_default().into_iter().filter_map(bytes);
             while let (Some(tag), Some(entry)) = (found.next(), found.next()) {
-                elsewhere.extend(keeper::id(&entry).filter(|id| !is_own(&tag) && wanted.contains(id)));
+                elsewhere.extend(entry::id(&entry).filter(|id| !is_own(&tag) && wanted.contains(id)));
             }
             if cursor == b"0" {
                 return Ok(elsewhere);
@@ -284,7 +284,7 @@ fn only(replies: Vec<Reply>) -> Reply {
 
 fn add_finish(commands: &mut Commands, script: &[u8], keys: &Keys, end: &Finish) {
     let (id, text, seconds) = match &end.result {
-        Some((id, text, seconds)) => (keys.result(id), text.as_slice(), (*seconds).clamp(1, LONGEST).to_string()),
+        Some((id, text, seconds)) => (keys.result(id), text.as_slice(), (*seconds).clamp(1, LONGEST_LIFE).to_string()),
         None => (keys.result(""), &b""[..], String::new()),
     };
     let (to, message) = match &end.push {

@@ -1,5 +1,6 @@
 //! The side of a worker: messages are taken, run, and ended.
 
+pub(crate) mod entry;
 pub(crate) mod link;
 pub(crate) mod shared;
 pub(crate) mod panics;

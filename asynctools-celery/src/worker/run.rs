@@ -34,7 +34,7 @@ use crate::worker::shared::Shared;
 const LONGEST_BACKOFF: Duration = Duration::from_secs(600);
 
 /// The longest wait before a broker is asked again to store a result.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT_TO_STORE: Duration = Duration::from_secs(5);
 
 /// A job of the worker's, which ends also where the threads drop it unrun.
 struct Job {
@@ -46,7 +46,7 @@ struct Job {
 impl Drop for Job {
     fn drop(&mut self) {
         match self.number {
-            // Nobody says that the message is in work, so it comes back as that of a worker that has died, and is counted.
+            // The worker does not say that the message is in work, so it comes back and is counted as a dead worker's.
             Some(number) if thread::panicking() => self.shared.forget(number),
             Some(number) => self.shared.refused(number),
             None => {}
@@ -240,7 +240,7 @@ fn finish(shared: &Shared, number: u64, end: &Finish) -> Option<Delivery> {
                 }
                 eprintln!("asynctools-celery: a result waits, to be stored later: {error}");
                 thread::sleep(wait);
-                wait = (wait * 2).min(LONGEST_WAIT);
+                wait = (wait * 2).min(LONGEST_WAIT_TO_STORE);
             }
         }
     }
@@ -261,7 +261,7 @@ pub(crate) fn insist(shared: &Shared, end: &Finish) {
                 eprintln!("asynctools-celery: an end waits, to be sent later: {error}");
                 shared.close_unused();
                 thread::sleep(wait);
-                wait = (wait * 2).min(LONGEST_WAIT);
+                wait = (wait * 2).min(LONGEST_WAIT_TO_STORE);
             }
         }
     }

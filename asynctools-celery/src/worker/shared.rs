@@ -24,8 +24,8 @@ use crate::wire::time::Timestamp;
 use crate::worker::link::Link;
 use crate::worker::link::Taken;
 
-/// A year is as long as for ever, and can be added to any time.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The longest wait for calls that run: a year is as long as for ever, and can be added to any time.
+const LONGEST_GRACE: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How long a worker takes no message after its threads refused a call.
 const REFUSED: Duration = Duration::from_secs(1);
@@ -338,7 +338,7 @@ impl Shared {
 
     /// Blocks until no call runs, for at most so long, or until the worker is told to stop again. Returns whether no call runs.
     pub(crate) fn wait_until_idle(&self, longest: Duration) -> bool {
-        let end = Instant::now() + longest.min(LONGEST);
+        let end = Instant::now() + longest.min(LONGEST_GRACE);
         let mut state = self.lock();
         while state.active > 0 && state.stops < 2 {
             let left = end.saturating_duration_since(Instant::now());

@@ -2,6 +2,8 @@
 
 use std::env;
 use std::process::Command;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
@@ -29,6 +31,8 @@ use crate::runner::tests;
 use crate::servers::Process;
 use crate::servers::Redis;
 use crate::servers::patience;
+use crate::servers::wait_until;
+use crate::servers::worker_at;
 
 pub(crate) const TESTS: &[Test] = tests! {
     Redis: crash_worker_killed_rust_rust, crash_worker_frozen, crash_long_task_runs_once, crash_held_eta_runs_once,
@@ -49,7 +53,7 @@ fn slow_first(redis: &Redis, app: &App, millis: u64) -> AsyncValue<Result<i64, R
 }
 
 /// Makes a call that counts its runs under a key, then takes so long.
-fn count(redis: &Redis, app: &App, key: &str, millis: u64) -> AsyncValue<Result<i64, RemoteError>> {
+pub(crate) fn count(redis: &Redis, app: &App, key: &str, millis: u64) -> AsyncValue<Result<i64, RemoteError>> {
     send(app, Call::new(Count::NAME, Count::OPTIONS, (redis.port, key.to_owned(), millis)))
 }
 
@@ -229,13 +233,12 @@ fn is_looked_up_after_a_cut(redis: &Redis, app: &App) -> Duration {
 }
 
 /// Runs a session with something between its parts that breaks at each piece of the traffic in turn, until the session is
-/// shorter than that.
-fn for_each_state(session: impl Fn(&Redis, Break) -> bool) {
-    let redis = Redis::start();
+/// shorter than that. A session has this many states at least.
+pub(crate) fn for_each_state(least: usize, session: impl Fn(Break) -> bool) {
     for at in 0..400 {
-        let broke = [Break::Before(at), Break::Within(at)].map(|at| session(&redis, at));
+        let broke = [Break::Before(at), Break::Within(at)].map(&session);
         if broke == [false, false] {
-            assert!(at > 20, "a session has more than {at} states");
+            assert!(at > least, "a session has more than {at} states");
             return;
         }
     }
@@ -243,16 +246,14 @@ fn for_each_state(session: impl Fn(&Redis, Break) -> bool) {
 }
 
 fn crash_worker_cut_in_each_state() {
-    for_each_state(|redis, at| {
+    let redis = Redis::start();
+    for_each_state(20, |at| {
         let proxy = Proxy::start(redis.port, at, || {});
-        let url = proxy.url();
         // So long that only the worker itself brings back what it took without an answer.
-        let start =
-            || Process::start(Command::new(env!("CARGO_BIN_EXE_worker")).args([&url, "1", "visibility=600000"]));
+        let start = || worker_at(&proxy.url(), 1, &["visibility=600000"]);
         let mut worker = start();
-        let app = redis.app();
         let key = format!("{at:?}");
-        let mut call = count(redis, &app, &key, 0);
+        let mut call = count(&redis, &redis.app(), &key, 0);
         let end = Instant::now() + patience();
         let value = loop {
             match call.get_timeout(Duration::from_millis(20)) {
@@ -267,7 +268,7 @@ fn crash_worker_cut_in_each_state() {
         };
         let runs = redis.number(&["GET", &key]);
         assert!(value.is_ok() && (1..=2).contains(&runs), "{at:?}: {value:?} after {runs} runs");
-        nothing_is_left(redis);
+        nothing_is_left(&redis);
         proxy.has_broken()
     });
 }
@@ -275,22 +276,15 @@ fn crash_worker_cut_in_each_state() {
 fn crash_client_cut_in_each_state() {
     let redis = Redis::start();
     let _worker = rust(&redis);
-    let session = |redis: &Redis, at| {
+    for_each_state(8, |at| {
         let proxy = Proxy::start(redis.port, at, || {});
         let app = App::builder().broker(proxy.url()).build().unwrap();
         let key = format!("{at:?}");
-        let value = get(count(redis, &app, &key, 0));
+        let value = get(count(&redis, &app, &key, 0));
         let runs = redis.number(&["GET", &key]);
         assert!(value.is_ok() && (1..=2).contains(&runs), "{at:?}: {value:?} after {runs} runs");
         proxy.has_broken()
-    };
-    for at in 0..100 {
-        if ![Break::Before(at), Break::Within(at)].map(|at| session(&redis, at)).contains(&true) {
-            assert!(at > 8, "a session has more than {at} states");
-            return;
-        }
-    }
-    panic!("the session has no end");
+    });
 }
 
 fn crash_full_noeviction() {
@@ -384,39 +378,37 @@ fn crash_second_sigterm_gives_back_at_once() {
     drop(calls);
 }
 
+/// Starts a worker that is cut off at this piece of its traffic, and gets a signal then.
+pub(crate) fn signalled_worker(redis: &Redis, at: Break, signal: &'static str, options: &[&str]) -> (Proxy, Process) {
+    let (tell, told) = channel::<u32>();
+    let told = Mutex::new(told);
+    let proxy = Proxy::start(redis.port, at, move || {
+        if let Ok(id) = told.lock().expect("nothing panics").recv() {
+            let _ = Command::new("kill").args([format!("-{signal}"), id.to_string()]).status();
+        }
+    });
+    let worker = worker_at(&proxy.url(), 1, options);
+    tell.send(worker.id()).expect("the proxy goes on");
+    (proxy, worker)
+}
+
 /// Ends workers with a signal at each piece of their traffic, one after the other, while calls go on.
 fn signalled_at_each_step(signal: &'static str, may_repeat: i64) {
-    for_each_state(|redis, at| {
+    let redis = Redis::start();
+    for_each_state(20, |at| {
         let Break::Before(_) = at else { return false };
-        let pid = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
-        let signalled = pid.clone();
-        let proxy = Proxy::start(redis.port, at, move || {
-            let pid = loop {
-                match signalled.load(std::sync::atomic::Ordering::SeqCst) {
-                    0 => thread::yield_now(),
-                    pid => break pid.to_string(),
-                }
-            };
-            let _ = Command::new("kill").args([&format!("-{signal}"), &pid]).status();
-        });
-        let url = proxy.url();
-        let worker = Process::start(Command::new(env!("CARGO_BIN_EXE_worker")).args([&url, "1", "visibility=1500"]));
-        pid.store(worker.id(), std::sync::atomic::Ordering::SeqCst);
+        let (proxy, _first) = signalled_worker(&redis, at, signal, &["visibility=1500"]);
         let app = redis.app();
         let key = format!("{signal}{at:?}");
-        let calls: AsyncList<_> = (0..3).map(|_| count(redis, &app, &key, 0)).collect();
+        let calls: AsyncList<_> = (0..3).map(|_| count(&redis, &app, &key, 0)).collect();
         // Whatever it had is another's, who would take all calls from a worker that is slow to start.
-        let end = Instant::now() + patience();
-        while !proxy.has_broken() && redis.number(&["GET", &key]) < 3 {
-            assert!(Instant::now() < end, "{at:?}: the first worker does nothing");
-            thread::sleep(Duration::from_millis(1));
-        }
+        wait_until("the first worker does something", || proxy.has_broken() || redis.number(&["GET", &key]) == 3);
         let _second = redis.worker(1, &["visibility=1500"]);
         let values = calls.get_timeout(patience()).unwrap_or_else(|_| panic!("{at:?}: a handle does not end"));
         let runs = redis.number(&["GET", &key]);
         assert!(values.iter().all(Result::is_ok), "{at:?}: {values:?}");
         assert!((3..=3 + may_repeat).contains(&runs), "{at:?}: {runs} runs of 3 calls");
-        nothing_is_left(redis);
+        nothing_is_left(&redis);
         proxy.has_broken()
     });
 }

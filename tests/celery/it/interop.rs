@@ -79,12 +79,15 @@ pub(crate) fn cancellable(
     options: TaskOptions,
 ) -> (Ticket, AsyncValue<Answer>) {
     let ticket = app.ticket();
-    let (promise, value) = AsyncValue::promise();
-    let call = Call::new(task, options, (redis.port, "runs", 0));
-    ticket.send(call, |answer| {
-        promise.set(answer);
-    });
+    let value = send_at(&ticket, Call::new(task, options, (redis.port, "runs", 0)));
     (ticket, value)
+}
+
+/// Sends the call of a place, and returns a handle to its answer.
+pub(crate) fn send_at(ticket: &Ticket, call: Call) -> AsyncValue<Answer> {
+    let (promise, value) = AsyncValue::promise();
+    ticket.clone().send(call, |answer| promise.set(answer));
+    value
 }
 
 pub(crate) fn kind(value: AsyncValue<Answer>) -> RemoteErrorKind {

@@ -11,13 +11,16 @@ mod load;
 mod attribute;
 mod tls;
 mod start;
-mod attack;
+mod client_promises;
+mod worker_promises;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // What mostly waits, or builds, goes first.
     runner::run(&[
+        worker_promises::TESTS,
+        client_promises::TESTS,
         start::TESTS,
         taking::TESTS,
         interop::TESTS,
@@ -26,6 +29,5 @@ fn main() -> ExitCode {
         load::TESTS,
         attribute::TESTS,
         tls::TESTS,
-        attack::TESTS,
     ])
 }

@@ -22,8 +22,10 @@ pub(crate) enum Break {
 
 struct Line {
     server: u16,
-    at: Break,
+    at: Mutex<Break>,
     passed: AtomicUsize,
+    /// The word of a command, and the answer that it gets instead of the server's, this often.
+    refused: (&'static str, &'static str, AtomicUsize),
     /// How many connections there were, and how many of them are dead.
     made: AtomicUsize,
     dead: AtomicUsize,
@@ -40,10 +42,25 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Starts a proxy that cuts all of its connections, then calls `then`.
     pub(crate) fn start(server: u16, at: Break, then: impl Fn() + Send + Sync + 'static) -> Self {
+        Self::of(server, at, ("", "", AtomicUsize::new(0)), Box::new(then))
+    }
+
+    /// Starts a proxy that answers so often in the place of the server, when a command has this word.
+    pub(crate) fn refusing(server: u16, word: &'static str, answer: &'static str, times: usize) -> Self {
+        Self::of(server, Break::Before(usize::MAX), (word, answer, AtomicUsize::new(times)), Box::new(|| {}))
+    }
+
+    fn of(
+        server: u16,
+        at: Break,
+        refused: (&'static str, &'static str, AtomicUsize),
+        then: Box<dyn Fn() + Send + Sync>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let (passed, made, dead) = Default::default();
-        let line = Arc::new(Line { server, at, passed, made, dead, open: Mutex::default(), then: Box::new(then) });
+        let (at, open) = (Mutex::new(at), Mutex::default());
+        let line = Arc::new(Line { server, at, passed, refused, made, dead, open, then });
         let accepting = line.clone();
         // It ends with the process of the tests.
         thread::spawn(move || {
@@ -77,9 +94,15 @@ impl Proxy {
         self.line.dead.store(self.line.made.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
+    /// Has the proxy break at this piece of the traffic, counted from now on.
+    pub(crate) fn break_at(&self, at: Break) {
+        *self.line.at.lock().expect("nothing panics") = at;
+        self.line.passed.store(0, Ordering::SeqCst);
+    }
+
     /// Returns whether it has broken.
     pub(crate) fn has_broken(&self) -> bool {
-        let (Break::Before(at) | Break::Within(at)) = self.line.at;
+        let (Break::Before(at) | Break::Within(at)) = *self.line.at.lock().expect("nothing panics");
         self.line.passed.load(Ordering::SeqCst) > at
     }
 }
@@ -91,9 +114,14 @@ impl Line {
             if connection < self.dead.load(Ordering::SeqCst) {
                 continue;
             }
+            if self.refuses(&buffer[..length]) {
+                let _ = from.write_all(self.refused.1.as_bytes());
+                continue;
+            }
+            let at = *self.at.lock().expect("nothing panics");
             let number = self.passed.fetch_add(1, Ordering::SeqCst);
             let piece = &buffer[..length];
-            match self.at {
+            match at {
                 Break::Before(at) if at == number => return self.cut(),
                 Break::Within(at) if at == number => {
                     let _ = to.write_all(&piece[..length / 2]);
@@ -104,6 +132,12 @@ impl Line {
             }
         }
         let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+    }
+
+    fn refuses(&self, piece: &[u8]) -> bool {
+        let (word, _, times) = &self.refused;
+        let is_it = !word.is_empty() && piece.windows(word.len()).any(|part| part == word.as_bytes());
+        is_it && times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |times| times.checked_sub(1)).is_ok()
     }
 
     fn cut(&self) {

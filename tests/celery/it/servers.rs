@@ -27,6 +27,15 @@ pub(crate) fn patience() -> Duration {
     Duration::from_secs(seconds.unwrap_or(60))
 }
 
+/// Waits until this is so.
+pub(crate) fn wait_until(promised: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + patience();
+    while !is_so() {
+        assert!(Instant::now() < end, "it does not come to pass: {promised}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// The program `redis-server`.
 pub(crate) fn redis_server() -> Option<PathBuf> {
     program("redis-server")
@@ -105,6 +114,12 @@ pub(crate) fn first_words(command: &mut Command, lines: usize) -> Vec<String> {
     thread::spawn(move || written.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
     let _process = Process(process);
     (0..lines).map_while(|_| told.recv_timeout(patience()).ok()).collect()
+}
+
+/// Starts a worker for the server at an address.
+pub(crate) fn worker_at(url: &str, threads: usize, options: &[&str]) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+    Process::start(command.arg(url).arg(threads.to_string()).args(options))
 }
 
 /// Returns a port that was free a moment ago.
@@ -191,8 +206,7 @@ impl Redis {
     }
 
     pub(crate) fn worker(&self, threads: usize, options: &[&str]) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
-        Process::start(command.arg(self.url()).arg(threads.to_string()).args(options))
+        worker_at(&self.url(), threads, options)
     }
 
     /// Starts a worker, and ends it when it has written this many lines to its standard error.
@@ -239,20 +253,23 @@ impl Redis {
 
     /// Waits until this many workers answer questions of remote control.
     pub(crate) fn wait_for_answers(&self, workers: usize) {
-        let (app, end) = (self.app(), Instant::now() + patience());
-        while app.check("rs").expect("the server answers").workers.len() != workers {
-            assert!(Instant::now() < end, "not {workers} workers answer");
-            thread::sleep(Duration::from_millis(5));
-        }
+        let app = self.app();
+        let answers = || app.check("rs").expect("the server answers").workers.len();
+        wait_until(&format!("{workers} workers answer"), || answers() == workers);
     }
 
     /// Waits until a worker of Rust waits for messages.
     pub(crate) fn wait_for_worker(&self) {
-        let end = Instant::now() + patience();
-        while !self.call(&["CLIENT", "LIST"]).to_string().contains("cmd=blmove") {
-            assert!(Instant::now() < end, "no worker waits");
-            thread::sleep(Duration::from_millis(5));
-        }
+        wait_until("a worker waits", || self.call(&["CLIENT", "LIST"]).to_string().contains("cmd=blmove"));
+    }
+
+    /// Waits until the queue of the tests is empty and no worker has a message.
+    pub(crate) fn wait_for_nothing(&self) {
+        wait_until("nothing is left", || {
+            [["HLEN", "unacked"], ["ZCARD", "unacked_index"], ["LLEN", "rs"]]
+                .iter()
+                .all(|parts| self.number(parts) == 0)
+        });
     }
 
     /// Waits until a key has this number.

@@ -1,6 +1,5 @@
 //! What a worker takes and when, what it does with a call that is to be run again, and how it stops.
 
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
@@ -22,9 +21,10 @@ use crate::interop::call;
 use crate::proxy::Proxy;
 use crate::runner::Test;
 use crate::runner::tests;
-use crate::servers::Process;
 use crate::servers::Redis;
 use crate::servers::patience;
+use crate::servers::wait_until;
+use crate::servers::worker_at;
 
 pub(crate) const TESTS: &[Test] = tests! {
     Redis: a_line_that_goes_dead_is_replaced, queues_go_in_order, a_busy_worker_takes_nothing,
@@ -50,8 +50,7 @@ fn a_line_that_goes_dead_is_replaced() {
         scope.spawn(|| {
             let redis = Redis::start();
             let line = Proxy::whole(redis.port);
-            let mut worker = Command::new(env!("CARGO_BIN_EXE_worker"));
-            let _worker = Process::start(worker.args([&line.url(), "1"]));
+            let _worker = worker_at(&line.url(), 1, &[]);
             calls_go_on(&redis.app(), &line);
         });
         let redis = Redis::start();
@@ -113,16 +112,14 @@ fn a_panic_is_run_again_as_the_same_call() {
     // The message goes through its queue once more, then the worker holds it until its time.
     let key = format!("celery-task-meta-{id}");
     let is_again = |entry: &Reply| entry.to_string().contains(r#""retries":1,"#);
-    let deadline = Instant::now() + patience();
-    let entry = loop {
-        if let Reply::List(entries) = redis.call(&["HVALS", "unacked"])
-            && let Some(entry) = entries.iter().find(|entry| is_again(entry))
-        {
-            break entry.to_string();
+    let mut found = None;
+    wait_until("the panic is run again", || {
+        if let Reply::List(entries) = redis.call(&["HVALS", "unacked"]) {
+            found = entries.into_iter().find(is_again);
         }
-        assert!(Instant::now() < deadline, "the panic is not run again");
-        thread::sleep(Duration::from_millis(5));
-    };
+        found.is_some()
+    });
+    let entry = found.expect("it was waited for").to_string();
     for part in [&format!(r#""id":"{id}""#), r#""tenant":"a""#, r#""priority":6"#] {
         assert!(entry.contains(part), "{part} is not in {entry}");
     }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use asynctools::Pool;
 use asynctools::celery::OnPool;
+use asynctools::celery::Threads;
 use asynctools_celery::Arguments;
 use asynctools_celery::Bytes;
 use asynctools_celery::Failure;
@@ -22,6 +24,7 @@ use serde_json::Value;
 
 use crate::fleet;
 use crate::redis::Client;
+use crate::redis::Reply;
 
 /// The error of `divide`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,10 +100,22 @@ task! {
     match count(port, &key, 0) { 3.. => Ok(3), n => Err(format!("run {n}")) }
 }
 task! {
-    /// Counts and fails, keeps no message that could be run again, and is run again once.
-    FailOnce(port: u16, key: String) -> |answer: &Result<i64, String>| result(answer, |_| true),
+    /// Counts, and waits for a key of the server.
+    CountUntil(port: u16, key: String, gate: String) -> value, {}, count_until(port, &key, &gate)
+}
+task! {
+    /// As [`CountUntil`], and keeps no message that could be run again.
+    CountUntilOnce(port: u16, key: String, gate: String) -> value, { acks_late: false }, count_until(port, &key, &gate)
+}
+task! {
+    /// Counts, waits for a key of the server, and fails. Keeps no message that could be run again, and is run again once.
+    FailOnce(port: u16, key: String, gate: String) -> |answer: &Result<i64, String>| result(answer, |_| true),
     { acks_late: false, max_retries: 1, retry_backoff: Duration::from_millis(20) },
-    Err(format!("run {}", count(port, &key, 0)))
+    Err(format!("run {}", count_until(port, &key, &gate)))
+}
+task! {
+    /// Returns a text of so many bytes.
+    Large(bytes: usize) -> value, {}, "x".repeat(bytes)
 }
 task! {
     /// Counts and panics, and is run again much later.
@@ -138,11 +153,71 @@ task! {
     Quiet(port: u16, key: String) -> value, { ignore_result: true }, { count(port, &key, 0); }
 }
 
+task! {
+    /// Has [`own_pool`] closed, and counts that under a key.
+    Close(port: u16, key: String) -> value, {}, {
+        thread::spawn(move || {
+            OWN_POOL.get().expect("the worker runs on it").0.close();
+            count(port, &key, 0);
+        });
+    }
+}
+
 static OWN_POOL: OnceLock<Arc<OnPool>> = OnceLock::new();
 
 /// Makes the pool that [`Resize`] changes.
 pub fn own_pool(threads: usize) -> Arc<OnPool> {
     OWN_POOL.get_or_init(|| Arc::new(OnPool(Pool::new(threads)))).clone()
+}
+
+/// A thread of the worker's that refuses its calls until the server at the port has a key, as a pool does that gets no thread
+/// of the system. It writes the times of its refusals, in milliseconds, into a list.
+#[derive(Debug)]
+pub struct Refusing {
+    port: u16,
+    since: Instant,
+}
+
+impl Refusing {
+    /// The key that ends the refusals, and the list of their times.
+    pub const KEYS: [&str; 2] = ["takes", "refusals"];
+
+    /// Returns a thread that asks the server at this port.
+    #[must_use]
+    pub fn new(port: u16) -> Self {
+        Self { port, since: Instant::now() }
+    }
+}
+
+impl Threads for Refusing {
+    fn run(&self, job: Box<dyn FnOnce() + Send>) {
+        let [takes, refusals] = Self::KEYS;
+        let mut client = Client::open(self.port).expect("the server is there");
+        if client.call(&["GET", takes]).expect("the server answers") == Reply::Nil {
+            let now = self.since.elapsed().as_millis().to_string();
+            client.call(&["RPUSH", refusals, &now]).expect("the server answers");
+        } else {
+            thread::spawn(job);
+        }
+    }
+
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn grow(&self) {}
+
+    fn shrink(&self) {}
+}
+
+/// Increments a key, then waits for another one.
+fn count_until(port: u16, key: &str, gate: &str) -> i64 {
+    let n = count(port, key, 0);
+    let mut client = Client::open(port).expect("the server is there");
+    while client.call(&["GET", gate]).expect("the server answers") == Reply::Nil {
+        thread::sleep(Duration::from_millis(5));
+    }
+    n
 }
 
 /// Increments a key, then sleeps.
@@ -164,7 +239,11 @@ pub fn all(worker: Worker) -> Worker {
         .task::<Boom>()
         .task::<Count>()
         .task::<CountOnce>()
+        .task::<CountUntil>()
+        .task::<CountUntilOnce>()
         .task::<FailOnce>()
+        .task::<Large>()
+        .task::<Close>()
         .task::<CountSlowFirst>()
         .task::<Resize>()
         .task::<Third>()

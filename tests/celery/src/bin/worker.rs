@@ -1,10 +1,12 @@
 //! The worker of the tests: `worker URL THREADS [option=value]..`.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use asynctools::celery;
 use celery_tests::tasks;
+use celery_tests::tasks::Refusing;
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
             "deliveries" => worker.max_deliveries(value.parse().expect("a number")),
             "forever_grace" => worker.grace(Duration::MAX),
             "forever_result" => worker.result_expires(Duration::MAX),
+            "refusing" => worker.on(Arc::new(Refusing::new(value.parse().expect("a port")))),
             "pool" => worker.on(tasks::own_pool(threads)),
             "prefix" => worker.global_keyprefix(value),
             "backend_prefix" => worker.backend_global_keyprefix(value),

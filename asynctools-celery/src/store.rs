@@ -22,6 +22,8 @@ pub(crate) const BAD_ARGUMENTS: &str = "BadArguments";
 pub(crate) enum State {
     Success,
     Failure,
+    /// A worker has acknowledged the message, and runs the call.
+    Started,
     Retry,
     Revoked,
 }
@@ -31,6 +33,7 @@ impl State {
         match self {
             Self::Success => "SUCCESS",
             Self::Failure => "FAILURE",
+            Self::Started => "STARTED",
             Self::Retry => "RETRY",
             Self::Revoked => "REVOKED",
         }
@@ -84,7 +87,11 @@ pub(crate) fn write(state: State, result: &str, traceback: Option<&str>, about: 
     let word = state.word();
     let traceback = serde_json::to_string(&traceback).expect("text always has a form in JSON");
     let about = serde_json::to_string(about).expect("text, numbers and values always have a form in JSON");
-    let done = if state == State::Retry { "null".to_owned() } else { format!("\"{}\"", Timestamp::now()) };
+    let done = if matches!(state, State::Started | State::Retry) {
+        "null".to_owned()
+    } else {
+        format!("\"{}\"", Timestamp::now())
+    };
     let about = about.trim_start_matches('{');
     let text = format!(
         r#"{{"status": "{word}", "result": {result}, "traceback": {traceback}, "children": [], "date_done": {done}, {about}"#

@@ -30,6 +30,32 @@ impl BrokerError {
     }
 }
 
+/// The codes of refusals that pass by themselves, or when somebody has mended the server.
+const PASSING: [&str; 13] = [
+    "LOADING",
+    "READONLY",
+    "MASTERDOWN",
+    "NOSCRIPT",
+    "OOM",
+    "MISCONF",
+    "NOREPLICAS",
+    "BUSY",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "NOAUTH",
+    "NOPERM",
+    "WRONGPASS",
+];
+
+impl BrokerError {
+    /// Says whether the server refuses these commands for what they are, so that it refuses them at any other time too.
+    pub(crate) fn is_of_the_commands(&self) -> bool {
+        // An older server tells of a refusal within a script by `ERR`, and the code comes later.
+        let passes = |word: &str| PASSING.contains(&word.trim_start_matches('-'));
+        matches!(self, Self::Refused(why) if !why.split([' ', ':']).any(passes))
+    }
+}
+
 impl fmt::Display for BrokerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -204,5 +230,24 @@ pub(crate) fn list(value: Value) -> Vec<Value> {
     match value {
         Value::Array(values) => values,
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::broker::connection::BrokerError;
+
+    #[test]
+    fn a_refusal_is_of_the_server_or_of_the_commands() {
+        let is_of_the_commands = |why: &str| BrokerError::Refused(why.to_owned()).is_of_the_commands();
+        assert!(is_of_the_commands("ERR Protocol error: invalid bulk length"));
+        for passing in [
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "ERR Error running script (call to f_1): @user_script:9: @user_script: 9: -OOM command not allowed",
+            "NOPERM this user has no permissions to run the 'evalsha' command",
+        ] {
+            assert!(!is_of_the_commands(passing), "{passing}");
+        }
+        assert!(!BrokerError::Gone("broken pipe".to_owned()).is_of_the_commands());
     }
 }

@@ -1,6 +1,9 @@
 //! The end of a call, and the stored result.
 
+use std::process;
+
 use serde_json::Value;
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::message::request::Request;
@@ -23,6 +26,9 @@ const MODULE: &str = "rust";
 const RUST_EXPIRES: u64 = 3_600;
 const PYTHON_EXPIRES: u64 = 86_400;
 
+/// The longest text that a Redis takes, if it is not configured otherwise.
+const LARGEST: usize = 512 << 20;
+
 /// The arguments of a call, where its result is stored with them.
 pub(crate) type Given = Option<(Value, Value)>;
 
@@ -33,6 +39,10 @@ pub(crate) enum End {
     Failed(Exception, Option<String>),
     /// The same, for a call to be run again.
     Retry(Exception, Option<String>),
+    /// No end yet: this worker runs the call, whose message is acknowledged.
+    Started {
+        hostname: String,
+    },
     /// Never run.
     Revoked(Exception),
 }
@@ -72,6 +82,25 @@ impl End {
         }
     }
 
+    /// Returns what is stored in the place of a text that is too large.
+    pub(crate) fn too_large(bytes: usize, why: &str) -> Self {
+        let why = format!("the result has {bytes} bytes, and {why}");
+        Self::Failed(exception("BadResult", why, MODULE), None)
+    }
+
+    /// Returns the text to store, which is no longer than `largest`.
+    fn text_within(&self, about: &About<'_>, largest: usize) -> Vec<u8> {
+        let text = self.text(about);
+        if text.len() <= largest {
+            return text;
+        }
+        let large = Self::too_large(text.len(), &format!("the broker takes at most {largest}"));
+        match (self, large) {
+            (Self::Retry(..), Self::Failed(exception, traceback)) => Self::Retry(exception, traceback).text(about),
+            (_, large) => large.text(about),
+        }
+    }
+
     /// Returns the text to store.
     pub(crate) fn text(&self, about: &About<'_>) -> Vec<u8> {
         let json = |exception| serde_json::to_string(exception).expect("text always has a form in JSON");
@@ -79,6 +108,9 @@ impl End {
             Self::Value(value) => (State::Success, value.clone(), None),
             Self::Failed(exception, traceback) => (State::Failure, json(exception), traceback.as_deref()),
             Self::Retry(exception, traceback) => (State::Retry, json(exception), traceback.as_deref()),
+            Self::Started { hostname } => {
+                (State::Started, json!({"pid": process::id(), "hostname": hostname}).to_string(), None)
+            }
             Self::Revoked(exception) => (State::Revoked, json(exception), None),
         };
         store::write(state, &result, traceback, about)
@@ -112,7 +144,7 @@ impl End {
         };
         let default = if request.from_rust { RUST_EXPIRES } else { PYTHON_EXPIRES };
         let seconds = config.result_expires.map_or(default, |expires| expires.as_secs());
-        Some((request.id.clone(), self.text(&about), seconds))
+        Some((request.id.clone(), self.text_within(&about, LARGEST), seconds))
     }
 }
 
@@ -125,5 +157,26 @@ impl Finish {
     /// Returns the end of a message for the queue of messages never finished.
     pub(crate) fn dead(tag: String, dead: String, message: &[u8]) -> Self {
         Self { tag, push: Some((dead, message.to_vec())), ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::About;
+    use crate::worker::end::End;
+    use crate::worker::end::exception;
+
+    #[test]
+    fn a_text_that_is_too_large_says_so() {
+        let about = About { task_id: "a", ..About::default() };
+        let text = |end: &End, largest| String::from_utf8(end.text_within(&about, largest)).expect("it is JSON");
+        let value = End::Value(format!("{:?}", "x".repeat(400)));
+        let bytes = value.text(&about).len();
+        assert_eq!(text(&value, bytes).len(), bytes, "the largest text is stored");
+        let large = text(&value, bytes - 1);
+        assert!(large.starts_with(r#"{"status": "FAILURE", "result": {"exc_type":"BadResult""#), "{large}");
+        assert!(large.contains(&format!("the result has {bytes} bytes")), "{large}");
+        let retry = text(&End::Retry(exception("E", "x".repeat(400), "rust"), None), bytes - 1);
+        assert!(retry.starts_with(r#"{"status": "RETRY", "result": {"exc_type":"BadResult""#), "{retry}");
     }
 }

@@ -169,6 +169,12 @@ impl Link {
         }
     }
 
+    /// Says whether the servers answer.
+    pub(crate) fn answers(&mut self) -> bool {
+        let backend = self.backend.as_mut().map(|(backend, _)| backend);
+        [Some(&mut self.broker), backend].into_iter().flatten().all(|server| server.call(&[b"PING"]).is_ok())
+    }
+
     /// Reports the messages with these tags as still in work.
     pub(crate) fn alive(&mut self, tags: &[String]) -> Result<(), BrokerError> {
         self.alive.load(&mut self.broker)?;

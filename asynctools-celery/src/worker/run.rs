@@ -16,6 +16,7 @@ use crate::message::arguments::Body;
 use crate::message::request::DELIVERIES;
 use crate::message::request::Request;
 use crate::registry::Entry;
+use crate::store::About;
 use crate::wire::envelope::Envelope;
 use crate::wire::time::Timestamp;
 use crate::worker::end::End;
@@ -35,6 +36,12 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(600);
 
 /// The longest wait before a broker is asked again to store a result.
 const LONGEST_WAIT_TO_STORE: Duration = Duration::from_secs(5);
+
+/// A server takes texts of this length, however it is configured.
+const SMALL: usize = 1 << 20;
+
+/// How many connections may break at a result before it counts as refused, while the server is well.
+const CUTS: u32 = 5;
 
 /// A job of the worker's, which ends also where the threads drop it unrun.
 struct Job {
@@ -63,7 +70,7 @@ pub(crate) fn start(shared: &Arc<Shared>, delivery: Delivery) {
         while let Some(delivery) = next {
             let (shared, number) = (&job.shared, delivery.number);
             next = match run(shared, &delivery) {
-                Outcome::End(end) => finish(shared, number, &end),
+                Outcome::End(end) => finish(shared, number, end),
                 Outcome::Later(time, id) => {
                     shared.hold_until(time, id, delivery);
                     None
@@ -131,8 +138,10 @@ fn run(shared: &Shared, delivery: &Delivery) -> Outcome {
     let given: Given = shared.config.result_extended.then(|| body.values());
     let mut tag = tag;
     if !entry.options.acks_late {
-        let acknowledge = Finish { tag: std::mem::take(&mut tag), ..Finish::default() };
-        insist(shared, &acknowledge);
+        // Else a worker that is told to revoke the call, and finds its message nowhere, would say that it never ran.
+        let started = End::Started { hostname: shared.config.name.clone() };
+        let started = started.result(&shared.config, &request, &delivery.list, None);
+        insist(shared, &Finish::stored(std::mem::take(&mut tag), started));
         shared.forget(delivery.number);
     }
     let limit = request.soft_time_limit.or(entry.options.soft_time_limit);
@@ -202,9 +211,10 @@ fn again(mut envelope: Envelope<'_>, request: &Request, entry: &Entry) -> Vec<u8
     envelope.write()
 }
 
-/// Ends a message and takes the next one. Tries until the broker has the result.
-fn finish(shared: &Shared, number: u64, end: &Finish) -> Option<Delivery> {
+/// Ends a message and takes the next one. Tries until the broker has the result, or refuses it.
+fn finish(shared: &Shared, number: u64, mut end: Finish) -> Option<Delivery> {
     let mut wait = Duration::from_millis(20);
+    let (mut cuts, mut was_refused) = (0, false);
     loop {
         let (next, numbers) = match shared.next() {
             Reserved::Nothing => (None, Vec::new()),
@@ -214,9 +224,14 @@ fn finish(shared: &Shared, number: u64, end: &Finish) -> Option<Delivery> {
         let lists = if numbers.is_empty() { &[][..] } else { &shared.config.lists[..] };
         let tags: Vec<_> = numbers.iter().map(|number| shared.tag(*number)).collect();
         let result = shared.link().and_then(|mut link| {
-            let result = link.finish(end, lists, &tags);
+            let result = link.finish(&end, lists, &tags);
             match &result {
-                Err(error) if error.is_of_the_server() => shared.close_unused(),
+                Err(error) if error.is_of_the_server() => {
+                    shared.close_unused();
+                    cuts += u32::from(is_cut_for_its_size(shared, &end));
+                }
+                // The server may have closed the connection besides.
+                Err(error) if error.is_of_the_commands() => {}
                 _ => shared.keep(link),
             }
             result
@@ -238,12 +253,38 @@ fn finish(shared: &Shared, number: u64, end: &Finish) -> Option<Delivery> {
                 if let Some(ready) = next {
                     shared.ready_again(ready);
                 }
+                let is_refused = error.is_of_the_commands() || cuts >= CUTS;
+                if is_refused && !was_refused && end.result.is_some() {
+                    was_refused = true;
+                    refuse_result(&mut end, &error);
+                    continue;
+                }
                 eprintln!("asynctools-celery: a result waits, to be stored later: {error}");
                 thread::sleep(wait);
                 wait = (wait * 2).min(LONGEST_WAIT_TO_STORE);
             }
         }
     }
+}
+
+/// Says whether the servers are well, though a connection broke at the end of a message: a server closes the connection that
+/// brings it a larger text than it takes.
+fn is_cut_for_its_size(shared: &Shared, end: &Finish) -> bool {
+    let is_large = end.result.as_ref().is_some_and(|(_, text, _)| text.len() > SMALL);
+    is_large && shared.link().is_ok_and(|mut link| link.answers())
+}
+
+/// Puts a failure in the place of a result that the server takes at no time.
+fn refuse_result(end: &mut Finish, error: &BrokerError) {
+    let Some((id, text, _)) = &mut end.result else { return };
+    eprintln!("asynctools-celery: the result of `{id}` cannot be stored: {error}");
+    if end.push.is_some() {
+        // The state of a call that is run again: its end is stored later.
+        end.result = None;
+        return;
+    }
+    let large = End::too_large(text.len(), &format!("it cannot be stored: {error}"));
+    *text = large.text(&About { task_id: id, ..About::default() });
 }
 
 /// Sends the end of a message until the broker has it.

@@ -23,8 +23,10 @@ use celery_tests::tasks::Add;
 use celery_tests::tasks::Close;
 use celery_tests::tasks::Count;
 use celery_tests::tasks::CountUntil;
+use celery_tests::tasks::CountUntilOnce;
 use celery_tests::tasks::Echo;
 use celery_tests::tasks::FailOnce;
+use celery_tests::tasks::Large;
 use celery_tests::tasks::Long;
 use celery_tests::tasks::Quiet;
 use celery_tests::tasks::Refusing;
@@ -47,6 +49,8 @@ pub(crate) const TESTS: &[Test] = tests! {
     Redis: many_dead_lines_are_replaced_as_soon_as_one, at_most_once_holds_for_retries_too,
         a_given_up_call_whose_result_waits_delays_no_other, a_cut_and_a_signal_in_each_state_leave_nothing,
         scripts_that_the_server_has_forgotten_are_loaded_again, a_call_that_is_too_large_is_told,
+        a_result_that_is_too_large_is_told,
+        an_acknowledged_call_that_runs_is_not_revoked_by_another_worker,
         an_endless_grace_gives_back_too, an_endless_life_of_results,
         a_stop_gives_back_though_unused_connections_are_broken, a_call_that_runs_is_not_revoked_by_another_worker,
         a_closed_pool_takes_no_messages, a_lost_message_of_an_exchange_goes_to_its_queue,
@@ -114,6 +118,20 @@ fn a_call_that_is_too_large_is_told() {
     let _worker = redis.worker(1, &[]);
     let large = answer(&redis.app(), Call::new(Echo::NAME, Echo::OPTIONS, ("x".repeat(13 << 20),)));
     assert_eq!(kind(large), RemoteErrorKind::Content, "the caller is told that the worker refuses the message");
+}
+
+/// The server ends the connection, as it does by default for more than 512 MB.
+fn a_result_that_is_too_large_is_told() {
+    let redis = Redis::start();
+    redis.call(&["CONFIG", "SET", "proto-max-bulk-len", "1048576"]);
+    let _worker = redis.worker(1, &[]);
+    let app = redis.app();
+    for bytes in [2 << 20, 40 << 20] {
+        let large = answer(&app, Call::new(Large::NAME, Large::OPTIONS, (bytes,)));
+        assert_eq!(kind(large), RemoteErrorKind::BadResult, "the caller is told that the server takes no such result");
+        assert_eq!(call::<Add, i64>(&app, (1, 1)), Ok(2), "the only thread goes on");
+    }
+    redis.wait_for_nothing();
 }
 
 fn an_endless_grace_gives_back_too() {
@@ -188,20 +206,29 @@ fn a_cut_and_a_signal_in_each_state_leave_nothing() {
     });
 }
 
-fn a_call_that_runs_is_not_revoked_by_another_worker() {
+/// Cancels a call that runs on one of two workers.
+fn is_cancelled_while_it_runs<K: Task>() {
     let redis = Redis::start();
     let _workers = [redis.worker(1, &[]), redis.worker(1, &[])];
     redis.wait_for_answers(2);
     let app = redis.app();
     let ticket = app.ticket();
-    let args = (redis.port, "runs", "gate");
-    let value = send_at(&ticket, Call::new(CountUntil::NAME, CountUntil::OPTIONS, args));
+    let value = send_at(&ticket, Call::new(K::NAME, K::OPTIONS, (redis.port, "runs", "gate")));
     redis.wait_for(&["GET", "runs"], 1);
     assert!(!ticket.cancel(), "a call that was sent may run");
     redis.wait_for(&["ZCARD", "celery-revoked"], 1);
     // Workers answer in the order of the commands, so both have heard of the revocation before.
     redis.wait_for_answers(2);
     assert_eq!(open(&redis, [value]), [1], "a call that has begun gives its value");
+}
+
+fn a_call_that_runs_is_not_revoked_by_another_worker() {
+    is_cancelled_while_it_runs::<CountUntil>();
+}
+
+/// The worker that has taken it has acknowledged it, so that the message is nowhere.
+fn an_acknowledged_call_that_runs_is_not_revoked_by_another_worker() {
+    is_cancelled_while_it_runs::<CountUntilOnce>();
 }
 
 fn a_closed_pool_takes_no_messages() {

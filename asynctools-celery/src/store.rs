@@ -103,7 +103,7 @@ pub(crate) fn write(state: State, result: &str, traceback: Option<&str>, about: 
 #[derive(Debug)]
 pub struct Answer(Result<Box<RawValue>, Box<Lost>>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Lost {
     error: RemoteError,
     typed: Option<(String, Box<RawValue>)>,
@@ -116,6 +116,11 @@ impl From<RemoteError> for Answer {
 }
 
 impl Answer {
+    /// Returns the same answer, for another wait for the same call.
+    pub(crate) fn copied(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     /// Returns this JSON as an answer.
     pub(crate) fn of_json(json: String) -> Self {
         match RawValue::from_string(json) {

@@ -170,11 +170,18 @@ impl App {
 
     /// Waits for a call that this client did not make, such as one of a program that has ended, and calls `done` with its end.
     /// Looks for the result at once, then every half second, and leaves it in the backend.
+    ///
+    /// A wait for a call of this client's own ends with the call. It ends at once, as [`Broker`](RemoteErrorKind::Broker), after the
+    /// client has delivered the result and deleted it; not if the client [keeps results](AppBuilder::keep_results), or if the
+    /// call's time was over before.
     pub fn attach(&self, id: impl Into<String>, done: impl FnOnce(Answer) + Send + 'static) {
         let (id, done) = (id.into(), Box::new(done));
         match &self.0 {
             Engine::Remote(owner) => match owner.begun() {
-                Ok(client) => client.pending.attach(id, done),
+                Ok(client) => {
+                    let own = client.ids.number(&id);
+                    client.pending.attach(id, own, done);
+                }
                 Err(error) => finish(done, error.with_task_id(id).into()),
             },
             Engine::Local(_) => {

@@ -1,5 +1,6 @@
 //! The calls of a client that have not ended.
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::hash::Hasher;
@@ -28,6 +29,9 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// How long the ids of delivered results are gathered before they are deleted together.
 const LINGER: Duration = Duration::from_millis(50);
+
+/// Of how many calls a client remembers that their time was over.
+const LATE: usize = 10_000;
 
 /// The ids of a client: they have the shape of a random UUID, and differ in the last 48 bits.
 #[derive(Debug)]
@@ -90,6 +94,8 @@ struct Table {
     /// Whether the next sweep looks up all calls, since messages may have been missed.
     sweep_all: bool,
     delivered: Vec<u64>,
+    /// The last calls whose time was over before their results came.
+    late: BTreeSet<u64>,
     /// Calls of other clients, and when they are looked up next.
     attached: HashMap<String, Done>,
     next_look: Option<Instant>,
@@ -188,9 +194,23 @@ impl Pending {
         true
     }
 
-    /// Waits for a call of another client.
-    pub(crate) fn attach(&self, id: String, done: Done) {
+    /// Waits for a call of another client, or for one of this client's own.
+    pub(crate) fn attach(&self, id: String, own: Option<u64>, done: Done) {
         let mut table = self.lock();
+        // The result of a call whose time was over is left in the backend. That of another is deleted when it is delivered.
+        if let Some(number) = own.filter(|number| !self.keep_results && !table.late.contains(number)) {
+            let Some(waiting) = table.waiting.get_mut(&number) else {
+                drop(table);
+                let why = "this client does not wait for the call: it has taken its result, or has not sent it";
+                return finish(done, RemoteError::new(RemoteErrorKind::Broker, why).with_task_id(id).into());
+            };
+            let first = std::mem::replace(&mut waiting.done, Box::new(|_| {}));
+            waiting.done = Box::new(move |answer| {
+                finish(done, answer.copied());
+                finish(first, answer);
+            });
+            return;
+        }
         table.next_look = Some(Instant::now());
         let replaced = table.attached.insert(id.clone(), done);
         self.changed.notify_all();
@@ -302,6 +322,10 @@ fn late(table: &mut Table, made: Instant) -> Vec<(u64, Done)> {
     let due = |waiting: &Waiting| waiting.deadline != NEVER && waiting.deadline <= now;
     let late = table.waiting.iter().filter(|(_, waiting)| due(waiting)).map(|(number, _)| *number);
     let late: Vec<_> = late.collect();
+    table.late.extend(&late);
+    while table.late.len() > LATE {
+        table.late.pop_first();
+    }
     let ended = late.into_iter().filter_map(|number| Some((number, table.waiting.remove(&number)?.done))).collect();
     let next = table.waiting.values().map(|waiting| waiting.deadline).filter(|deadline| *deadline != NEVER).min();
     table.deadline = next.and_then(|deadline| made.checked_add(TICK * deadline));

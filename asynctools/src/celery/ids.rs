@@ -35,7 +35,9 @@ impl<T> AsyncValue<T> {
 /// Returns a handle to a call made by another program, or by an earlier run of this program, from the call's id. The
 /// result stays in the backend.
 ///
-/// The client of this process ([`app`]) looks for the result at once, then every half second.
+/// The client of this process ([`app`]) looks for the result at once, then every half second. A call of this client's own has
+/// no result in the backend once it was delivered: a handle to it gets an error of the kind
+/// [`Broker`](RemoteErrorKind::Broker).
 ///
 /// # Examples
 ///

@@ -16,6 +16,7 @@ use asynctools_celery::CallOptions;
 use asynctools_celery::RemoteErrorKind;
 use asynctools_celery::Task;
 use asynctools_celery::TaskOptions;
+use asynctools_celery::Ticket;
 use celery_tests::answer;
 use celery_tests::tasks::Add;
 use celery_tests::tasks::Count;
@@ -37,6 +38,7 @@ pub(crate) const TESTS: &[Test] = tests! {
     Redis: a_call_from_the_end_of_a_call_does_not_wait_for_itself, a_flush_in_the_end_of_a_call_returns,
         a_panic_whose_payload_panics_does_not_end_the_sender, a_cancelled_call_in_the_hands_of_the_sender_is_revoked,
         a_ticket_that_was_cancelled_sends_nothing, a_server_that_loads_its_data_is_asked_again,
+        a_wait_for_an_own_call_ends_with_the_call, a_call_whose_time_is_over_can_be_waited_for,
         a_prefix_may_have_marks_of_patterns, a_dropped_client_does_not_listen_on, endless_times_are_no_limits;
     Nothing: a_wait_for_a_call_of_another_client_ends_without_a_backend,
         many_calls_end_as_soon_as_one_where_there_is_no_broker, a_timeout_counts_while_a_call_waits_to_be_sent,
@@ -198,11 +200,47 @@ fn endless_times_are_no_limits() {
     assert_eq!(value, Ok(2), "a time that no clock reaches is no limit");
 }
 
+/// Returns a handle to the answer of a call by its id.
+fn attached(app: &App, ticket: &Ticket) -> AsyncValue<Answer> {
+    let (promise, value) = AsyncValue::promise();
+    app.attach(ticket.task_id().expect("there is a broker"), |answer| promise.set(answer));
+    value
+}
+
 /// This takes half a minute, since a backend may take so long to start.
 fn a_wait_for_a_call_of_another_client_ends_without_a_backend() {
     let (promise, value) = AsyncValue::promise();
     app_of_nobody().attach("some-id", |answer: Answer| promise.set(answer));
     assert_eq!(kind(value), RemoteErrorKind::Broker, "a backend that is not there ends the wait");
+}
+
+fn a_wait_for_an_own_call_ends_with_the_call() {
+    let redis = Redis::start();
+    let app = redis.app();
+    let ticket = app.ticket();
+    let value = send_at(&ticket, add());
+    let waits = attached(&app, &ticket);
+    let _worker = redis.worker(1, &[]);
+    for answer in [value, waits] {
+        let answer = answer.get_timeout(patience()).unwrap_or_else(|_| panic!("a wait for a call that ends does not"));
+        assert_eq!(answer.into_value::<i64>(), Ok(2), "each wait for a call gets its value");
+    }
+    let late = attached(&app, &ticket).get_timeout(patience());
+    let error = late.expect("a wait for a call that has ended ends").into_value::<i64>().unwrap_err();
+    assert_eq!(error.kind, RemoteErrorKind::Broker, "a client has deleted the result that it has delivered");
+    assert!(error.message.contains("this client"), "{error}");
+}
+
+fn a_call_whose_time_is_over_can_be_waited_for() {
+    let redis = Redis::start();
+    let app = redis.app();
+    let ticket = app.ticket();
+    let soon = CallOptions::of(Add::OPTIONS).result_timeout(Duration::from_millis(10));
+    assert_eq!(kind(send_at(&ticket, add().with(soon))), RemoteErrorKind::Timeout, "nobody runs the call");
+    let waits = attached(&app, &ticket);
+    let _worker = redis.worker(1, &[]);
+    let answer = waits.get_timeout(patience()).unwrap_or_else(|_| panic!("the wait does not end"));
+    assert_eq!(answer.into_value::<i64>(), Ok(2), "the result is left in the backend, and found there");
 }
 
 fn many_calls_end_as_soon_as_one_where_there_is_no_broker() {

@@ -111,6 +111,10 @@ where
         discard_all(dropped);
     }
 
+    fn is_handed_over() -> bool {
+        true
+    }
+
     fn arrived(&mut self) -> bool {
         self.missing -= 1;
         self.missing == 0

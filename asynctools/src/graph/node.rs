@@ -385,8 +385,12 @@ impl<W: Work> Job for Node<W> {
     }
 
     fn tell_unwanted(&self) -> bool {
-        let core = self.lock();
-        let engines = if self.head.is_done() { Vec::new() } else { core.waiters.owned_engines() };
+        let mut core = self.lock();
+        let engines = match () {
+            () if self.head.is_done() => Vec::new(),
+            () if W::is_handed_over() => core.waiters.engines_to_hear(),
+            () => core.waiters.owned_engines(),
+        };
         drop(core);
         waiters::cancel_all(engines)
     }
@@ -415,7 +419,12 @@ impl<W: Work> work::Promised<W::Output> for Node<W> {
     }
 
     fn run_by(&self, engine: Arc<dyn waiters::Elsewhere>) {
-        self.lock().waiters.push(waiters::WaiterKind::Elsewhere(engine));
+        let mut core = self.lock();
+        let is_unwanted = core.waiters.run_by(engine.clone());
+        drop(core);
+        if is_unwanted {
+            engine.cancel();
+        }
     }
 
     fn is_wanted(&self) -> bool {

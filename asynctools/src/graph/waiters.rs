@@ -66,6 +66,8 @@ pub(crate) enum WaiterKind {
     Lend(Arc<dyn Lend>),
     /// The engine of a handed-over call.
     Elsewhere(Arc<dyn Elsewhere>),
+    /// A cancel of a call that is being handed over: its engine, which is not known yet, is to hear of it.
+    Unwanted,
     /// Somebody has asked the call to stop.
     Asked(#[expect(dead_code, reason = "kept for its drop")] Asked),
 }
@@ -129,7 +131,7 @@ impl WaiterKind {
         match self {
             Self::Plain(Waiter::Dependant(dependant, _)) => Some(address(dependant)),
             Self::Lend(lend) => Some(address(lend)),
-            Self::Plain(_) | Self::Elsewhere(_) | Self::Asked(_) => None,
+            Self::Plain(_) | Self::Elsewhere(_) | Self::Unwanted | Self::Asked(_) => None,
         }
     }
 }
@@ -231,6 +233,28 @@ impl Waiters {
         }
     }
 
+    /// Notes the engine of the call. Returns whether the engine is to hear that nobody wants the result.
+    pub(crate) fn run_by(&mut self, engine: Arc<dyn Elsewhere>) -> bool {
+        let is_unwanted = self.take_unwanted();
+        self.push(WaiterKind::Elsewhere(engine));
+        is_unwanted
+    }
+
+    /// Returns the engines of a call that is handed over, or is being handed over, to hear that nobody wants the result. If there is
+    /// none yet, the first one will hear.
+    pub(crate) fn engines_to_hear(&mut self) -> Vec<Arc<dyn Elsewhere>> {
+        let engines = self.owned_engines();
+        if engines.is_empty() {
+            self.take_unwanted();
+            self.push(WaiterKind::Unwanted);
+        }
+        engines
+    }
+
+    fn take_unwanted(&mut self) -> bool {
+        !self.extract_as(|waiter| matches!(waiter, WaiterKind::Unwanted), Some).is_empty()
+    }
+
     /// Returns the engines of the call, for use without the lock.
     pub(crate) fn owned_engines(&self) -> Vec<Arc<dyn Elsewhere>> {
         self.engines().cloned().collect()
@@ -294,7 +318,7 @@ impl Waiters {
         for waiter in self.into_iter() {
             match waiter {
                 WaiterKind::Plain(waiter) => notify::tell(waiter, aftermath),
-                WaiterKind::Lend(_) | WaiterKind::Asked(_) => {}
+                WaiterKind::Lend(_) | WaiterKind::Unwanted | WaiterKind::Asked(_) => {}
                 WaiterKind::Elsewhere(engine) => aftermath.dropped.push(Box::new(engine)),
             }
         }

@@ -42,6 +42,11 @@ pub(crate) trait Work: Send + 'static {
         false
     }
 
+    /// Whether an engine takes the call over, and is known a moment after the work was taken.
+    fn is_handed_over() -> bool {
+        false
+    }
+
     /// Whether an argument ended so that the call cannot run. All have ended. Runs no user code.
     fn is_stopped(&self) -> bool {
         false

@@ -17,7 +17,7 @@ use asynctools_model::pooled;
 use loom::sync::Mutex;
 use loom::sync::atomic::AtomicBool as Mark;
 
-static HANDED_OVER: Function = Name("handed_over").within(module_path!());
+pub(crate) static HANDED_OVER: Function = Name("handed_over").within(module_path!());
 
 /// How a call comes to its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -5,15 +5,23 @@
 mod ends;
 mod owner;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::Once;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use asynctools_model::__private::HandOver;
+use asynctools_model::__private::arg;
+use asynctools_model::AsyncValue;
 use asynctools_model::Pool;
+use asynctools_model::Promise;
+use loom::sync::Mutex;
 use loom::thread;
 
 use crate::ends::End;
+use crate::ends::HANDED_OVER;
 use crate::ends::call;
 use crate::ends::world;
 use crate::owner::LAST;
@@ -169,6 +177,33 @@ fn a_call_ends_after_it_is_handed_over() {
 #[test]
 fn a_handed_over_call_is_cancelled_by_its_hook() {
     pairs_and_triples(End::HandOverHook);
+}
+
+/// While a call is handed over, its engine is not known yet.
+#[test]
+fn a_cancel_during_the_hand_over_reaches_the_engine() {
+    check(|| {
+        let (promise, argument) = AsyncValue::<u8>::promise();
+        let (told, kept) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(None)));
+        let (tell, keep) = (told.clone(), kept.clone());
+        let begin = move |_: u8, promise: Promise<u8>| {
+            promise.on_cancel(move || {
+                tell.store(true, Ordering::Relaxed);
+                false
+            });
+            *keep.lock().expect("nothing panics") = Some(promise);
+        };
+        let call = HandOver::<Infallible, ()>::new(&HANDED_OVER);
+        let value = call.start1(arg::<u8, Infallible, _>(argument), begin);
+        let other = thread::spawn(move || promise.set(5));
+        let never_begins = value.cancel();
+        other.join().expect("it ended well");
+        assert!(
+            never_begins || told.load(Ordering::Relaxed),
+            "neither is the call taken back nor does its engine hear"
+        );
+        drop(kept);
+    });
 }
 
 #[test]

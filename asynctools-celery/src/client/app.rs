@@ -106,7 +106,7 @@ impl Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        // The sender closes the rest when it has sent what is queued: until then other threads cannot see what waits.
+        // The sender closes the rest when it has sent what is queued; the other threads end with the last call that waits.
         self.0.outbox.close();
     }
 }

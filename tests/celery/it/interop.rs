@@ -86,7 +86,7 @@ pub(crate) fn cancellable(
 /// Sends the call of a place, and returns a handle to its answer.
 pub(crate) fn send_at(ticket: &Ticket, call: Call) -> AsyncValue<Answer> {
     let (promise, value) = AsyncValue::promise();
-    ticket.clone().send(call, |answer| promise.set(answer));
+    ticket.send(call, |answer| promise.set(answer));
     value
 }
 

@@ -123,16 +123,16 @@ fn revoke(shared: &Shared, arguments: &Value) -> Result<Value, BrokerError> {
         _ => Vec::new(),
     };
     let waiting = shared.revoke(&ids);
-    let mut link = shared.new_link()?;
-    link.note_revoked(&ids)?;
-    // A worker that has taken the message hears of the revocation too, and knows whether the call runs. A worker that takes
-    // the message from now on finds the note.
-    let elsewhere = link.taken_elsewhere(&waiting, &shared.config.name)?;
-    for id in waiting.iter().filter(|id| !elsewhere.contains(*id)) {
-        let end = End::Revoked(celery("TaskRevokedError", "revoked"));
-        link.revoke(id, &end.text(&About { task_id: id, ..About::default() }))?;
-    }
-    shared.keep(link);
+    shared.ask(|link| {
+        link.note_revoked(&ids)?;
+        // A worker that has taken the message hears of the revocation too, and knows whether the call runs. A worker that
+        // takes the message from now on finds the note.
+        let elsewhere = link.taken_elsewhere(&waiting, &shared.config.name)?;
+        waiting.iter().filter(|id| !elsewhere.contains(*id)).try_for_each(|id| {
+            let end = End::Revoked(celery("TaskRevokedError", "revoked"));
+            link.revoke(id, &end.text(&About { task_id: id, ..About::default() }))
+        })
+    })?;
     let terminate = arguments.get("terminate").and_then(Value::as_bool).unwrap_or(false);
     let but = if terminate { ", but not terminated: a thread cannot be ended from outside" } else { "" };
     Ok(json!({"ok": format!("tasks {ids:?} flagged as revoked{but}")}))

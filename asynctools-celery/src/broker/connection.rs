@@ -17,41 +17,27 @@ pub(crate) enum BrokerError {
     Refused(String),
 }
 
+/// The codes of refusals for the state of the server, or of the connection.
+const OF_THE_SERVER: [&str; 4] = ["LOADING", "READONLY", "MASTERDOWN", "NOSCRIPT"];
+
+/// The codes of other refusals that pass by themselves, or when somebody has mended the server.
+const PASSING: [&str; 9] =
+    ["OOM", "MISCONF", "NOREPLICAS", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "NOAUTH", "NOPERM", "WRONGPASS"];
+
 impl BrokerError {
     /// Says whether the state of the server, or of the connection, is the reason, so that a new connection may do better.
     pub(crate) fn is_of_the_server(&self) -> bool {
         match self {
             Self::Gone(_) => true,
-            Self::Refused(why) => {
-                let code = why.split(' ').next().unwrap_or_default();
-                ["LOADING", "READONLY", "MASTERDOWN", "NOSCRIPT"].contains(&code)
-            }
+            Self::Refused(why) => OF_THE_SERVER.contains(&why.split(' ').next().unwrap_or_default()),
         }
     }
-}
 
-/// The codes of refusals that pass by themselves, or when somebody has mended the server.
-const PASSING: [&str; 13] = [
-    "LOADING",
-    "READONLY",
-    "MASTERDOWN",
-    "NOSCRIPT",
-    "OOM",
-    "MISCONF",
-    "NOREPLICAS",
-    "BUSY",
-    "CLUSTERDOWN",
-    "TRYAGAIN",
-    "NOAUTH",
-    "NOPERM",
-    "WRONGPASS",
-];
-
-impl BrokerError {
     /// Says whether the server refuses these commands for what they are, so that it refuses them at any other time too.
     pub(crate) fn is_of_the_commands(&self) -> bool {
         // An older server tells of a refusal within a script by `ERR`, and the code comes later.
-        let passes = |word: &str| PASSING.contains(&word.trim_start_matches('-'));
+        let passes =
+            |word: &str| OF_THE_SERVER.iter().chain(&PASSING).any(|code| *code == word.trim_start_matches('-'));
         matches!(self, Self::Refused(why) if !why.split([' ', ':']).any(passes))
     }
 }

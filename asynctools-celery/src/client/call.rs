@@ -15,6 +15,13 @@ use crate::store::Answer;
 /// Says what happens with the end of a call.
 pub(crate) type Done = Box<dyn FnOnce(Answer) + Send>;
 
+/// Runs a caller's code on a thread of the client, which goes on after a panic. The payload may panic when it is dropped.
+pub(crate) fn survive(f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        mem::forget(payload);
+    }
+}
+
 /// A call for [`App::send`](crate::App::send).
 ///
 /// # Examples

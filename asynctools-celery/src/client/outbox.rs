@@ -86,22 +86,21 @@ impl Outbox {
             }
             calls = self.filled.wait(calls).unwrap_or_else(PoisonError::into_inner);
         }
-        let rest = calls.queued.len().min(BATCH);
-        let rest = calls.queued.split_off(rest);
-        let batch = std::mem::replace(&mut calls.queued, rest);
+        let batch = self.first(&mut calls, BATCH);
         calls.sending = batch.len();
-        self.emptied.notify_all();
         Some(batch)
     }
 
     /// Takes the first calls, which are as many at most.
     pub(crate) fn take_first(&self, count: usize) -> VecDeque<Queued> {
-        let mut calls = self.lock();
+        self.first(&mut self.lock(), count)
+    }
+
+    fn first(&self, calls: &mut Calls, count: usize) -> VecDeque<Queued> {
         let rest = calls.queued.len().min(count);
         let rest = calls.queued.split_off(rest);
-        let first = std::mem::replace(&mut calls.queued, rest);
         self.emptied.notify_all();
-        first
+        std::mem::replace(&mut calls.queued, rest)
     }
 
     pub(crate) fn len(&self) -> usize {

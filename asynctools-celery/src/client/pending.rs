@@ -5,8 +5,6 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::hash::Hasher;
 use std::hash::RandomState;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -17,6 +15,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::client::call::Done;
+use crate::client::call::survive;
 use crate::error::RemoteError;
 use crate::error::RemoteErrorKind;
 use crate::store::Answer;
@@ -334,7 +333,5 @@ fn late(table: &mut Table, made: Instant) -> Vec<(u64, Done)> {
 
 /// Runs the caller's closure, whose panic is none of the thread's.
 pub(crate) fn finish(done: Done, answer: Answer) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| done(answer))) {
-        std::mem::forget(payload);
-    }
+    survive(|| done(answer));
 }

@@ -1,9 +1,6 @@
 //! The thread that writes calls as messages and sends what has gathered in one go.
 
 use std::collections::VecDeque;
-use std::mem;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +8,7 @@ use crate::broker::connection::BrokerError;
 use crate::broker::connection::Commands;
 use crate::broker::connection::Connection;
 use crate::broker::connection::Reply;
-use crate::client::call::Call;
+use crate::client::call::survive;
 use crate::client::outbox::Queued;
 use crate::client::shared::Client;
 use crate::error::RemoteError;
@@ -43,7 +40,7 @@ pub(crate) fn run(client: &Client) {
                 batch.extend(client.outbox.take_first(behind));
                 for Queued { number, call } in batch.drain(..) {
                     fail(client, number, &error);
-                    discard(call);
+                    survive(|| drop(call));
                 }
             }
         }
@@ -93,7 +90,7 @@ fn fail(client: &Client, number: u64, error: &BrokerError) {
 fn prepare(client: &Client, queued: Queued, commands: &mut Commands) -> Option<(u64, bool)> {
     let Queued { number, mut call } = queued;
     if !client.pending.waits(number) {
-        discard(call);
+        survive(|| drop(call));
         return None;
     }
     let id = client.ids.text(number);
@@ -127,13 +124,6 @@ fn prepare(client: &Client, queued: Queued, commands: &mut Commands) -> Option<(
     let text = message.write();
     commands.add(&[b"LPUSH", client.keys.list(&options.queue, options.priority).as_bytes(), &text]);
     Some((number, options.ignore_result))
-}
-
-/// Drops a call, whose values may panic then.
-fn discard(call: Call) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(call))) {
-        mem::forget(payload);
-    }
 }
 
 /// Sends commands, with a new connection where the old one is gone.

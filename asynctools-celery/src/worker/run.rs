@@ -24,7 +24,6 @@ use crate::worker::end::Given;
 use crate::worker::end::celery;
 use crate::worker::end::exception;
 use crate::worker::link::Finish;
-use crate::worker::link::Link;
 use crate::worker::panics;
 use crate::worker::shared::Delivery;
 use crate::worker::shared::Reserved;
@@ -179,13 +178,7 @@ fn run(shared: &Shared, delivery: &Delivery) -> Outcome {
 
 /// Asks the broker whether a call was revoked. A broker that does not answer revokes nothing.
 fn was_revoked(shared: &Shared, id: &str) -> bool {
-    let ask = |mut link: Link| {
-        let revoked = link.is_revoked(id)?;
-        shared.keep(link);
-        Ok::<_, BrokerError>(revoked)
-    };
-    // The unused connection may have been broken for long.
-    shared.link().and_then(ask).or_else(|_| shared.new_link().and_then(ask)).unwrap_or(false)
+    shared.ask(|link| link.is_revoked(id)).unwrap_or(false)
 }
 
 fn refused(why: String) -> End {

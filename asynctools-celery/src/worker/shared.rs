@@ -150,6 +150,17 @@ impl Shared {
         self.open()
     }
 
+    /// Has `ask` use an unused connection, and then a new one if that fails: the unused one may have been broken for long. To ask
+    /// twice does no harm.
+    pub(crate) fn ask<T>(&self, ask: impl Fn(&mut Link) -> Result<T, BrokerError>) -> Result<T, BrokerError> {
+        let by = |mut link: Link| {
+            let answer = ask(&mut link)?;
+            self.keep(link);
+            Ok(answer)
+        };
+        self.link().and_then(by).or_else(|_| self.new_link().and_then(by))
+    }
+
     /// Closes the unused connections, which may be as useless as one that has just failed.
     pub(crate) fn close_unused(&self) {
         let unused = std::mem::take(&mut self.lock().links);

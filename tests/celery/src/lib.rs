@@ -13,18 +13,17 @@ use serde::de::DeserializeOwned;
 
 /// A handle to the answer of a call.
 pub fn answer(app: &App, call: Call) -> AsyncValue<Answer> {
-    let (promise, value) = AsyncValue::promise();
-    app.send(call, |answer| {
-        promise.set(answer);
-    });
-    value
+    handle(app, call, |answer| answer)
 }
 
-/// A handle to the value of a call. The thread that hears the answer reads it, as for a function with `#[celery]`.
+/// A handle to the value of a call.
 pub fn send<T: DeserializeOwned + Send + 'static>(app: &App, call: Call) -> AsyncValue<Result<T, RemoteError>> {
+    handle(app, call, Answer::into_value)
+}
+
+/// The thread that hears the answer reads it, as for a function with `#[celery]`.
+fn handle<T: Send + 'static>(app: &App, call: Call, read: fn(Answer) -> T) -> AsyncValue<T> {
     let (promise, value) = AsyncValue::promise();
-    app.send(call, |answer| {
-        promise.set(answer.into_value());
-    });
+    app.send(call, move |answer| promise.set(read(answer)));
     value
 }

@@ -142,10 +142,8 @@ impl fmt::Debug for CallInfo {
 pub(crate) struct Moments {
     /// The call was made.
     pub(crate) called: Instant,
-    /// The last argument came; `None` if all arguments were there at the call.
+    /// The last argument came, or was there at the call; `None` if some never came.
     pub(crate) ready: Option<Instant>,
-    /// Whether all arguments are there.
-    pub(crate) is_complete: bool,
     /// The call began to run.
     pub(crate) started: Instant,
 }

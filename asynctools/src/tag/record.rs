@@ -323,7 +323,7 @@ pub(crate) fn add(
         caller,
         needs,
         called: moments.called,
-        ready: moments.is_complete.then(|| moments.ready.unwrap_or(moments.called)),
+        ready: moments.ready,
         started: ran.then_some(moments.started),
         ended,
         ending,

@@ -210,7 +210,7 @@ impl Tag {
         };
         let live = Live {
             info,
-            moments: Moments { called, ready: None, is_complete, started: called },
+            moments: Moments { called, ready: is_complete.then_some(called), started: called },
             outside,
             own,
             #[cfg(feature = "tracing")]
@@ -269,8 +269,7 @@ impl Tag {
     #[inline]
     pub(crate) fn ready(&mut self, is_late: bool) {
         if let Some(Seen::Call(_, Some(live))) = self.0.as_deref_mut() {
-            live.moments.is_complete = true;
-            live.moments.ready = is_late.then(Instant::now);
+            live.moments.ready = Some(if is_late { Instant::now() } else { live.moments.called });
         }
     }
 
@@ -354,14 +353,12 @@ type Waits = Box<[record::Waited]>;
 type Waits = Option<std::convert::Infallible>;
 
 /// How far a call came.
-#[derive(Clone, Copy)]
-struct Way {
-    /// The code around the body ran, or the body itself.
-    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "spans ask"))]
-    has_begun: bool,
-    /// The body ran.
-    #[cfg_attr(not(any(feature = "metrics", feature = "trace")), expect(dead_code, reason = "counts and records ask"))]
-    has_run: bool,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    NotBegun,
+    /// The code around the body ran, and not the body.
+    Begun,
+    Ran,
 }
 
 impl Live {
@@ -399,14 +396,14 @@ impl Live {
         let waits = entered.map(record::Entered::leave).unwrap_or_default();
         #[cfg(not(feature = "trace"))]
         let waits = None;
-        self.end(outcome.as_ref().err(), Way { has_begun: true, has_run }, waits);
+        self.end(outcome.as_ref().err(), if has_run { Way::Ran } else { Way::Begun }, waits);
         outcome
     }
 
     /// Ends what watches a call whose body has not run; what is a user's in that is left in `dropped`.
     #[cold]
     fn end_unrun(mut self: Box<Self>, error: Option<&TaskError>, dropped: &mut Dropped) {
-        self.end(error, Way { has_begun: false, has_run: false }, Waits::default());
+        self.end(error, Way::NotBegun, Waits::default());
         dropped.push(Box::new(client::Owned::new(self)));
     }
 
@@ -416,17 +413,19 @@ impl Live {
         expect(clippy::unused_self, reason = "nobody else asks")
     )]
     fn end(&mut self, error: Option<&TaskError>, way: Way, waits: Waits) {
+        #[cfg(any(feature = "metrics", feature = "trace"))]
+        let (has_run, ending) = (way == Way::Ran, Ending::of(error, way == Way::Ran));
         #[cfg(feature = "trace")]
         if let Some(making) = &mut self.making {
-            record::add(making, &self.info, &self.moments, way.has_run, Ending::of(error, way.has_run), waits);
+            record::add(making, &self.info, &self.moments, has_run, ending, waits);
             self.making = None;
         }
         #[cfg(feature = "metrics")]
         if let Some(meters) = self.meters {
-            meters::count(meters, Ending::of(error, way.has_run), way.has_run.then_some(&self.moments));
+            meters::count(meters, ending, has_run.then_some(&self.moments));
         }
         #[cfg(feature = "tracing")]
-        spans::finish(&mut self.span, way.has_begun, self.info.site, error);
+        spans::finish(&mut self.span, way != Way::NotBegun, self.info.site, error);
         #[cfg(not(feature = "trace"))]
         let _ = waits;
         let _ = (error, way);

@@ -15,7 +15,7 @@ use tests::soak::soak;
 use tests::tally::Tally;
 
 /// So many programs of each seed at least, however slow the machine.
-const LEAST: u64 = 100;
+const LEAST: u64 = 200;
 
 #[test]
 fn programs_end_as_they_must() {

@@ -39,10 +39,10 @@ pub mod __private {
 
 pub use crate::client::app::App;
 pub use crate::client::app::AppBuilder;
-pub use crate::client::app::Ticket;
 pub use crate::client::call::Call;
 pub use crate::client::call::CallOptions;
 pub use crate::client::check::QueueCheck;
+pub use crate::client::ticket::Ticket;
 pub use crate::error::RemoteError;
 pub use crate::error::RemoteErrorKind;
 pub use crate::error::WorkerError;

@@ -162,6 +162,8 @@ const CELERY: &[&str] = &[
     "client::listener",
     "client::sweeper",
     "client::check",
+    "client::engine",
+    "client::ticket",
     "client::app",
     "worker::entry",
     "worker::link",

@@ -1,15 +1,11 @@
 //! A client and its configuration.
 
 use std::fmt;
-use std::io;
 use std::process;
 use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
-use std::thread;
 
 use crate::broker::address::Address;
 use crate::broker::keys::Keys;
@@ -17,48 +13,18 @@ use crate::client::call::Call;
 use crate::client::call::Done;
 use crate::client::check;
 use crate::client::check::QueueCheck;
-use crate::client::listener;
-use crate::client::outbox;
+use crate::client::engine::Engine;
+use crate::client::engine::Owner;
 use crate::client::outbox::Outbox;
-use crate::client::outbox::Queued;
 use crate::client::pending::Ids;
 use crate::client::pending::Pending;
 use crate::client::pending::finish;
-use crate::client::sender;
 use crate::client::shared::Client;
-use crate::client::sweeper;
+use crate::client::ticket::Ticket;
 use crate::error::RemoteError;
 use crate::error::RemoteErrorKind;
 use crate::error::WorkerError;
 use crate::store::Answer;
-
-/// Starts the threads of a client, once. Without one of them no call would end, so the client sends none.
-fn begin(client: &Arc<Client>) -> Result<(), RemoteError> {
-    let begun = client.begun.get_or_init(|| start(client, |name, run| thread::Builder::new().name(name).spawn(run)));
-    begun.clone().map_err(|why| RemoteError::new(RemoteErrorKind::Broker, why))
-}
-
-/// Starts the threads of a client by `spawn`. The error says what was refused.
-fn start<T>(
-    client: &Arc<Client>,
-    mut spawn: impl FnMut(String, Box<dyn FnOnce() + Send>) -> io::Result<T>,
-) -> Result<(), String> {
-    let threads: [(_, fn(&Client)); 3] =
-        [("celery-listen", listener::run), ("celery-sweep", sweeper::run), ("celery-send", sender::run)];
-    for (name, run) in threads {
-        let own = client.clone();
-        let run = move || {
-            outbox::never_waits();
-            run(&own);
-        };
-        if let Err(error) = spawn(name.to_owned(), Box::new(run)) {
-            client.outbox.close();
-            client.pending.close();
-            return Err(format!("the system refused the client its thread `{name}`: {error}; make another client"));
-        }
-    }
-    Ok(())
-}
 
 /// A client of a broker and a result backend.
 ///
@@ -74,42 +40,6 @@ fn start<T>(
 /// ```
 #[derive(Clone)]
 pub struct App(Engine);
-
-#[derive(Clone)]
-enum Engine {
-    Remote(Arc<Owner>),
-    /// An engine of this process.
-    Local(Arc<dyn Fn(Call, Done) + Send + Sync>),
-}
-
-/// Closes the client with its last owner.
-struct Owner(Arc<Client>);
-
-impl Owner {
-    /// Returns the client, or an error in a process that was forked after the client was made: the threads of the client are
-    /// in the other process, which also uses the same ids.
-    fn client(&self) -> Result<&Arc<Client>, RemoteError> {
-        if process::id() == self.0.process {
-            return Ok(&self.0);
-        }
-        let why = "the client was made before a fork, so its ids are another process's; make a client after it";
-        Err(RemoteError::new(RemoteErrorKind::Broker, why))
-    }
-
-    /// Returns the client with its threads started.
-    fn begun(&self) -> Result<&Arc<Client>, RemoteError> {
-        let client = self.client()?;
-        begin(client)?;
-        Ok(client)
-    }
-}
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        // The sender closes the rest when it has sent what is queued; the other threads end with the last call that waits.
-        self.0.outbox.close();
-    }
-}
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,7 +80,7 @@ impl App {
             Engine::Remote(owner) => owner.0.ids.next(),
             Engine::Local(_) => 0,
         };
-        Ticket { engine: self.0.clone(), state: AtomicU64::new(number) }
+        Ticket::new(self.0.clone(), number)
     }
 
     /// Looks at a queue. Blocks until all workers have answered, for at most a second.
@@ -199,83 +129,6 @@ impl App {
         {
             client.outbox.flush();
         }
-    }
-}
-
-/// The place of one call. The owner can cancel the call.
-pub struct Ticket {
-    engine: Engine,
-    /// The number of the call, with [`SENT`] and [`CANCELLED`]: one word, since each waiting handle has a ticket.
-    state: AtomicU64,
-}
-
-/// Somebody has sent the call of the ticket.
-const SENT: u64 = 1 << 63;
-/// Somebody has cancelled the call.
-const CANCELLED: u64 = 1 << 62;
-
-impl fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket").field("number", &self.number()).finish_non_exhaustive()
-    }
-}
-
-impl Ticket {
-    fn number(&self) -> u64 {
-        self.state.load(Ordering::Relaxed) & !(SENT | CANCELLED)
-    }
-
-    /// Returns the id of the call; `None` for an engine of this process.
-    #[must_use]
-    pub fn task_id(&self) -> Option<String> {
-        match &self.engine {
-            Engine::Remote(owner) => Some(owner.0.ids.text(self.number())),
-            Engine::Local(_) => None,
-        }
-    }
-
-    /// Sends the call of this place, as [`App::send`] does. A ticket is good for one call: a second one ends as
-    /// [`Broker`](RemoteErrorKind::Broker).
-    pub fn send(&self, call: Call, done: impl FnOnce(Answer) + Send + 'static) {
-        let done = Box::new(done);
-        if self.state.fetch_or(SENT, Ordering::SeqCst) & SENT != 0 {
-            let why = "the call of this ticket was sent before; take a ticket for each call";
-            return finish(done, RemoteError::new(RemoteErrorKind::Broker, why).into());
-        }
-        let owner = match &self.engine {
-            Engine::Remote(owner) => owner,
-            Engine::Local(engine) => return engine(call, done),
-        };
-        match owner.begun() {
-            Ok(client) => {
-                // It waits for its result from now on, so that its time runs and it can be revoked before it is sent.
-                client.pending.insert(self.number(), done, call.options.result_timeout);
-                // Before this, `cancel` finds it nowhere; after this, it finds it among the pending calls.
-                if self.state.load(Ordering::SeqCst) & CANCELLED != 0 {
-                    client.pending.end(self.number(), Self::unsent(), false);
-                    return;
-                }
-                client.outbox.push(Queued { number: self.number(), call });
-            }
-            Err(error) => finish(done, error.into()),
-        }
-    }
-
-    /// Ends the call as [`Cancelled`](RemoteErrorKind::Cancelled) if it waits to be sent. Returns `false` for a call that was
-    /// sent: workers are told not to begin it, and it ends as [`Revoked`](RemoteErrorKind::Revoked) unless it runs already.
-    pub fn cancel(&self) -> bool {
-        let Engine::Remote(owner) = &self.engine else { return false };
-        self.state.fetch_or(CANCELLED, Ordering::SeqCst);
-        let Some(_queued) = owner.0.outbox.take_back(self.number()) else {
-            owner.0.pending.revoke(self.number());
-            return false;
-        };
-        owner.0.pending.end(self.number(), Self::unsent(), false)
-    }
-
-    /// Returns the end of a call that is not sent any more.
-    fn unsent() -> Answer {
-        RemoteError::new(RemoteErrorKind::Cancelled, "cancelled before it was sent").into()
     }
 }
 
@@ -412,10 +265,10 @@ mod tests {
     use std::time::Duration;
 
     use crate::client::app::App;
-    use crate::client::app::Engine;
-    use crate::client::app::start;
     use crate::client::call::Call;
     use crate::client::call::CallOptions;
+    use crate::client::engine::Engine;
+    use crate::client::engine::start;
     use crate::error::RemoteErrorKind;
     use crate::registry::TaskOptions;
     use crate::store::Answer;

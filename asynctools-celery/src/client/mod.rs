@@ -8,4 +8,6 @@ pub(crate) mod sender;
 pub(crate) mod listener;
 pub(crate) mod sweeper;
 pub(crate) mod check;
+pub(crate) mod engine;
+pub(crate) mod ticket;
 pub(crate) mod app;

@@ -150,7 +150,11 @@ pub(crate) struct Moments {
 
 impl Moments {
     pub(crate) fn waited_for_arguments(&self) -> Duration {
-        self.ready.map_or(Duration::ZERO, |ready| ready.saturating_duration_since(self.called))
+        match self.ready {
+            Some(ready) if ready != self.called => ready.saturating_duration_since(self.called),
+            // All arguments were there at the call: most calls, which need no subtraction.
+            _ => Duration::ZERO,
+        }
     }
 
     pub(crate) fn waited_for_worker(&self) -> Duration {

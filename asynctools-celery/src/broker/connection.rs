@@ -114,14 +114,22 @@ impl Connection {
         Ok(Self { redis })
     }
 
-    /// Sets how long the next answers may take.
-    pub(crate) fn wait_for(&mut self, duration: Duration) -> Result<(), BrokerError> {
-        Ok(self.redis.set_read_timeout(Some(duration + ANSWER))?)
+    /// Sends one command, for which the server may wait so long, and blocks until its answer.
+    pub(crate) fn wait_for(&mut self, duration: Duration, parts: &[&[u8]]) -> Reply {
+        self.redis.set_read_timeout(Some(duration + ANSWER))?;
+        let answer = self.call(parts)?;
+        self.redis.set_read_timeout(Some(ANSWER))?;
+        Ok(answer)
+    }
+
+    /// Sends the commands. [`receive`](Self::receive) has the answers, one after the other.
+    pub(crate) fn tell(&mut self, commands: &Commands) -> Result<(), BrokerError> {
+        Ok(self.redis.send_packed_command(&commands.bytes)?)
     }
 
     /// Sends the commands and blocks until each has its answer.
     pub(crate) fn send(&mut self, commands: &Commands) -> Result<Vec<Reply>, BrokerError> {
-        self.redis.send_packed_command(&commands.bytes)?;
+        self.tell(commands)?;
         (0..commands.count).map(|_| self.receive()).collect()
     }
 

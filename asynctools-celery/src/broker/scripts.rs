@@ -9,6 +9,7 @@ pub(crate) const REVOKED: (usize, u64) = (10_000, 3 * 3600);
 /// `ARGV`: a tag for each message that may be taken. Answers whether any call was revoked, then with list and message, one after
 /// the other.
 pub(crate) const TAKE: &str = r#"
+if redis.call('EXISTS', unpack(KEYS, 4)) == 0 then return {0} end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local taken = {redis.call('EXISTS', KEYS[3])}

@@ -59,7 +59,10 @@ impl Outbox {
             calls = self.emptied.wait(calls).unwrap_or_else(PoisonError::into_inner);
         }
         calls.queued.push_back(queued);
-        if calls.queued.len() == 1 {
+        let is_first = calls.queued.len() == 1;
+        // The sender finds the lock open when it wakes up.
+        drop(calls);
+        if is_first {
             self.filled.notify_one();
         }
     }

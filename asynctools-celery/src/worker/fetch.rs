@@ -11,6 +11,7 @@ use redis::Value;
 use crate::broker::connection::BrokerError;
 use crate::worker::link::Link;
 use crate::worker::run;
+use crate::worker::run::Job;
 use crate::worker::shared::Delivery;
 use crate::worker::shared::Reserved;
 use crate::worker::shared::Shared;
@@ -41,51 +42,105 @@ pub(crate) fn run(shared: &Arc<Shared>, list: &str) {
 
 fn watch(shared: &Arc<Shared>, list: &str, fruitless: Duration, wait: &mut Duration) -> Result<(), BrokerError> {
     let mut link = shared.link()?;
-    link.broker.wait_for(WAIT)?;
     let seconds = WAIT.as_secs().to_string();
     let list = list.as_bytes();
     let mut since = Instant::now();
     while shared.wait_for_room() {
         if since.elapsed() > fruitless {
             link = shared.new_link()?;
-            link.broker.wait_for(WAIT)?;
             since = Instant::now();
         }
         // From the list to the same end of the same list: nothing moves.
-        let waited = link.broker.call(&[b"BLMOVE", list, list, b"RIGHT", b"RIGHT", seconds.as_bytes()])?;
+        let waited = link.broker.wait_for(WAIT, &[b"BLMOVE", list, list, b"RIGHT", b"RIGHT", seconds.as_bytes()])?;
         *wait = Duration::from_millis(50);
-        if waited != Value::Nil && fill(shared, &mut link)? {
+        if waited != Value::Nil {
             since = Instant::now();
+            link = fill(shared, link)?;
         }
     }
     Ok(())
 }
 
-/// Gives messages to threads until there is no message, or no thread. Returns whether there was any message.
-pub(crate) fn fill(shared: &Arc<Shared>, link: &mut Link) -> Result<bool, BrokerError> {
-    let mut any = false;
+/// Gives messages to the free threads: first those whose time has come, then those that the server has. Returns a connection, for
+/// the next question.
+pub(crate) fn fill(shared: &Arc<Shared>, link: Link) -> Result<Link, BrokerError> {
     loop {
         match shared.reserve() {
-            Reserved::Nothing => return Ok(any),
+            Reserved::Nothing => return Ok(link),
             Reserved::Ready(delivery) => run::start(shared, delivery),
-            Reserved::Take(mut numbers) => {
-                let tags: Vec<_> = numbers.iter().map(|number| shared.tag(*number)).collect();
-                let taken = link.take(&shared.config.lists, &tags).inspect_err(|_| {
-                    // In this order, since a worker that stops looks what is left once no thread is reserved.
-                    shared.doubt(&numbers);
-                    shared.release(&numbers);
-                })?;
-                any |= !taken.is_empty();
-                let rest = numbers.split_off(taken.len());
-                shared.release(&rest);
-                for (number, taken) in numbers.into_iter().zip(taken) {
-                    run::start(shared, Delivery::of(number, taken));
-                }
-                if !rest.is_empty() {
-                    return Ok(any);
-                }
+            Reserved::Take(numbers) => {
+                Asked { shared: shared.clone(), link: Some(link), numbers }.start()?;
+                return shared.link();
             }
         }
+    }
+}
+
+/// A question for messages, whose answer the first of the reserved threads hears: it wakes up while the server works.
+struct Asked {
+    shared: Arc<Shared>,
+    /// The connection, until the answer.
+    link: Option<Link>,
+    /// The numbers of the messages, until the answer.
+    numbers: Vec<u64>,
+}
+
+impl Asked {
+    fn start(mut self) -> Result<(), BrokerError> {
+        let tags: Vec<_> = self.numbers.iter().map(|number| self.shared.tag(*number)).collect();
+        let asked = self.link.as_mut().map_or(Ok(()), |link| link.ask_for(&self.shared.config.lists, &tags));
+        if let Err(error) = asked {
+            self.fail();
+            return Err(error);
+        }
+        self.shared.clone().threads.run(Box::new(move || self.hear()));
+        Ok(())
+    }
+
+    /// Hears the answer on the first thread, which runs the first message. The others get a thread each.
+    fn hear(mut self) {
+        let Some(mut link) = self.link.take() else { return };
+        let taken = match link.taken() {
+            Ok(taken) => taken,
+            Err(error) => {
+                self.fail();
+                eprintln!("asynctools-celery: taking messages: {error}");
+                return self.shared.close_unused();
+            }
+        };
+        let shared = self.shared.clone();
+        shared.keep(link);
+        let mut numbers = std::mem::take(&mut self.numbers);
+        shared.release(&numbers.split_off(taken.len()));
+        let mut deliveries = numbers.into_iter().zip(taken).map(|(number, taken)| Delivery::of(number, taken));
+        let first = deliveries.next();
+        deliveries.for_each(|delivery| run::start(&shared, delivery));
+        if let Some(first) = first {
+            Job::new(&shared, first.number).run(first);
+        }
+    }
+
+    /// Leaves the messages, which may have been taken, to the keeper.
+    fn fail(&mut self) {
+        self.link = None;
+        let numbers = std::mem::take(&mut self.numbers);
+        // In this order, since a worker that stops looks what is left once no thread is reserved.
+        self.shared.doubt(&numbers);
+        self.shared.release(&numbers);
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if self.numbers.is_empty() {
+            return;
+        }
+        // The threads have refused the job. After the answer the messages are where the keeper looks for them.
+        if let Some(mut link) = self.link.take() {
+            let _ = link.taken();
+        }
+        self.shared.refused(&self.numbers);
+        self.shared.release(&self.numbers);
     }
 }
 
@@ -177,5 +232,7 @@ mod tests {
         shared.stop();
         assert_eq!(taken, Ok(()), "the first connection says for ever that there is nothing");
         watch.join().unwrap().unwrap();
+        assert!(shared.wait_until_idle(Duration::ZERO), "the thread is free again");
+        assert_eq!(shared.lock().unsure(), [1], "the keeper looks for the message of the job that was dropped");
     }
 }

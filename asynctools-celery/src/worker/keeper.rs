@@ -71,7 +71,7 @@ fn keep(shared: &Arc<Shared>) -> Result<(), BrokerError> {
         bring_back_unsure(shared, &mut link, &unsure)?;
         shared.end_doubt(&unsure);
         if ready {
-            fetch::fill(shared, &mut link)?;
+            link = fetch::fill(shared, link)?;
         }
         if now >= next_round {
             next_round = now + every;

@@ -112,12 +112,17 @@ impl Link {
         lists.iter().chain(tags).for_each(|part| commands.part(part.as_bytes()));
     }
 
-    /// Takes at most 1 message for each tag.
-    pub(crate) fn take(&mut self, lists: &[String], tags: &[String]) -> Result<Vec<Taken>, BrokerError> {
+    /// Asks for at most 1 message for each tag. [`taken`](Self::taken) has the answer.
+    pub(crate) fn ask_for(&mut self, lists: &[String], tags: &[String]) -> Result<(), BrokerError> {
         self.take.load(&mut self.broker)?;
         let mut commands = Commands::default();
         self.add_take(&mut commands, lists, tags);
-        taken(only(self.broker.send(&commands)?))
+        self.broker.tell(&commands)
+    }
+
+    /// Blocks until the messages are there that were asked for.
+    pub(crate) fn taken(&mut self) -> Result<Vec<Taken>, BrokerError> {
+        taken(self.broker.receive()?)
     }
 
     /// Ends a message and takes the next message, if there are lists to take from. The result is stored before the

@@ -43,31 +43,23 @@ const SMALL: usize = 1 << 20;
 const CUTS: u32 = 5;
 
 /// A job of the worker's, which ends also where the threads drop it unrun.
-struct Job {
+pub(crate) struct Job {
     shared: Arc<Shared>,
     /// The message that has not ended.
     number: Option<u64>,
 }
 
-impl Drop for Job {
-    fn drop(&mut self) {
-        match self.number {
-            // The worker does not say that the message is in work, so it comes back and is counted as a dead worker's.
-            Some(number) if thread::panicking() => self.shared.forget(number),
-            Some(number) => self.shared.refused(number),
-            None => {}
-        }
-        self.shared.end_job();
+impl Job {
+    /// Returns the job of a thread that is reserved for this message.
+    pub(crate) fn new(shared: &Arc<Shared>, number: u64) -> Self {
+        Self { shared: shared.clone(), number: Some(number) }
     }
-}
 
-/// Gives a message to its reserved thread.
-pub(crate) fn start(shared: &Arc<Shared>, delivery: Delivery) {
-    let mut job = Job { shared: shared.clone(), number: Some(delivery.number) };
-    shared.threads.run(Box::new(move || {
+    /// Runs the message, and then those that came with the end of the one before.
+    pub(crate) fn run(mut self, delivery: Delivery) {
         let mut next = Some(delivery);
         while let Some(delivery) = next {
-            let (shared, number) = (&job.shared, delivery.number);
+            let (shared, number) = (&self.shared, delivery.number);
             next = match run(shared, &delivery) {
                 Outcome::End(end) => finish(shared, number, end),
                 Outcome::Later(time, id) => {
@@ -79,9 +71,27 @@ pub(crate) fn start(shared: &Arc<Shared>, delivery: Delivery) {
                     None
                 }
             };
-            job.number = next.as_ref().map(|delivery| delivery.number);
+            self.number = next.as_ref().map(|delivery| delivery.number);
         }
-    }));
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        match self.number {
+            // The worker does not say that the message is in work, so it comes back and is counted as a dead worker's.
+            Some(number) if thread::panicking() => self.shared.forget(number),
+            Some(number) => self.shared.refused(&[number]),
+            None => {}
+        }
+        self.shared.end_job();
+    }
+}
+
+/// Gives a message to its reserved thread.
+pub(crate) fn start(shared: &Arc<Shared>, delivery: Delivery) {
+    let job = Job::new(shared, delivery.number);
+    shared.threads.run(Box::new(move || job.run(delivery)));
 }
 
 /// The end of a message, or its delay.

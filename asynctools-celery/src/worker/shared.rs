@@ -119,6 +119,8 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// A job has ended, or the worker stops.
     pub(crate) freed: Condvar,
+    /// The worker stops.
+    stopped: Condvar,
     /// Wakes the keeper for earlier work.
     pub(crate) sooner: Condvar,
 }
@@ -126,7 +128,8 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(config: Config, registry: Registry, threads: Arc<dyn Threads>) -> Self {
         let state = Mutex::default();
-        Self { config, registry, threads, state, freed: Condvar::new(), sooner: Condvar::new() }
+        let [freed, stopped, sooner] = [const { Condvar::new() }; 3];
+        Self { config, registry, threads, state, freed, stopped, sooner }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -211,18 +214,23 @@ impl Shared {
 
     /// Gives back the threads reserved for missing messages.
     pub(crate) fn release(&self, numbers: &[u64]) {
+        if numbers.is_empty() {
+            return;
+        }
         let mut state = self.lock();
         for number in numbers {
             state.held.remove(number);
             state.active -= 1;
         }
-        self.room(&state);
+        self.room(state);
     }
 
-    /// Tells the fetching threads: perhaps a thread is free.
-    fn room(&self, state: &State) {
+    /// Tells the fetching threads: perhaps a thread is free. They find the lock open when they wake up.
+    fn room(&self, state: MutexGuard<'_, State>) {
+        let is_ready = !state.ready.is_empty();
+        drop(state);
         self.freed.notify_all();
-        if !state.ready.is_empty() {
+        if is_ready {
             self.sooner.notify_all();
         }
     }
@@ -248,9 +256,9 @@ impl Shared {
         self.sooner.notify_all();
     }
 
-    /// Leaves the message of a call that the threads refused to the keeper. The worker takes none for a second: the system may
-    /// have no thread for it, and other workers may.
-    pub(crate) fn refused(&self, number: u64) {
+    /// Leaves messages that the threads refused to the keeper. The worker takes none for a second: the system may have no thread
+    /// for them, and other workers may.
+    pub(crate) fn refused(&self, numbers: &[u64]) {
         let mut state = self.lock();
         let first = !state.is_refused();
         state.refused = Some(Instant::now() + REFUSED);
@@ -258,7 +266,7 @@ impl Shared {
         if first {
             eprintln!("asynctools-celery: the threads of the worker refuse calls, whose messages go back");
         }
-        self.doubt(&[number]);
+        self.doubt(numbers);
     }
 
     /// Ends the doubt about messages, which lie in their lists again.
@@ -281,7 +289,7 @@ impl Shared {
     pub(crate) fn end_job(&self) {
         let mut state = self.lock();
         state.active -= 1;
-        self.room(&state);
+        self.room(state);
     }
 
     /// Notes the revocation of calls. Returns the calls not running here.
@@ -297,9 +305,10 @@ impl Shared {
         state.waiting = waiting;
         let held: BTreeMap<u64, (String, Delivery)> = held;
         state.ready.extend(held.into_values().map(|(_, delivery)| delivery));
-        self.room(&state);
         let runs = |id: &String| state.running.values().any(|running| running.request.id == *id);
-        ids.iter().filter(|id| !runs(id)).cloned().collect()
+        let elsewhere = ids.iter().filter(|id| !runs(id)).cloned().collect();
+        self.room(state);
+        elsewhere
     }
 
     pub(crate) fn is_revoked(&self, id: &str) -> bool {
@@ -335,15 +344,16 @@ impl Shared {
     /// Tells the worker to stop; a second time, not to wait for the calls that run.
     pub(crate) fn stop(&self) {
         self.lock().stops += 1;
-        self.freed.notify_all();
-        self.sooner.notify_all();
+        for told in [&self.freed, &self.stopped, &self.sooner] {
+            told.notify_all();
+        }
     }
 
     /// Blocks until the worker is told to stop.
     pub(crate) fn wait_for_stop(&self) {
         let mut state = self.lock();
         while !state.stopping() {
-            state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.stopped.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 

@@ -28,6 +28,7 @@ mod random_graph;
 mod graphs;
 mod windows;
 mod growth;
+mod ping;
 mod features;
 mod memory;
 mod report;
@@ -36,7 +37,7 @@ mod picture;
 /// A work, and in how many rounds it is measured: more where it is short.
 type Plan = (fn(Scale) -> Work, usize);
 
-const WORKS: [Plan; 21] = [
+const WORKS: [Plan; 22] = [
     (calls::batch, 21),
     (calls::producers, 21),
     (calls::row, 41),
@@ -56,6 +57,7 @@ const WORKS: [Plan; 21] = [
     (growth::lists, 5),
     (growth::many_pools, 5),
     (growth::blocked, 5),
+    (ping::pings, 11),
     (features::batch, 41),
     (features::graph, 41),
 ];

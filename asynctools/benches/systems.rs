@@ -223,7 +223,7 @@ impl Awaited for Rayon {
 /// A runtime with as many workers as cores, and so many threads for what blocks.
 pub(crate) fn runtime(blocking: usize) -> Runtime {
     let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(cores()).max_blocking_threads(blocking).enable_time().build().expect("threads can be had")
+    builder.worker_threads(cores()).max_blocking_threads(blocking).enable_all().build().expect("threads can be had")
 }
 
 pub(crate) struct TokioBlocking(pub(crate) Runtime);

@@ -75,6 +75,7 @@ const RUNTIME: &[&str] = &[
     "workers::lend",
     "workers::control",
     "workers::idle",
+    "workers::time_slice",
     "workers::serve",
     "workers::blocking",
     "arguments::bounds",

@@ -11,5 +11,6 @@ pub(crate) mod permits;
 pub(crate) mod lend;
 pub(crate) mod control;
 pub(crate) mod idle;
+pub(crate) mod time_slice;
 pub(crate) mod serve;
 pub(crate) mod blocking;

@@ -27,6 +27,7 @@ use crate::workers::state::VACANT;
 use crate::workers::state::WANTED;
 use crate::workers::state::Worker;
 use crate::workers::state::bump;
+use crate::workers::time_slice::TimeSlice;
 
 /// How long a spare thread stays for the next wait.
 const SPARE_TIMEOUT: Duration = Duration::from_millis(200);
@@ -119,12 +120,17 @@ impl Inner {
         mut search: Option<Search<'a>>,
         tide: &mut Tide,
     ) -> bool {
+        let mut slice = TimeSlice::new();
         loop {
             if self.has(WANTED) && self.turn_to_wanted(worker, &mut search) {
                 return true;
             }
-            let Some(job) = self.next_call(&mut search, tide) else { return self.park(worker, search) };
+            let Some((job, turn)) = self.next_call(&mut search, tide) else { return self.park(worker, search) };
+            if turn > 0 {
+                slice = TimeSlice::new();
+            }
             self.run_row(worker, job);
+            slice.count();
         }
     }
 
@@ -241,8 +247,13 @@ impl Inner {
         true
     }
 
-    /// Returns the next call in the queue, and looks for a while; `None` when this thread should stand aside.
-    fn next_call<'a>(self: &'a Arc<Self>, search: &mut Option<Search<'a>>, tide: &mut Tide) -> Option<Arc<dyn Job>> {
+    /// Returns the next call in the queue, with the turn in which it was found: the thread looks for a while. `None` when this
+    /// thread should stand aside.
+    fn next_call<'a>(
+        self: &'a Arc<Self>,
+        search: &mut Option<Search<'a>>,
+        tide: &mut Tide,
+    ) -> Option<(Arc<dyn Job>, u32)> {
         for turn in 0..SPINS {
             if self.has(OVER) || self.queue.has_front() {
                 break;
@@ -259,7 +270,7 @@ impl Inner {
                     }
                     search.found();
                 }
-                return Some(job);
+                return Some((job, turn));
             }
             if search.is_none() {
                 *search = Some(Search::begin(self));
@@ -279,7 +290,7 @@ impl Inner {
         if let Some(search) = search.take() {
             search.found();
         }
-        Some(job)
+        Some((job, SPINS))
     }
 
     /// Falls behind a submitter, if there is a flood, and returns how it goes on.

@@ -125,6 +125,10 @@ impl Plan<'_> {
         if is_a_name(expression) {
             return Some(quote_spanned!(span=> let #name: &'static #runtime::Pool = &#expression;));
         }
+        let expression = match made_value(expression) {
+            Some(made) => quote_spanned!(span=> *#runtime::__private::borrowed_pool(#made)),
+            None => expression.to_token_stream(),
+        };
         let receives = self.function.receiver().map(ReceiverKind::of);
         // The pool may be a field of `self`, which moves into the call.
         if matches!(receives, Some(ReceiverKind::Value | ReceiverKind::Box)) {
@@ -230,6 +234,17 @@ fn is_a_name(expression: &Expr) -> bool {
         Expr::Paren(paren) => is_a_name(&paren.expr),
         Expr::Path(path) => !path.path.is_ident("self"),
         _ => false,
+    }
+}
+
+/// Returns the call that makes the value of the expression, borrowed or not.
+fn made_value(expression: &Expr) -> Option<&Expr> {
+    match expression {
+        Expr::Group(group) => made_value(&group.expr),
+        Expr::Paren(paren) => made_value(&paren.expr),
+        Expr::Reference(reference) => made_value(&reference.expr),
+        Expr::Call(_) | Expr::MethodCall(_) => Some(expression),
+        _ => None,
     }
 }
 

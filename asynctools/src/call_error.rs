@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 use crate::error::TaskError;
 
@@ -38,7 +39,8 @@ impl<E> CallError<E> {
     }
 
     /// Returns the function's own error, or converts the loss of the call into one: so `?` works with any error type that
-    /// takes a [`TaskError`], such as those of `anyhow` and `eyre`.
+    /// takes a [`TaskError`], such as [`io::Error`] and those of `anyhow` and `eyre`. For an `io::Error`, `?` alone does the
+    /// same.
     ///
     /// # Examples
     ///
@@ -73,6 +75,32 @@ impl<E> CallError<E> {
 impl<E> From<TaskError> for CallError<E> {
     fn from(error: TaskError) -> Self {
         Self::Lost(error)
+    }
+}
+
+impl From<CallError<Self>> for io::Error {
+    /// Converts as [`CallError::into_error`] does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncList, pooled};
+    /// use std::{fs, io};
+    ///
+    /// #[pooled]
+    /// fn load(path: &str) -> io::Result<String> {
+    ///     fs::read_to_string(path)
+    /// }
+    ///
+    /// fn load_all(paths: &[&str]) -> io::Result<Vec<String>> {
+    ///     Ok(paths.iter().copied().map(load).collect::<AsyncList<_>>().all_ok()?)
+    /// }
+    ///
+    /// assert_eq!(load_all(&["Cargo.toml"]).unwrap().len(), 1);
+    /// assert_eq!(load_all(&["Cargo.toml", "none"]).unwrap_err().kind(), io::ErrorKind::NotFound);
+    /// ```
+    fn from(error: CallError<Self>) -> Self {
+        error.into_error()
     }
 }
 

@@ -194,9 +194,16 @@ impl TaskError {
     }
 }
 
+impl From<TaskError> for io::Error {
+    /// Returns an error of the kind [`Other`](io::ErrorKind::Other) with the loss inside.
+    fn from(error: TaskError) -> Self {
+        Self::other(error)
+    }
+}
+
 /// The cause of a rejected call. Without the feature no code around a call exists.
 const REJECTED: &str = if cfg!(feature = "hooks") {
-    "not run by `around`, or rejected: the queue of the pool is full"
+    "rejected: the queue of the pool is full, or `around` did not run the call"
 } else {
     "rejected: the queue of the pool is full"
 };

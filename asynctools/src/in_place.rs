@@ -13,6 +13,10 @@ use crate::graph::notify;
 /// This is for a wait that the pool cannot see: for a channel, a lock, a child process, an executor's `block_on`, a sleep between
 /// two attempts. [`get`](crate::AsyncValue::get) and the other waits of this crate free the place by themselves.
 ///
+/// A handle's own [`get`](crate::AsyncValue::get) does more: it has the pool run the awaited call first. By
+/// `block_in_place(|| block_on(handle))` the pool learns only that a place is free, so nested calls that wait like that
+/// stand still when `max_blocked` places are lent.
+///
 /// Outside of a call, `block_in_place` only runs `f`; inside of another `block_in_place` too. No call runs on this thread
 /// because of it.
 ///

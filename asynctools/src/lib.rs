@@ -1,5 +1,6 @@
-// The picture of the README, for the docs. The first definition of a link counts.
+// The picture and the items of the README, for the docs. The first definition of a link counts.
 #![doc = include_str!("../timeline.md")]
+#![doc = include_str!("../links.md")]
 #![doc = include_str!("../README.md")]
 
 // Ground floor first: each module imports only from the modules above it in this list. A model checker puts its own
@@ -395,6 +396,7 @@ pub mod __private {
     pub use crate::arguments::bounds::CloneSelf;
     pub use crate::arguments::bounds::Itself;
     pub use crate::arguments::bounds::Probe;
+    pub use crate::arguments::bounds::borrowed_pool;
     pub use crate::arguments::input::Input;
     pub use crate::arguments::input::Inputs;
     pub use crate::call::CallBuilder;

@@ -305,8 +305,9 @@ impl Pool {
     }
 
     /// Closes the pool as [`close`](Self::close) does, blocks for at most `timeout`, and returns whether the workers
-    /// are gone. If the time is over, asks the running calls to stop ([`stop_requested`](crate::stop_requested)). Returns
-    /// `false` at once in a call of the same pool.
+    /// are gone. If the time is over, asks the running calls to stop ([`stop_requested`](crate::stop_requested)); those in the
+    /// queue still run, unless [`cancel_queued`](Self::cancel_queued) or [`request_stop`](Self::request_stop) drops them.
+    /// Returns `false` at once in a call of the same pool.
     ///
     /// # Examples
     ///

@@ -329,6 +329,23 @@ fn words_of_other_crates_lead_to_an_item() {
     }
 }
 
+/// Readers of the repository go to the published docs, and readers of the docs to the page beside.
+#[test]
+fn each_item_in_the_readme_is_a_link() {
+    let (readme, links) = (read("README.md"), read("asynctools/links.md"));
+    let items: Vec<_> = readme.split("[`").skip(1).filter_map(|rest| rest.split_once("`]")).collect();
+    assert!(items.len() > 40, "{} items", items.len());
+    for (item, after) in items {
+        let definition = format!("\n[`{item}`]: ");
+        assert!(after.starts_with('[') || readme.contains(&definition), "[`{item}`] has no link");
+    }
+    for line in readme.lines().filter(|line| line.contains("]: https://docs.rs/asynctools/")) {
+        let (label, _) = line.split_once(": ").expect("it is a definition");
+        let own = format!("{label}: {}\n", label.trim_matches(['[', ']', '`']));
+        assert!(links.contains(&own), "asynctools/links.md has no {label}");
+    }
+}
+
 /// The page of the crate cannot load a picture from the repository, so the docs have the picture in a link.
 #[test]
 fn the_docs_have_the_picture_of_the_readme() {
@@ -344,8 +361,11 @@ fn the_docs_have_the_picture_of_the_readme() {
         std::fs::write(right, link).unwrap();
         panic!("asynctools/timeline.md is another picture than docs/timeline.svg; {right} is the same");
     }
-    let docs: Vec<_> = read("asynctools/src/lib.rs").lines().take(3).map(str::to_owned).collect();
+    let docs: Vec<_> = read("asynctools/src/lib.rs").lines().take(4).map(str::to_owned).collect();
     let includes = |at: usize, file: &str| docs[at] == format!("#![doc = include_str!(\"../{file}\")]");
-    assert!(includes(1, "timeline.md") && includes(2, "README.md"), "the first definition of a link counts");
+    assert!(
+        includes(1, "timeline.md") && includes(2, "links.md") && includes(3, "README.md"),
+        "the first definition of a link counts"
+    );
     assert!(read("README.md").contains("[timeline]: https://"), "the repository shows the picture itself");
 }

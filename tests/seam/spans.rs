@@ -365,7 +365,7 @@ fn an_error_that_nobody_takes_is_told() {
     watched(|| {
         records();
         let untaken = |name: &str, line: u32| {
-            let what = format!("{name} ({}:{line}): returned an error that nobody took", file!());
+            let what = format!("{name} ({}:{line}): ended with an error that nobody took", file!());
             events(Level::WARN, &what).len()
         };
         // Detached before the end.

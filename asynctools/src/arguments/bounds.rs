@@ -58,6 +58,25 @@ impl<E: Clone> CloneError for E {}
 #[derive(Debug)]
 pub enum Call {}
 
+/// An expression that lends a pool, with words of its own for an expression that makes one.
+#[diagnostic::on_unimplemented(
+    message = "`pool` is evaluated at each call, and makes a `{P}` each time",
+    label = "a new `{P}` for each call, which would wait for the end of its pool",
+    note = "write the name of a `static`, such as `static POOL: Pool = Pool::new(3);`, or `workers = 3` for a pool of this function alone"
+)]
+pub trait Borrows<P> {}
+
+#[diagnostic::do_not_recommend]
+impl<P: Deref> Borrows<P> for Call {}
+
+/// Returns `pool`, which lends the pool of an annotated function.
+pub fn borrowed_pool<P>(pool: P) -> P
+where
+    Call: Borrows<P>,
+{
+    pool
+}
+
 /// `B: ToOwned`, for a copy that goes to another thread.
 #[diagnostic::on_unimplemented(
     message = "`&{B}` is cloned into the call, and `{B}` is not `Clone`",

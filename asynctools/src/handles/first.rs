@@ -13,6 +13,9 @@ impl<T> AsyncList<T> {
     /// Blocks until a call ends with a value, returns the value, and stops the other calls as
     /// [`request_stop`](Self::request_stop) does; `None` if no call ends with one.
     ///
+    /// A handle that `map` or its like has returned is a call of its own, and the calls before it go on: race the calls
+    /// themselves, and map the winner.
+    ///
     /// # Examples
     ///
     /// ```
@@ -78,6 +81,9 @@ impl<T> AsyncList<T> {
 impl<T, E> AsyncList<Result<T, E>> {
     /// Blocks until a call ends with `Ok`, returns the value, and stops the other calls as
     /// [`request_stop`](Self::request_stop) does.
+    ///
+    /// A handle that `map` or its like has returned is a call of its own, and the calls before it go on: race the calls
+    /// themselves, and map the winner.
     ///
     /// # Errors
     ///

@@ -140,7 +140,7 @@ impl Drop for Untaken {
             return;
         }
         let site = self.0;
-        client::tell(|| tracing::warn!(target: "asynctools", "{site}: returned an error that nobody took"));
+        client::tell(|| tracing::warn!(target: "asynctools", "{site}: ended with an error that nobody took"));
     }
 }
 

@@ -125,16 +125,18 @@ impl Plan<'_> {
         if is_a_name(expression) {
             return Some(quote_spanned!(span=> let #name: &'static #runtime::Pool = &#expression;));
         }
-        let expression = match made_value(expression) {
-            Some(made) => quote_spanned!(span=> *#runtime::__private::borrowed_pool(#made)),
-            None => expression.to_token_stream(),
-        };
+        // First of all, so that the wanted type decides nothing about what a call returns.
+        let made = made_value(expression);
+        let first = made.map(|made| quote_spanned!(span=> let #name = #runtime::__private::borrowed_pool(#made);));
+        let expression = if made.is_some() { name.to_token_stream() } else { expression.to_token_stream() };
         let receives = self.function.receiver().map(ReceiverKind::of);
         // The pool may be a field of `self`, which moves into the call.
-        if matches!(receives, Some(ReceiverKind::Value | ReceiverKind::Box)) {
-            return Some(quote_spanned!(span=> let #name = &#runtime::__private::pool_of(&#expression);));
-        }
-        Some(quote_spanned!(span=> let #name: &#runtime::Pool = &#expression;))
+        let borrow = if matches!(receives, Some(ReceiverKind::Value | ReceiverKind::Box)) {
+            quote_spanned!(span=> let #name = &#runtime::__private::pool_of(&#expression);)
+        } else {
+            quote_spanned!(span=> let #name: &#runtime::Pool = &#expression;)
+        };
+        Some(quote_spanned!(span=> #first #borrow))
     }
 
     fn receiver(&self, receiver: &Receiver) -> CallArgument {

@@ -107,7 +107,7 @@ pub(crate) fn chain(scale: Scale) -> Work {
                 assert_eq!(futures::executor::block_on(last), calls);
             })
         })
-        .bar(MAP, Against::System(TOKIO), 0.50)
+        .answered(MAP, Against::System(TOKIO), 0.50, 0.95)
         .compare(MAP, Against::Best)
 }
 
@@ -161,8 +161,8 @@ pub(crate) fn random(scale: Scale) -> Work {
                 assert_eq!(total, sum);
             })
         })
-        .bar(BY_REF, Against::System(TOKIO), 0.20)
-        .bar(BY_SHARED, Against::System(TOKIO), 0.40)
+        .answered(BY_REF, Against::System(TOKIO), 0.20, 0.40)
+        .answered(BY_SHARED, Against::System(TOKIO), 0.40, 0.85)
 }
 
 /// A handle of tokio has one owner; `futures` has the means to share it.
@@ -235,7 +235,7 @@ pub(crate) fn nested(scale: Scale) -> Work {
         })
         .bar(ATTRIBUTE, Against::System(THREAD), 0.05)
         .compare(ATTRIBUTE, Against::System(TOKIO))
-        .bar(ATTRIBUTE, Against::System(RAYON_JOIN), 15.0)
+        .answered(ATTRIBUTE, Against::System(RAYON_JOIN), 15.0, 55.0)
 }
 
 const RAYON_JOIN: &str = "rayon join";

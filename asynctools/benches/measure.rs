@@ -54,6 +54,7 @@ struct Bar {
     ours: &'static str,
     against: Against,
     at_most: Option<f64>,
+    goal: Option<f64>,
 }
 
 impl Work {
@@ -76,13 +77,19 @@ impl Work {
 
     /// A ratio that is at most that.
     pub(crate) fn bar(mut self, ours: &'static str, against: Against, at_most: f64) -> Self {
-        self.bars.push(Bar { ours, against, at_most: Some(at_most) });
+        self.bars.push(Bar { ours, against, at_most: Some(at_most), goal: None });
+        self
+    }
+
+    /// A ratio that was to be at most `goal`, which the README answers by a measurement, and that is at most `at_most`.
+    pub(crate) fn answered(mut self, ours: &'static str, against: Against, goal: f64, at_most: f64) -> Self {
+        self.bars.push(Bar { ours, against, at_most: Some(at_most), goal: Some(goal) });
         self
     }
 
     /// A ratio that is shown and not judged.
     pub(crate) fn compare(mut self, ours: &'static str, against: Against) -> Self {
-        self.bars.push(Bar { ours, against, at_most: None });
+        self.bars.push(Bar { ours, against, at_most: None, goal: None });
         self
     }
 
@@ -156,9 +163,24 @@ impl Measured {
             ours: format!("{}: {}", ours.name, time(ours.quartiles().median)),
             against: format!("{against}: {}", time(Quartiles::of(theirs).median)),
             ratio: format!("{} ({}-{})", ratio(ratios.median), ratio(ratios.first), ratio(ratios.third)),
-            bar: bar.at_most.map_or_else(String::new, |bar| format!("{bar:.2}")),
-            verdict: bar.at_most.map(|bar| Verdict::of(&ratios, bar)),
+            bar: bar.text(),
+            verdict: bar.verdict(&ratios),
         }
+    }
+}
+
+impl Bar {
+    fn text(&self) -> String {
+        match (self.goal, self.at_most) {
+            (Some(goal), Some(at_most)) => format!("{goal:.2}, so far {at_most:.2}"),
+            (_, Some(at_most)) => format!("{at_most:.2}"),
+            (_, None) => String::new(),
+        }
+    }
+
+    fn verdict(&self, ratios: &Quartiles) -> Option<Verdict> {
+        let at_most = self.at_most?;
+        Some(self.goal.map_or_else(|| Verdict::of(ratios, at_most), |goal| Verdict::answered(ratios, goal, at_most)))
     }
 }
 

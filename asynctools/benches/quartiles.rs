@@ -3,6 +3,8 @@
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Held,
+    /// The goal is not reached, and the README says why. What was reached is held.
+    Answered,
     /// The median is over the bar, the lower quartile is not.
     Close,
     Missed,
@@ -17,9 +19,18 @@ impl Verdict {
         }
     }
 
+    /// The verdict on a goal that the README answers, and on what was reached.
+    pub(crate) fn answered(ratios: &Quartiles, goal: f64, at_most: f64) -> Self {
+        match (Self::of(ratios, goal), Self::of(ratios, at_most)) {
+            (Self::Missed, Self::Held | Self::Close) => Self::Answered,
+            (verdict, _) => verdict,
+        }
+    }
+
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Held => "held",
+            Self::Answered => "answered",
             Self::Close => "close",
             Self::Missed => "MISSED",
         }

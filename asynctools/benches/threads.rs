@@ -66,7 +66,7 @@ pub(crate) fn cold(_scale: Scale) -> Work {
     Work::new("first call of a program", "call").ours(PARALLEL, || child(PARALLEL)).peer(THREAD, || child(THREAD)).bar(
         PARALLEL,
         Against::System(THREAD),
-        1.10,
+        1.05,
     )
 }
 

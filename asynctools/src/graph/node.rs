@@ -153,14 +153,43 @@ impl<W: Work> Node<W> {
     #[cfg(feature = "hooks")]
     #[cold]
     #[inline(never)]
-    fn run_watched(self: &Arc<Self>, work: W, from: Origin, observer: &dyn traits::Observer, dropped: &mut Dropped) {
-        observer.began(traits::Place::Queue);
-        let running = self.enter(from);
-        let live = self.lock().tag.take_live();
-        let outcome = work::run_watched(self.site, live, work, dropped);
-        drop(running);
-        observer.ended(traits::Ending::of_run(&outcome), traits::Place::Queue);
-        notify::shut_next_for(dropped);
+    fn run_watched(self: &Arc<Self>, mut core: MutexGuard<'_, Core<W>>, observer: &dyn traits::Observer) {
+        let from = core.waiters.origin();
+        let mut dropped = Dropped::new();
+        match std::mem::replace(&mut core.state, State::Running(this_thread())) {
+            State::Queued(work) => {
+                let live = core.tag.take_live();
+                drop(core);
+                observer.began(traits::Place::Queue);
+                let running = self.enter(from);
+                let outcome = work::run_watched(self.site, live, work, &mut dropped);
+                drop(running);
+                observer.ended(traits::Ending::of_run(&outcome), traits::Place::Queue);
+                notify::shut_next_for(&dropped);
+                self.complete(outcome);
+            }
+            State::Stopped(stopped) => {
+                let tag = core.tag.take();
+                drop(core);
+                self.run_stopped(*stopped, tag, observer, &mut dropped);
+            }
+            _ => unreachable!("looked at under the same lock"),
+        }
+        discard_all(dropped);
+    }
+
+    /// Ends the call, which an argument has stopped.
+    fn run_stopped(
+        &self,
+        (work, at): (W, traits::Standing),
+        tag: crate::tag::Taken,
+        observer: &dyn traits::Observer,
+        dropped: &mut Dropped,
+    ) {
+        let place = at.place();
+        observer.began(place);
+        let outcome = work::stop_tagged(self.site, work, tag, dropped);
+        observer.ended(traits::Ending::Stopped, place);
         self.complete(outcome);
     }
 
@@ -340,15 +369,18 @@ impl<W: Work> Job for Node<W> {
         if !core.state.can_run(observer.takes_stopped()) {
             return false;
         }
+        #[cfg(feature = "hooks")]
+        if core.tag.is_some() {
+            self.run_watched(core, observer);
+            return true;
+        }
         let from = core.waiters.origin();
-        let (taken, is_watched) = (std::mem::replace(&mut core.state, State::Taken), core.tag.is_some());
+        let taken = std::mem::replace(&mut core.state, State::Taken);
         // In two steps: a new state that was built elsewhere first would be read back whole.
         core.state = State::Running(thread);
         drop(core);
         let mut dropped = Dropped::new();
         match taken {
-            #[cfg(feature = "hooks")]
-            State::Queued(work) if is_watched => self.run_watched(work, from, observer, &mut dropped),
             State::Queued(work) => {
                 observer.began(traits::Place::Queue);
                 let running = self.enter(from);
@@ -358,15 +390,7 @@ impl<W: Work> Job for Node<W> {
                 notify::shut_next_for(&dropped);
                 self.complete(outcome);
             }
-            State::Stopped(stopped) => {
-                let (work, at) = *stopped;
-                let place = at.place();
-                observer.began(place);
-                let tag = if is_watched { self.lock().tag.take() } else { crate::tag::Taken::NONE };
-                let outcome = work::stop_tagged(self.site, work, tag, &mut dropped);
-                observer.ended(traits::Ending::Stopped, place);
-                self.complete(outcome);
-            }
+            State::Stopped(stopped) => self.run_stopped(*stopped, crate::tag::Taken::NONE, observer, &mut dropped),
             _ => unreachable!("looked at under the same lock"),
         }
         discard_all(dropped);

@@ -44,12 +44,6 @@ impl Tag {
         Self
     }
 
-    /// Whether somebody watches the call.
-    #[inline]
-    pub(crate) fn is_some(&self) -> bool {
-        false
-    }
-
     #[inline]
     pub(crate) fn take(&mut self) -> Taken {
         Taken

@@ -153,44 +153,43 @@ impl<W: Work> Node<W> {
     #[cfg(feature = "hooks")]
     #[cold]
     #[inline(never)]
-    fn run_watched(self: &Arc<Self>, mut core: MutexGuard<'_, Core<W>>, observer: &dyn traits::Observer) {
+    fn run_watched(
+        self: &Arc<Self>,
+        mut core: MutexGuard<'_, Core<W>>,
+        thread: traits::ThreadNumber,
+        observer: &dyn traits::Observer,
+    ) {
         let from = core.waiters.origin();
+        let work = match std::mem::replace(&mut core.state, State::Running(thread)) {
+            State::Queued(work) => work,
+            other => return self.run_stopped(core, other, observer),
+        };
+        let live = core.tag.take_live();
+        drop(core);
         let mut dropped = Dropped::new();
-        match std::mem::replace(&mut core.state, State::Running(this_thread())) {
-            State::Queued(work) => {
-                let live = core.tag.take_live();
-                drop(core);
-                observer.began(traits::Place::Queue);
-                let running = self.enter(from);
-                let outcome = work::run_watched(self.site, live, work, &mut dropped);
-                drop(running);
-                observer.ended(traits::Ending::of_run(&outcome), traits::Place::Queue);
-                notify::shut_next_for(&dropped);
-                self.complete(outcome);
-            }
-            State::Stopped(stopped) => {
-                let tag = core.tag.take();
-                drop(core);
-                self.run_stopped(*stopped, tag, observer, &mut dropped);
-            }
-            _ => unreachable!("looked at under the same lock"),
-        }
+        observer.began(traits::Place::Queue);
+        let running = self.enter(from);
+        let outcome = work::run_watched(&self.site, live, work, &mut dropped);
+        drop(running);
+        observer.ended(traits::Ending::of_run(&outcome), traits::Place::Queue);
+        notify::shut_next_for(&dropped);
+        self.complete(outcome);
         discard_all(dropped);
     }
 
-    /// Ends the call, which an argument has stopped.
-    fn run_stopped(
-        &self,
-        (work, at): (W, traits::Standing),
-        tag: crate::tag::Taken,
-        observer: &dyn traits::Observer,
-        dropped: &mut Dropped,
-    ) {
-        let place = at.place();
+    /// Ends a call that an argument has stopped; `stopped` was its state.
+    #[cold]
+    fn run_stopped(&self, mut core: MutexGuard<'_, Core<W>>, stopped: State<W>, observer: &dyn traits::Observer) {
+        let State::Stopped(stopped) = stopped else { unreachable!("looked at under the same lock") };
+        let (work, at) = *stopped;
+        let (tag, place) = (core.tag.take(), at.place());
+        drop(core);
+        let mut dropped = Dropped::new();
         observer.began(place);
-        let outcome = work::stop_tagged(self.site, work, tag, dropped);
+        let outcome = work::stop_tagged(self.site, work, tag, &mut dropped);
         observer.ended(traits::Ending::Stopped, place);
         self.complete(outcome);
+        discard_all(dropped);
     }
 
     /// Ends the call, by the one who took its work or holds its promise.
@@ -371,28 +370,29 @@ impl<W: Work> Job for Node<W> {
         }
         #[cfg(feature = "hooks")]
         if core.tag.is_some() {
-            self.run_watched(core, observer);
+            self.run_watched(core, thread, observer);
             return true;
         }
         let from = core.waiters.origin();
-        let taken = std::mem::replace(&mut core.state, State::Taken);
+        let work = match std::mem::replace(&mut core.state, State::Taken) {
+            State::Queued(work) => work,
+            other => {
+                core.state = State::Running(thread);
+                self.run_stopped(core, other, observer);
+                return true;
+            }
+        };
         // In two steps: a new state that was built elsewhere first would be read back whole.
         core.state = State::Running(thread);
         drop(core);
         let mut dropped = Dropped::new();
-        match taken {
-            State::Queued(work) => {
-                observer.began(traits::Place::Queue);
-                let running = self.enter(from);
-                let outcome = work::run_unwatched(self.site, work, &mut dropped);
-                drop(running);
-                observer.ended(traits::Ending::of_run(&outcome), traits::Place::Queue);
-                notify::shut_next_for(&dropped);
-                self.complete(outcome);
-            }
-            State::Stopped(stopped) => self.run_stopped(*stopped, crate::tag::Taken::NONE, observer, &mut dropped),
-            _ => unreachable!("looked at under the same lock"),
-        }
+        observer.began(traits::Place::Queue);
+        let running = self.enter(from);
+        let outcome = work::run_unwatched(self.site, work, &mut dropped);
+        drop(running);
+        observer.ended(traits::Ending::of_run(&outcome), traits::Place::Queue);
+        notify::shut_next_for(&dropped);
+        self.complete(outcome);
         discard_all(dropped);
         true
     }

@@ -14,7 +14,7 @@ use tracing::span::Id;
 use crate::call_site::CallSite;
 use crate::error::TaskError;
 use crate::span_site::Wish;
-use crate::tag::around::CallInfo;
+use crate::tag::around::Home;
 use crate::tag::around::Moments;
 use crate::tag::client;
 
@@ -31,13 +31,13 @@ pub(crate) fn hears_of_losses() -> bool {
 }
 
 /// Opens the span of a call, at the call: the current span of the thread is the parent.
-pub(crate) fn open(call: &CallInfo) -> Option<Span> {
+pub(crate) fn open(site: CallSite, home: &Home) -> Option<Span> {
     client::tell(|| {
-        let (metadata, wish) = call.site.callee().spans_wanted()?;
+        let (metadata, wish) = site.callee().spans_wanted()?;
         if wish == Wish::Sometimes && !dispatcher::get_default(|subscriber| subscriber.enabled(metadata)) {
             return None;
         }
-        let (pool, file, line) = (call.pool(), call.file(), call.line());
+        let (pool, file, line) = (home.name(), site.file(), site.line());
         let values: [&dyn Value; 3] = [&pool, &file, &line];
         let mut fields = metadata.fields().iter();
         let mut next = || fields.next().unwrap_or_else(|| unreachable!("a call has five fields"));
@@ -84,10 +84,10 @@ pub(crate) fn enter(span: &Span, moments: &Moments) {
 }
 
 /// Leaves the span if the call `has_begun`, tells of the loss of the call, and closes the span.
-pub(crate) fn finish(open: &mut Option<Span>, has_begun: bool, site: CallSite, error: Option<&TaskError>) {
+pub(crate) fn finish(mut open: Option<Span>, has_begun: bool, site: CallSite, error: Option<&TaskError>) {
     if has_begun && open.is_some() {
         client::tell(|| {
-            if let Some(span) = open {
+            if let Some(span) = &open {
                 span.with_subscriber(|(id, subscriber)| subscriber.exit(id));
             }
             if error.is_none() {

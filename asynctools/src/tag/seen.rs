@@ -410,7 +410,7 @@ impl Live {
         let moments = Moments { called, ready, started: Instant::now() };
         #[cfg(feature = "tracing")]
         if let Some(span) = &watch.span {
-            spans::enter(span, &moments);
+            spans::enter(span, *site, &moments);
         }
         #[cfg(feature = "trace")]
         let entered = watch.making.as_ref().map(record::Making::enter);

@@ -7,11 +7,10 @@ use std::hash::Hasher;
 use std::panic::Location;
 use std::sync::OnceLock;
 
-#[cfg(feature = "tracing")]
-use tracing::Metadata;
-
 #[cfg(feature = "metrics")]
 use crate::meter_site::MeterSite;
+#[cfg(feature = "tracing")]
+use crate::span_site::Description;
 #[cfg(feature = "tracing")]
 use crate::span_site::SpanSite;
 #[cfg(feature = "tracing")]
@@ -66,9 +65,15 @@ impl Function {
 
     /// Returns the description of the spans of calls, and whether a subscriber wants such a span.
     #[cfg(feature = "tracing")]
-    pub(crate) fn spans_wanted(&'static self) -> Option<(&'static Metadata<'static>, Wish)> {
+    pub(crate) fn spans_wanted(&'static self) -> Option<(&'static Description, Wish)> {
         let target = if self.module.is_empty() { "asynctools" } else { self.module };
         self.spans.wanted(self.name, target, self.location.map(|location| (location.file(), location.line())))
+    }
+
+    /// Returns the description of the spans of calls; `None` before the first call.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn spans(&'static self) -> Option<&'static Description> {
+        self.spans.description()
     }
 
     #[cfg(feature = "metrics")]
@@ -184,9 +189,9 @@ impl CallSite {
     /// shim in `core`. Only the end of the shim's path is compared, because a toolchain with installed sources replaces
     /// the `/rustc/<hash>` in front.
     fn location(&self) -> &'static Location<'static> {
-        let file = self.location.file();
-        let shim = file.ends_with("core/src/ops/function.rs") || file.ends_with(r"core\src\ops\function.rs");
-        self.function.location.filter(|_| shim).unwrap_or(self.location)
+        let is_shim =
+            |file: &str| file.ends_with("core/src/ops/function.rs") || file.ends_with(r"core\src\ops\function.rs");
+        self.function.location.filter(|_| is_shim(self.location.file())).unwrap_or(self.location)
     }
 }
 

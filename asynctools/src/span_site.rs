@@ -11,11 +11,12 @@ use tracing::Metadata;
 use tracing::callsite;
 use tracing::callsite::Callsite;
 use tracing::callsite::Identifier;
+use tracing::field::Field;
 use tracing::field::FieldSet;
 use tracing::metadata::Kind;
 use tracing::subscriber::Interest;
 
-/// The fields of a call's span.
+/// The fields of a call's span: those that are known at the call, and the waits.
 const FIELDS: &[&str] = &["pool", "code.file", "code.line", "wait.arguments", "wait.worker"];
 
 const UNREGISTERED: u8 = 0;
@@ -27,8 +28,25 @@ const ALWAYS: u8 = 3;
 /// The callsite of a function, which is a part of the function's `static`.
 #[derive(Debug)]
 pub(crate) struct SpanSite {
-    metadata: OnceLock<Metadata<'static>>,
+    description: OnceLock<Description>,
     interest: AtomicU8,
+}
+
+/// The description of a function's spans, and the fields, which a call would look for otherwise.
+#[derive(Debug)]
+pub(crate) struct Description {
+    pub(crate) metadata: Metadata<'static>,
+    pub(crate) known: [Field; 3],
+    pub(crate) waits: [Field; 2],
+}
+
+impl Description {
+    fn new(metadata: Metadata<'static>) -> Self {
+        let mut fields = metadata.fields().iter();
+        let mut next = || fields.next().unwrap_or_else(|| unreachable!("a call has five fields"));
+        let (known, waits) = ([next(), next(), next()], [next(), next()]);
+        Self { metadata, known, waits }
+    }
 }
 
 /// A panic of a subscriber leaves a site registered or not, and both are right.
@@ -45,7 +63,7 @@ pub(crate) enum Wish {
 
 impl SpanSite {
     pub(crate) const fn new() -> Self {
-        Self { metadata: OnceLock::new(), interest: AtomicU8::new(UNREGISTERED) }
+        Self { description: OnceLock::new(), interest: AtomicU8::new(UNREGISTERED) }
     }
 
     /// Returns the description of the function's spans, and whether a subscriber wants a span; `None` if no subscriber does.
@@ -55,25 +73,38 @@ impl SpanSite {
         name: &'static str,
         target: &'static str,
         at: Option<(&'static str, u32)>,
-    ) -> Option<(&'static Metadata<'static>, Wish)> {
-        let metadata = self.metadata.get_or_init(|| {
+    ) -> Option<(&'static Description, Wish)> {
+        let description = self.description.get_or_init(|| {
             let fields = FieldSet::new(FIELDS, Identifier(self));
             let (file, line) = (at.map(|(file, _)| file), at.map(|(_, line)| line));
-            Metadata::new(name, target, Level::INFO, file, line, Some(target), fields, Kind::SPAN)
+            Description::new(Metadata::new(name, target, Level::INFO, file, line, Some(target), fields, Kind::SPAN))
         });
+        let mut interest = self.interest.load(Ordering::Acquire);
+        if interest == UNREGISTERED {
+            interest = self.register();
+        }
+        match interest {
+            NEVER => None,
+            ALWAYS => Some((description, Wish::Always)),
+            _ => Some((description, Wish::Sometimes)),
+        }
+    }
+
+    #[cold]
+    fn register(&'static self) -> u8 {
         let first = self.interest.compare_exchange(UNREGISTERED, SOMETIMES, Ordering::AcqRel, Ordering::Acquire);
-        let interest = match first {
+        match first {
             Ok(_) => {
                 callsite::register(self);
                 self.interest.load(Ordering::Acquire)
             }
             Err(interest) => interest,
-        };
-        match interest {
-            NEVER => None,
-            ALWAYS => Some((metadata, Wish::Always)),
-            _ => Some((metadata, Wish::Sometimes)),
         }
+    }
+
+    /// Returns the description of the function's spans; `None` before the first call.
+    pub(crate) fn description(&self) -> Option<&Description> {
+        self.description.get()
     }
 }
 
@@ -90,9 +121,9 @@ impl Callsite for SpanSite {
     }
 
     fn metadata(&self) -> &Metadata<'_> {
-        let Some(metadata) = self.metadata.get() else {
+        let Some(description) = self.description() else {
             unreachable!("a function is described before it is registered")
         };
-        metadata
+        &description.metadata
     }
 }

@@ -34,6 +34,22 @@ fn a_waiting_call_takes_eight_bytes_more_with_a_tag() {
     drop(calls);
 }
 
+/// Each tag lies in the memory of the tag before.
+#[cfg(feature = "hooks")]
+#[test]
+fn watched_calls_in_turn_have_one_tag() {
+    const TURNS: u64 = 100;
+    let _alone = alone();
+    let pool = Pool::builder().workers(1).around(|_| |run| run.run()).build().unwrap();
+    let call = |n: u64| assert_eq!(pool.spawn(move || n).get(), n);
+    asynctools::serial(|| {
+        // The first call makes what the thread keeps.
+        call(0);
+        let info = measure(|| (0..TURNS).for_each(call));
+        assert_eq!(info.count_total, TURNS, "an allocation for each call, and none for its tag");
+    });
+}
+
 /// What a recording keeps of a call, with and without an argument. The calls run on one thread, whose allocations are counted.
 #[cfg(feature = "trace")]
 #[test]

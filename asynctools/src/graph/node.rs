@@ -153,15 +153,43 @@ impl<W: Work> Node<W> {
     #[cfg(feature = "hooks")]
     #[cold]
     #[inline(never)]
-    fn run_watched(self: &Arc<Self>, work: W, from: Origin, observer: &dyn traits::Observer, dropped: &mut Dropped) {
+    fn run_watched(
+        self: &Arc<Self>,
+        mut core: MutexGuard<'_, Core<W>>,
+        thread: traits::ThreadNumber,
+        observer: &dyn traits::Observer,
+    ) {
+        let from = core.waiters.origin();
+        let work = match std::mem::replace(&mut core.state, State::Running(thread)) {
+            State::Queued(work) => work,
+            other => return self.run_stopped(core, other, observer),
+        };
+        let live = core.tag.take_live();
+        drop(core);
+        let mut dropped = Dropped::new();
         observer.began(traits::Place::Queue);
         let running = self.enter(from);
-        let live = self.lock().tag.take_live();
-        let outcome = work::run_watched(self.site, live, work, dropped);
+        let outcome = work::run_watched(&self.site, live, work, &mut dropped);
         drop(running);
         observer.ended(traits::Ending::of_run(&outcome), traits::Place::Queue);
-        notify::shut_next_for(dropped);
+        notify::shut_next_for(&dropped);
         self.complete(outcome);
+        discard_all(dropped);
+    }
+
+    /// Ends a call that an argument has stopped; `stopped` was its state.
+    #[cold]
+    fn run_stopped(&self, mut core: MutexGuard<'_, Core<W>>, stopped: State<W>, observer: &dyn traits::Observer) {
+        let State::Stopped(stopped) = stopped else { unreachable!("looked at under the same lock") };
+        let (work, at) = *stopped;
+        let (tag, place) = (core.tag.take(), at.place());
+        drop(core);
+        let mut dropped = Dropped::new();
+        observer.began(place);
+        let outcome = work::stop_tagged(self.site, work, tag, &mut dropped);
+        observer.ended(traits::Ending::Stopped, place);
+        self.complete(outcome);
+        discard_all(dropped);
     }
 
     /// Ends the call, by the one who took its work or holds its promise.
@@ -340,35 +368,31 @@ impl<W: Work> Job for Node<W> {
         if !core.state.can_run(observer.takes_stopped()) {
             return false;
         }
+        #[cfg(feature = "hooks")]
+        if core.tag.is_some() {
+            self.run_watched(core, thread, observer);
+            return true;
+        }
         let from = core.waiters.origin();
-        let (taken, is_watched) = (std::mem::replace(&mut core.state, State::Taken), core.tag.is_some());
+        let work = match std::mem::replace(&mut core.state, State::Taken) {
+            State::Queued(work) => work,
+            other => {
+                core.state = State::Running(thread);
+                self.run_stopped(core, other, observer);
+                return true;
+            }
+        };
         // In two steps: a new state that was built elsewhere first would be read back whole.
         core.state = State::Running(thread);
         drop(core);
         let mut dropped = Dropped::new();
-        match taken {
-            #[cfg(feature = "hooks")]
-            State::Queued(work) if is_watched => self.run_watched(work, from, observer, &mut dropped),
-            State::Queued(work) => {
-                observer.began(traits::Place::Queue);
-                let running = self.enter(from);
-                let outcome = work::run_unwatched(self.site, work, &mut dropped);
-                drop(running);
-                observer.ended(traits::Ending::of_run(&outcome), traits::Place::Queue);
-                notify::shut_next_for(&dropped);
-                self.complete(outcome);
-            }
-            State::Stopped(stopped) => {
-                let (work, at) = *stopped;
-                let place = at.place();
-                observer.began(place);
-                let tag = if is_watched { self.lock().tag.take() } else { crate::tag::Taken::NONE };
-                let outcome = work::stop_tagged(self.site, work, tag, &mut dropped);
-                observer.ended(traits::Ending::Stopped, place);
-                self.complete(outcome);
-            }
-            _ => unreachable!("looked at under the same lock"),
-        }
+        observer.began(traits::Place::Queue);
+        let running = self.enter(from);
+        let outcome = work::run_unwatched(self.site, work, &mut dropped);
+        drop(running);
+        observer.ended(traits::Ending::of_run(&outcome), traits::Place::Queue);
+        notify::shut_next_for(&dropped);
+        self.complete(outcome);
         discard_all(dropped);
         true
     }

@@ -107,15 +107,17 @@ pub(crate) fn run_unwatched<W: Work>(own: CallSite, work: W, dropped: &mut Dropp
 /// Runs the call at `own` inside of the code around it, and returns its end. `live` is the living part of its tag; `None` if the
 /// code of a watcher has made the call.
 #[cfg(feature = "hooks")]
+#[expect(clippy::inline_always, reason = "the living part was just moved: it would be moved once more")]
+#[inline(always)]
 pub(crate) fn run_watched<W: Work>(
-    own: CallSite,
-    mut live: Option<Live>,
+    own: &CallSite,
+    live: Option<Live>,
     work: W,
     dropped: &mut Dropped,
 ) -> Result<W::Output, TaskError> {
-    match &mut live {
-        Some(live) => live.run(work, dropped, W::run),
-        None => run_silent(|| caught(own, || work.run(dropped))),
+    match live {
+        Some(live) => live.run(own, work, dropped, W::run),
+        None => run_silent(|| caught(*own, || work.run(dropped))),
     }
 }
 

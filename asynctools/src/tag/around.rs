@@ -212,6 +212,7 @@ impl Run<'_> {
     /// assert_eq!(pool.spawn(|| 5).get(), 5);
     /// # Ok::<(), asynctools::BuildError>(())
     /// ```
+    #[inline]
     pub fn run(self) {
         let _body = client::leave();
         (self.body)();
@@ -296,11 +297,19 @@ impl Around {
     }
 
     /// Runs the outer code, at the call. A panic of that code is the inner code: the call ends by the panic.
-    #[inline]
-    pub(crate) fn begin(&self, call: &CallInfo) -> Option<Inner> {
+    #[expect(clippy::inline_always, reason = "each watched call comes here, and most find no code")]
+    #[inline(always)]
+    pub(crate) fn begin(&self, site: CallSite, home: &Home) -> Option<Inner> {
         let outer = self.0.as_deref()?;
+        let call = CallInfo { site, home: home.clone() };
         let _client = client::enter();
-        Some(catch_unwind(AssertUnwindSafe(|| outer(call))).unwrap_or_else(panics_later))
+        Some(catch_unwind(AssertUnwindSafe(|| outer(&call))).unwrap_or_else(panics_later))
+    }
+
+    /// The same for the code around the calls of all pools: apart, since few programs have such code.
+    #[cold]
+    pub(crate) fn begin_everywhere(&self, site: CallSite, home: &Home) -> Option<Inner> {
+        self.begin(site, home)
     }
 }
 

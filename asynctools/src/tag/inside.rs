@@ -14,9 +14,10 @@ use crate::tag::around::Moments;
 use crate::tag::around::run_inside;
 use crate::tag::client;
 
-/// The end of a body inside of the code around it.
-enum Ran<R> {
-    Not,
+/// A body inside of the code around it.
+enum Body<W, R> {
+    Unrun(W),
+    Running,
     Returned(R),
     Panicked(Panic),
 }
@@ -27,48 +28,60 @@ pub(crate) type Codes = (Inner, Option<Inner>);
 /// Runs `body` inside of the code around it. Returns how that code ended, and the inner code if the outer one did not run it.
 #[inline]
 fn run_codes(
-    site: CallSite,
-    (outer, mut inner): Codes,
+    site: &CallSite,
+    codes: Codes,
     moments: &Moments,
     body: &mut dyn FnMut(),
 ) -> (Result<(), TaskError>, Option<Inner>) {
-    if inner.is_none() {
-        return (caught(site, || run_inside(outer, moments, body)), None);
+    match codes {
+        (code, None) => (caught(*site, || run_inside(code, moments, body)), None),
+        (outer, Some(inner)) => run_both(site, outer, inner, moments, body),
     }
+}
+
+/// The same where the call's own pool has code too: apart, since few programs have both.
+#[cold]
+fn run_both(
+    site: &CallSite,
+    outer: Inner,
+    inner: Inner,
+    moments: &Moments,
+    body: &mut dyn FnMut(),
+) -> (Result<(), TaskError>, Option<Inner>) {
+    let mut inner = Some(inner);
     let mut nested = || {
         if let Some(inner) = inner.take() {
             run_inside(inner, moments, body);
         }
     };
-    let outcome = caught(site, || run_inside(outer, moments, &mut nested));
+    let outcome = caught(*site, || run_inside(outer, moments, &mut nested));
     (outcome, inner)
 }
 
 /// Runs the body of the call made at `site` inside of the code around it. Returns the end of the call, and whether the body ran.
 #[inline]
 pub(crate) fn run_around<W, R>(
-    site: CallSite,
+    site: &CallSite,
     codes: Codes,
     moments: &Moments,
     work: W,
     dropped: &mut Dropped,
-    body: impl FnOnce(W, &mut Dropped) -> R,
+    body: impl Fn(W, &mut Dropped) -> R,
 ) -> (Result<R, TaskError>, bool)
 where
     W: Send + 'static,
     R: Send + 'static,
 {
-    let mut parts = Some((work, body));
-    let mut ran = Ran::Not;
+    let mut place = Body::Unrun(work);
     let mut innermost = || {
-        let Some((work, body)) = parts.take() else { return };
+        let Body::Unrun(work) = std::mem::replace(&mut place, Body::Running) else { unreachable!("a `Run` runs once") };
         match catch_unwind(AssertUnwindSafe(|| body(work, dropped))) {
-            Ok(value) => ran = Ran::Returned(value),
+            Ok(value) => place = Body::Returned(value),
             Err(payload) => {
                 // The code around may keep the panic to itself.
-                let panic = Panic::new(site, payload);
+                let panic = Panic::new(*site, payload);
                 let payload = panic.take_payload();
-                ran = Ran::Panicked(panic);
+                place = Body::Panicked(panic);
                 if let Some(payload) = payload {
                     resume_unwind(payload);
                 }
@@ -76,23 +89,23 @@ where
         }
     };
     let (outcome, left) = run_codes(site, codes, moments, &mut innermost);
-    // A `Drop` of the user may wait for this call.
-    if let Some((work, _)) = parts {
-        dropped.push(Box::new(work));
+    let (mut end, has_run) = match place {
+        Body::Returned(value) => (Ok(value), true),
+        Body::Panicked(panic) => (Err(TaskError::Panicked(panic)), true),
+        Body::Running => unreachable!("each body ends"),
+        // A `Drop` of the user may wait for this call.
+        Body::Unrun(work) => {
+            dropped.push(Box::new(work));
+            (Err(TaskError::Rejected), false)
+        }
+    };
+    if let Err(error) = outcome
+        && let Ok(value) = std::mem::replace(&mut end, Err(error))
+    {
+        dropped.push(Box::new(value));
     }
     if let Some(inner) = left {
         dropped.push(Box::new(client::Owned::new(inner)));
     }
-    let has_run = !matches!(ran, Ran::Not);
-    let outcome = match (outcome, ran) {
-        (Ok(()), Ran::Returned(value)) => Ok(value),
-        (Ok(()), Ran::Panicked(panic)) => Err(TaskError::Panicked(panic)),
-        (Ok(()), Ran::Not) => Err(TaskError::Rejected),
-        (Err(error), Ran::Returned(value)) => {
-            dropped.push(Box::new(value));
-            Err(error)
-        }
-        (Err(error), _) => Err(error),
-    };
-    (outcome, has_run)
+    (end, has_run)
 }

@@ -13,9 +13,10 @@ use metrics::Recorder;
 use metrics::Unit;
 use metrics::with_recorder;
 
+use crate::call_site::CallSite;
 use crate::meter_site::Meters;
 use crate::meter_site::Next;
-use crate::tag::around::CallInfo;
+use crate::tag::around::Home;
 use crate::tag::around::Moments;
 use crate::tag::client;
 use crate::tag::ending::Ending;
@@ -58,10 +59,10 @@ fn labels(function: &'static str, pool: &str) -> Vec<Label> {
 }
 
 /// Returns the meters of a call, at the call; `None` if there was no recorder when the function was first called.
-pub(crate) fn of_call(call: &CallInfo) -> Option<&'static Meters> {
-    let name = call.home.shared_name();
+pub(crate) fn of_call(site: CallSite, home: &Home) -> Option<&'static Meters> {
+    let name = home.shared_name();
     let make = || {
-        let (function, pool) = (call.function(), &**name);
+        let (function, pool) = (site.function(), &**name);
         client::tell(|| {
             with_recorder(|recorder| {
                 describe(recorder);
@@ -85,7 +86,7 @@ pub(crate) fn of_call(call: &CallInfo) -> Option<&'static Meters> {
             })
         })
     };
-    call.site.callee().meters().get(name, || client::tell(|| with_recorder(has_recorder)).unwrap_or(false), make)
+    site.callee().meters().get(name, || client::tell(|| with_recorder(has_recorder)).unwrap_or(false), make)
 }
 
 /// Counts a call that has ended: with its `moments` if its body ran.

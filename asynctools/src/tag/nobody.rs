@@ -44,12 +44,6 @@ impl Tag {
         Self
     }
 
-    /// Whether somebody watches the call.
-    #[inline]
-    pub(crate) fn is_some(&self) -> bool {
-        false
-    }
-
     #[inline]
     pub(crate) fn take(&mut self) -> Taken {
         Taken
@@ -61,8 +55,6 @@ impl Tag {
 
 #[expect(clippy::unused_self, reason = "with a feature that watches, the tag is more than nothing")]
 impl Taken {
-    pub(crate) const NONE: Self = Self;
-
     #[inline]
     pub(crate) fn take(&mut self) -> Self {
         Self

@@ -17,7 +17,6 @@ use std::thread;
 use crate::call_site::CallSite;
 use crate::sync::Instant;
 use crate::sync::thread_local;
-use crate::tag::around::CallInfo;
 use crate::tag::around::Home;
 use crate::tag::around::Moments;
 use crate::tag::client;
@@ -163,12 +162,10 @@ impl List {
         list
     }
 
-    /// Has `f` use the list of the current thread; a list that nobody adds to at the end of the thread.
+    /// Returns the list of the current thread; a list that nobody adds to at the end of the thread.
     #[inline]
-    fn with_own(f: &mut impl FnMut(&Arc<Self>)) {
-        if LIST.try_with(&mut *f).is_err() {
-            f(&Self::new());
-        }
+    fn own() -> Arc<Self> {
+        LIST.try_with(Arc::clone).unwrap_or_else(|_| Self::new())
     }
 }
 
@@ -246,18 +243,32 @@ pub(crate) struct Making {
     recording: u64,
     pub(crate) id: u64,
     caller: u64,
+    home: Home,
     needs: Box<[u64]>,
+    _unfinished: Unfinished,
+}
+
+/// Is one of the calls that have not ended, until the drop.
+struct Unfinished;
+
+impl Drop for Unfinished {
+    #[inline]
+    fn drop(&mut self) {
+        UNFINISHED.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Making {
-    /// Begins the record of a call that needs the calls with the numbers `needs`, at the call.
-    pub(crate) fn begin(needs: Box<[u64]>) -> Self {
+    /// Begins the record of a call on the pool `home` that needs the calls with the numbers `needs`, at the call.
+    pub(crate) fn begin(home: &Home, needs: Box<[u64]>) -> Self {
         UNFINISHED.fetch_add(1, Ordering::Relaxed);
         Self {
             recording: RECORDING.load(Ordering::Relaxed),
             id: LAST_CALL.fetch_add(1, Ordering::Relaxed) + 1,
             caller: current(),
+            home: home.clone(),
             needs,
+            _unfinished: Unfinished,
         }
     }
 
@@ -265,13 +276,6 @@ impl Making {
     #[inline]
     pub(crate) fn enter(&self) -> Entered {
         FRAME.with(|frame| Entered { outer: frame.call.replace(self.id), outer_waits: frame.waits.get() })
-    }
-}
-
-impl Drop for Making {
-    #[inline]
-    fn drop(&mut self) {
-        UNFINISHED.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -299,46 +303,27 @@ fn waits_from(start: usize) -> Box<[Waited]> {
     WAITS.try_with(|waits| waits.borrow_mut().split_off(start).into()).unwrap_or_default()
 }
 
-/// Records the call, which has ended, on the current thread: with its `waits` if its body `ran`.
-pub(crate) fn add(
-    making: &mut Making,
-    info: &CallInfo,
-    moments: &Moments,
-    ran: bool,
-    ending: Ending,
-    mut waits: Box<[Waited]>,
-) {
-    let recording = making.recording;
+/// Records the call at `site`, which has ended, on the current thread: with its `waits` if its body `ran`.
+pub(crate) fn add(making: Making, site: CallSite, moments: &Moments, ran: bool, ending: Ending, waits: Box<[Waited]>) {
+    let Making { recording, id, caller, home, needs, _unfinished } = making;
     let wanted = recording != 0 && RECORDING.load(Ordering::Relaxed) == recording;
     let for_file = is_for_file();
     if !wanted && !for_file {
         return;
     }
     let is_kept = wanted && KEPT.fetch_add(1, Ordering::Relaxed) < LIMIT.load(Ordering::Relaxed);
-    let (id, caller, ended) = (making.id, making.caller, Instant::now());
-    let record = |needs, waits| Record {
-        id,
-        site: info.site,
-        home: info.home.clone(),
-        caller,
-        needs,
-        called: moments.called,
-        ready: moments.ready,
-        started: ran.then_some(moments.started),
-        ended,
-        ending,
-        waits,
-    };
-    // A record is made in its place: to make it elsewhere, and move it, costs as much again.
-    List::with_own(&mut |list| {
-        if for_file {
-            lock(&PENDING).push((list.clone(), record(making.needs.clone(), waits.clone())));
-        }
-        if is_kept {
-            let (needs, waits) = (std::mem::take(&mut making.needs), std::mem::take(&mut waits));
-            lock(&list.records).push(recording, record(needs, waits));
-        }
-    });
+    let (called, ready, started) = (moments.called, moments.ready, ran.then_some(moments.started));
+    let ended = Instant::now();
+    // Makes the record in its place: to make it elsewhere, and move it, costs as much again.
+    let record =
+        |home, needs, waits| Record { id, site, home, caller, needs, called, ready, started, ended, ending, waits };
+    let list = List::own();
+    if for_file {
+        lock(&PENDING).push((list.clone(), record(home.clone(), needs.clone(), waits.clone())));
+    }
+    if is_kept {
+        lock(&list.records).push(recording, record(home, needs, waits));
+    }
 }
 
 /// The current thread is blocked in a call, until the drop.

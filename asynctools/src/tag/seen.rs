@@ -1,13 +1,15 @@
 //! The tag of a call that somebody watches.
 
+use std::cell::Cell;
+
 use crate::call_site::CallSite;
 use crate::error::TaskError;
 use crate::error::caught;
 #[cfg(feature = "metrics")]
 use crate::meter_site::Meters;
 use crate::sync::Instant;
+use crate::sync::thread_local;
 use crate::tag::Dropped;
-use crate::tag::around::CallInfo;
 use crate::tag::around::Home;
 use crate::tag::around::Inner;
 use crate::tag::around::Moments;
@@ -31,9 +33,9 @@ use crate::tag::spans;
 // program, so none of it runs under a lock. A panic of the inner or outer code of `around` ends the call; a panic of another
 // watcher ends in `client::tell`.
 //
-// A watched call pays one allocation, which the call frees with itself, and one move of the living part to the stack of the thread
-// that runs the call. A call that nobody watches pays one look: `run` takes the living part by itself, after the work, in code
-// that only watched calls come to. The call is then the thread's own, and nobody else takes anything out.
+// A watched call pays one allocation, whose memory the thread that drops the call keeps for its next call, and one move of the
+// living part to the stack of the thread that runs the call. A call that nobody watches pays one look: `run` goes on in code that
+// only watched calls come to, under the lock that it has.
 
 /// The numbers by which watchers know a call.
 #[derive(Clone, Default)]
@@ -65,11 +67,17 @@ enum Seen {
 
 /// The living part of the tag of a call.
 pub(crate) struct Live {
-    info: CallInfo,
-    moments: Moments,
-    /// The code around the calls of all pools: outside of the code of the call's own pool.
-    outside: Option<Inner>,
-    own: Option<Inner>,
+    /// The code around the body: that of all pools, or else that of the call's own pool.
+    outer: Option<Inner>,
+    /// The code of the call's own pool, if it is inside of that of all pools.
+    inner: Option<Inner>,
+    called: Instant,
+    ready: Option<Instant>,
+    watch: Watch,
+}
+
+/// The watchers of a call, other than the code around the call.
+struct Watch {
     #[cfg(feature = "tracing")]
     span: Option<tracing::Span>,
     #[cfg(feature = "metrics")]
@@ -98,9 +106,37 @@ impl Drop for Tag {
 #[cold]
 #[inline(never)]
 fn drop_cold(seen: Box<Seen>) {
-    if matches!(*seen, Seen::Call(_, Some(_))) {
-        let _client = client::enter();
-        drop(seen);
+    if matches!(*seen, Seen::Call(_, None)) {
+        let before = SPARE.try_with(|spare| spare.replace(Some(seen)));
+        if let Ok(Some(before)) = before {
+            drop_content(before);
+        }
+    } else {
+        drop_content(seen);
+    }
+}
+
+/// Drops a tag with what it has, which may be a user's.
+#[cold]
+#[inline(never)]
+fn drop_content(seen: Box<Seen>) {
+    let _client = client::enter();
+    drop(seen);
+}
+
+thread_local! {
+    /// The memory of a tag that ended with its call: the next watched call of the thread needs no allocation.
+    static SPARE: Cell<Option<Box<Seen>>> = const { Cell::new(None) };
+}
+
+impl Seen {
+    /// Puts the content of a tag into the memory of an earlier one, if the thread has kept that.
+    #[inline]
+    fn boxed(self) -> Box<Self> {
+        let spare = SPARE.try_with(Cell::take).ok().flatten();
+        let mut place = spare.unwrap_or_else(|| Box::new(Self::Silent));
+        *place = self;
+        place
     }
 }
 
@@ -172,11 +208,10 @@ impl Tag {
         if client::is_here() {
             return Self(Some(Box::new(Seen::Silent)));
         }
-        let info = CallInfo { site, home: home.clone() };
         #[cfg(feature = "metrics")]
-        let meters = meters::of_call(&info);
+        let meters = meters::of_call(site, home);
         #[cfg(feature = "tracing")]
-        let span = if spans::is_watching() { spans::open(&info) } else { None };
+        let span = if spans::is_watching() { spans::open(site, home) } else { None };
         let mut found = Sources::new();
         if wants_sources() {
             sources(&mut found);
@@ -188,11 +223,12 @@ impl Tag {
             spans::follow(span, found.iter().filter_map(|ids| ids.span.clone()));
         }
         #[cfg(feature = "trace")]
-        let making = record::is_on().then(|| record::Making::begin(numbers(&found)));
+        let making = record::is_on().then(|| record::Making::begin(home, numbers(&found)));
         let called = Instant::now();
-        let outside = everywhere().and_then(|around| around.begin(&info));
-        let own = info.home.around().begin(&info);
-        let is_watched = outside.is_some() || own.is_some();
+        let outside = everywhere().and_then(|around| around.begin_everywhere(site, home));
+        let own = home.around().begin(site, home);
+        let (outer, inner) = if outside.is_some() { (outside, own) } else { (own, None) };
+        let is_watched = outer.is_some();
         #[cfg(feature = "tracing")]
         let is_watched = is_watched || span.is_some();
         #[cfg(feature = "metrics")]
@@ -208,11 +244,7 @@ impl Tag {
             #[cfg(feature = "trace")]
             number: making.as_ref().map_or(0, |making| making.id),
         };
-        let live = Live {
-            info,
-            moments: Moments { called, ready: is_complete.then_some(called), started: called },
-            outside,
-            own,
+        let watch = Watch {
             #[cfg(feature = "tracing")]
             span,
             #[cfg(feature = "metrics")]
@@ -220,7 +252,8 @@ impl Tag {
             #[cfg(feature = "trace")]
             making,
         };
-        Self(Some(Box::new(Seen::Call(ids, Some(live)))))
+        let ready = is_complete.then_some(called);
+        Self(Some(Seen::Call(ids, Some(Live { outer, inner, called, ready, watch })).boxed()))
     }
 
     /// Makes the tag of a call that runs no user code: the calls that `sources` finds stand for the call.
@@ -269,7 +302,7 @@ impl Tag {
     #[inline]
     pub(crate) fn ready(&mut self, is_late: bool) {
         if let Some(Seen::Call(_, Some(live))) = self.0.as_deref_mut() {
-            live.moments.ready = Some(if is_late { Instant::now() } else { live.moments.called });
+            live.ready = Some(if is_late { Instant::now() } else { live.called });
         }
     }
 
@@ -294,8 +327,6 @@ fn numbers(sources: &[Ids]) -> Box<[u64]> {
 }
 
 impl Taken {
-    pub(crate) const NONE: Self = Self::Unwatched;
-
     pub(crate) fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Unwatched)
     }
@@ -307,7 +338,7 @@ impl Taken {
         match self {
             Self::Unwatched => unwatched_end(site, error),
             Self::Silent => {}
-            Self::Live(live) => live.end_unrun(error, dropped),
+            Self::Live(live) => live.end_unrun(site, error, dropped),
         }
     }
 
@@ -362,72 +393,74 @@ enum Way {
 }
 
 impl Live {
-    /// Runs the body of the call, inside of the code around the body, and returns the end of the call.
+    /// Runs the body of the call at `site`, inside of the code around the body, and returns the end of the call.
     #[inline]
     pub(crate) fn run<W, R>(
-        &mut self,
+        self,
+        site: &CallSite,
         work: W,
         dropped: &mut Dropped,
-        body: impl FnOnce(W, &mut Dropped) -> R,
+        body: impl Fn(W, &mut Dropped) -> R,
     ) -> Result<R, TaskError>
     where
         W: Send + 'static,
         R: Send + 'static,
     {
-        // A watcher that waits, or ends a promise, may run this call on its stack.
-        let _own = client::leave();
-        let site = self.info.site;
-        self.moments.started = Instant::now();
+        let Self { outer, inner, called, ready, watch } = self;
+        let moments = Moments { called, ready, started: Instant::now() };
         #[cfg(feature = "tracing")]
-        if let Some(span) = &self.span {
-            spans::enter(span, &self.moments);
+        if let Some(span) = &watch.span {
+            spans::enter(span, *site, &moments);
         }
         #[cfg(feature = "trace")]
-        let entered = self.making.as_ref().map(record::Making::enter);
-        let codes = match self.outside.take() {
-            Some(outside) => Some((outside, self.own.take())),
-            None => self.own.take().map(|own| (own, None)),
-        };
-        let (outcome, has_run) = match codes {
-            None => (caught(site, || body(work, dropped)), true),
-            Some(codes) => run_around(site, codes, &self.moments, work, dropped, body),
+        let entered = watch.making.as_ref().map(record::Making::enter);
+        let (outcome, has_run) = match outer {
+            None => {
+                // A watcher that waits, or ends a promise, may run this call on its stack.
+                let _own = client::leave();
+                (caught(*site, || body(work, dropped)), true)
+            }
+            Some(outer) => run_around(site, (outer, inner), &moments, work, dropped, body),
         };
         #[cfg(feature = "trace")]
         let waits = entered.map(record::Entered::leave).unwrap_or_default();
         #[cfg(not(feature = "trace"))]
         let waits = None;
-        self.end(outcome.as_ref().err(), if has_run { Way::Ran } else { Way::Begun }, waits);
+        watch.end(*site, outcome.as_ref().err(), if has_run { Way::Ran } else { Way::Begun }, &moments, waits);
         outcome
     }
 
-    /// Ends what watches a call whose body has not run; what is a user's in that is left in `dropped`.
+    /// Ends what watches a call at `site` whose body has not run; what is a user's in that is left in `dropped`.
     #[cold]
-    fn end_unrun(mut self: Box<Self>, error: Option<&TaskError>, dropped: &mut Dropped) {
-        self.end(error, Way::NotBegun, Waits::default());
-        dropped.push(Box::new(client::Owned::new(self)));
+    fn end_unrun(self, site: CallSite, error: Option<&TaskError>, dropped: &mut Dropped) {
+        let moments = Moments { called: self.called, ready: self.ready, started: self.called };
+        self.watch.end(site, error, Way::NotBegun, &moments, Waits::default());
+        dropped.push(Box::new(client::Owned::new((self.outer, self.inner))));
     }
+}
 
-    /// Ends what watches the call: lost by `error`, or not; at the end of its `way`.
+impl Watch {
+    /// Ends what watches the call at `site`: lost by `error`, or not; at the end of its `way`.
+    #[inline]
     #[cfg_attr(
         not(any(feature = "tracing", feature = "metrics", feature = "trace")),
         expect(clippy::unused_self, reason = "nobody else asks")
     )]
-    fn end(&mut self, error: Option<&TaskError>, way: Way, waits: Waits) {
+    fn end(self, site: CallSite, error: Option<&TaskError>, way: Way, moments: &Moments, waits: Waits) {
         #[cfg(any(feature = "metrics", feature = "trace"))]
         let (has_run, ending) = (way == Way::Ran, Ending::of(error, way == Way::Ran));
         #[cfg(feature = "trace")]
-        if let Some(making) = &mut self.making {
-            record::add(making, &self.info, &self.moments, has_run, ending, waits);
-            self.making = None;
+        if let Some(making) = self.making {
+            record::add(making, site, moments, has_run, ending, waits);
         }
         #[cfg(feature = "metrics")]
         if let Some(meters) = self.meters {
-            meters::count(meters, ending, has_run.then_some(&self.moments));
+            meters::count(meters, ending, has_run.then_some(moments));
         }
         #[cfg(feature = "tracing")]
-        spans::finish(&mut self.span, way != Way::NotBegun, self.info.site, error);
+        spans::finish(self.span, way != Way::NotBegun, site, error);
         #[cfg(not(feature = "trace"))]
         let _ = waits;
-        let _ = (error, way);
+        let _ = (site, error, way, moments);
     }
 }

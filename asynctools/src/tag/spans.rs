@@ -13,8 +13,9 @@ use tracing::span::Id;
 
 use crate::call_site::CallSite;
 use crate::error::TaskError;
+use crate::span_site::Description;
 use crate::span_site::Wish;
-use crate::tag::around::CallInfo;
+use crate::tag::around::Home;
 use crate::tag::around::Moments;
 use crate::tag::client;
 
@@ -31,19 +32,17 @@ pub(crate) fn hears_of_losses() -> bool {
 }
 
 /// Opens the span of a call, at the call: the current span of the thread is the parent.
-pub(crate) fn open(call: &CallInfo) -> Option<Span> {
+pub(crate) fn open(site: CallSite, home: &Home) -> Option<Span> {
     client::tell(|| {
-        let (metadata, wish) = call.site.callee().spans_wanted()?;
+        let (description, wish) = site.callee().spans_wanted()?;
+        let Description { metadata, known: [for_pool, for_file, for_line], .. } = description;
         if wish == Wish::Sometimes && !dispatcher::get_default(|subscriber| subscriber.enabled(metadata)) {
             return None;
         }
-        let (pool, file, line) = (call.pool(), call.file(), call.line());
-        let values: [&dyn Value; 3] = [&pool, &file, &line];
-        let mut fields = metadata.fields().iter();
-        let mut next = || fields.next().unwrap_or_else(|| unreachable!("a call has five fields"));
-        let names = [next(), next(), next()];
-        let known = [(&names[0], Some(values[0])), (&names[1], Some(values[1])), (&names[2], Some(values[2]))];
-        let span = Span::new(metadata, &metadata.fields().value_set(&known));
+        let (pool, file, line) = (home.name(), site.file(), site.line());
+        let values: [(_, Option<&dyn Value>); 3] =
+            [(for_pool, Some(&pool)), (for_file, Some(&file)), (for_line, Some(&line))];
+        let span = Span::new(metadata, &metadata.fields().value_set(&values));
         (!span.is_disabled()).then_some(span)
     })
     .flatten()
@@ -67,16 +66,13 @@ impl fmt::Debug for Waited<'_> {
     }
 }
 
-/// Records how long the call has waited, and enters the span, at the start of the call.
-pub(crate) fn enter(span: &Span, moments: &Moments) {
+/// Records how long the call at `site` has waited, and enters the span, at the start of the call.
+pub(crate) fn enter(span: &Span, site: CallSite, moments: &Moments) {
     client::tell(|| {
-        let Some(metadata) = span.metadata() else { return };
-        let for_arguments = debug(Waited(moments, Moments::waited_for_arguments));
-        let for_worker = debug(Waited(moments, Moments::waited_for_worker));
-        let mut fields = metadata.fields().iter().skip(3);
-        if let (Some(arguments), Some(worker)) = (fields.next(), fields.next()) {
-            let values: [(_, Option<&dyn Value>); 2] =
-                [(&arguments, Some(&for_arguments)), (&worker, Some(&for_worker))];
+        if let Some(Description { metadata, waits: [arguments, worker], .. }) = site.callee().spans() {
+            let for_arguments = debug(Waited(moments, Moments::waited_for_arguments));
+            let for_worker = debug(Waited(moments, Moments::waited_for_worker));
+            let values: [(_, Option<&dyn Value>); 2] = [(arguments, Some(&for_arguments)), (worker, Some(&for_worker))];
             span.record_all(&metadata.fields().value_set(&values));
         }
         span.with_subscriber(|(id, subscriber)| subscriber.enter(id));
@@ -84,10 +80,10 @@ pub(crate) fn enter(span: &Span, moments: &Moments) {
 }
 
 /// Leaves the span if the call `has_begun`, tells of the loss of the call, and closes the span.
-pub(crate) fn finish(open: &mut Option<Span>, has_begun: bool, site: CallSite, error: Option<&TaskError>) {
+pub(crate) fn finish(mut open: Option<Span>, has_begun: bool, site: CallSite, error: Option<&TaskError>) {
     if has_begun && open.is_some() {
         client::tell(|| {
-            if let Some(span) = open {
+            if let Some(span) = &open {
                 span.with_subscriber(|(id, subscriber)| subscriber.exit(id));
             }
             if error.is_none() {

@@ -1,6 +1,7 @@
 //! `around`: the program's code around the body of each call.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -138,17 +139,30 @@ impl fmt::Debug for CallInfo {
 }
 
 /// The moments at which a call went on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Moments {
     /// The call was made.
     pub(crate) called: Instant,
     /// The last argument came, or was there at the call; `None` if some never came.
     pub(crate) ready: Option<Instant>,
-    /// The call began to run.
-    pub(crate) started: Instant,
+    /// The call began to run. The code around a call may never ask, so the clock is left alone until somebody does.
+    started: Cell<Option<Instant>>,
 }
 
 impl Moments {
+    pub(crate) fn new(called: Instant, ready: Option<Instant>) -> Self {
+        Self { called, ready, started: Cell::new(None) }
+    }
+
+    /// Returns when the call began: now, if nobody has asked before.
+    pub(crate) fn started(&self) -> Instant {
+        self.started.get().unwrap_or_else(|| {
+            let now = Instant::now();
+            self.started.set(Some(now));
+            now
+        })
+    }
+
     pub(crate) fn waited_for_arguments(&self) -> Duration {
         match self.ready {
             Some(ready) if ready != self.called => ready.saturating_duration_since(self.called),
@@ -158,7 +172,7 @@ impl Moments {
     }
 
     pub(crate) fn waited_for_worker(&self) -> Duration {
-        self.started.saturating_duration_since(self.ready.unwrap_or(self.called))
+        self.started().saturating_duration_since(self.ready.unwrap_or(self.called))
     }
 }
 
@@ -239,7 +253,8 @@ impl Run<'_> {
         self.moments.waited_for_arguments()
     }
 
-    /// Returns how long the call, with all its arguments, waited for a worker.
+    /// Returns how long the call, with all its arguments, waited for a worker. If nothing else watches the call, the wait ends
+    /// when the code around asks: so ask first, and then do what takes time.
     ///
     /// # Examples
     ///

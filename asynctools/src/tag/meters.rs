@@ -91,7 +91,7 @@ pub(crate) fn of_call(site: CallSite, home: &Home) -> Option<&'static Meters> {
 
 /// Counts a call that has ended: with its `moments` if its body ran.
 pub(crate) fn count(meters: &Meters, ending: Ending, moments: Option<&Moments>) {
-    let ran = moments.map(|moments| (moments, moments.started.elapsed()));
+    let ran = moments.map(|moments| (moments, moments.started().elapsed()));
     client::tell(|| {
         if let Some((moments, run)) = ran {
             meters.arguments.record(moments.waited_for_arguments().as_secs_f64());

@@ -312,7 +312,7 @@ pub(crate) fn add(making: Making, site: CallSite, moments: &Moments, ran: bool, 
         return;
     }
     let is_kept = wanted && KEPT.fetch_add(1, Ordering::Relaxed) < LIMIT.load(Ordering::Relaxed);
-    let (called, ready, started) = (moments.called, moments.ready, ran.then_some(moments.started));
+    let (called, ready, started) = (moments.called, moments.ready, ran.then(|| moments.started()));
     let ended = Instant::now();
     // Makes the record in its place: to make it elsewhere, and move it, costs as much again.
     let record =

@@ -407,7 +407,10 @@ impl Live {
         R: Send + 'static,
     {
         let Self { outer, inner, called, ready, watch } = self;
-        let moments = Moments { called, ready, started: Instant::now() };
+        let moments = Moments::new(called, ready);
+        if watch.is_watching() {
+            moments.started();
+        }
         #[cfg(feature = "tracing")]
         if let Some(span) = &watch.span {
             spans::enter(span, *site, &moments);
@@ -433,13 +436,35 @@ impl Live {
     /// Ends what watches a call at `site` whose body has not run; what is a user's in that is left in `dropped`.
     #[cold]
     fn end_unrun(self, site: CallSite, error: Option<&TaskError>, dropped: &mut Dropped) {
-        let moments = Moments { called: self.called, ready: self.ready, started: self.called };
+        let moments = Moments::new(self.called, self.ready);
         self.watch.end(site, error, Way::NotBegun, &moments, Waits::default());
         dropped.push(Box::new(client::Owned::new((self.outer, self.inner))));
     }
 }
 
 impl Watch {
+    /// Whether there is a watcher, who wants to know when the call began.
+    #[inline]
+    #[cfg_attr(
+        not(any(feature = "tracing", feature = "metrics", feature = "trace")),
+        expect(clippy::unused_self, reason = "nobody else asks")
+    )]
+    fn is_watching(&self) -> bool {
+        #[cfg(feature = "tracing")]
+        if self.span.is_some() {
+            return true;
+        }
+        #[cfg(feature = "metrics")]
+        if self.meters.is_some() {
+            return true;
+        }
+        #[cfg(feature = "trace")]
+        if self.making.is_some() {
+            return true;
+        }
+        false
+    }
+
     /// Ends what watches the call at `site`: lost by `error`, or not; at the end of its `way`.
     #[inline]
     #[cfg_attr(

@@ -88,12 +88,29 @@ where
             }
         }
     };
-    let (outcome, left) = run_codes(site, codes, moments, &mut innermost);
-    let (mut end, has_run) = match place {
+    match (run_codes(site, codes, moments, &mut innermost), place) {
+        ((Ok(()), None), Body::Returned(value)) => (Ok(value), true),
+        ((outcome, left), body) => end_otherwise(outcome, left, body, dropped),
+    }
+}
+
+/// Returns the end of a call, and whether its body ran, where the code around it or its body did not end as usual. What is the
+/// user's and is not needed is left in `dropped`: its `Drop` may wait for this call.
+#[cold]
+fn end_otherwise<W, R>(
+    outcome: Result<(), TaskError>,
+    left: Option<Inner>,
+    body: Body<W, R>,
+    dropped: &mut Dropped,
+) -> (Result<R, TaskError>, bool)
+where
+    W: Send + 'static,
+    R: Send + 'static,
+{
+    let (mut end, has_run) = match body {
         Body::Returned(value) => (Ok(value), true),
         Body::Panicked(panic) => (Err(TaskError::Panicked(panic)), true),
         Body::Running => unreachable!("each body ends"),
-        // A `Drop` of the user may wait for this call.
         Body::Unrun(work) => {
             dropped.push(Box::new(work));
             (Err(TaskError::Rejected), false)

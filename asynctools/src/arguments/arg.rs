@@ -102,7 +102,7 @@ pub trait Arg<T, F = Infallible> {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed where a call takes `&{B}`",
-    label = "neither borrows as a `{B}` nor is a handle to one",
+    label = "does not borrow as a `{B}`, and is not a handle that can give one",
     note = "pass a `&{B}`, which is cloned; an `Arc<{B}>`, `Box<{B}>` or `AsyncValue::ready(value)`, which is not; a handle to an owned one (a `&handle` clones its result and its error); or for a slice an `AsyncList`",
     note = "to pass a text as a `&Path`, write `Path::new(text)`, which is cloned, or `PathBuf::from(text)`, which is not"
 )]

@@ -94,8 +94,8 @@ where
     }
 }
 
-/// Returns the end of a call, and whether its body ran, where the code around it or its body did not end as usual. What is the
-/// user's and is not needed is left in `dropped`: its `Drop` may wait for this call.
+/// Returns the end of a call, and whether its body ran, where the code around it or its body did not end as usual. Leaves what is
+/// the user's and not needed in `dropped`: its `Drop` may wait for this call.
 #[cold]
 fn end_otherwise<W, R>(
     outcome: Result<(), TaskError>,

@@ -7,7 +7,7 @@
 //! - `--short`: few rounds of small counts, without a verdict: whether it all works.
 //! - `--only NAME`: only the works with that in their names.
 //! - `--rounds N`: so many rounds.
-//! - `--svg PATH`: draws a picture.
+//! - `--svg PATH`: draws a picture, relative to the folder of this file.
 
 use std::env;
 use std::path::PathBuf;
@@ -159,10 +159,11 @@ fn run(options: &Options) -> ExitCode {
         report::memory(&memory);
         rows.extend(memory::rows(&memory));
     }
-    if let Some(path) = &options.svg {
-        picture::draw(path, &all).expect("a picture can be written there");
-    }
     let missed = rows.iter().any(|row| row.verdict == Some(Verdict::Missed));
     report::bars(rows, !options.short);
+    // Last of all: a picture that cannot be written costs no figures.
+    if let Some(path) = &options.svg {
+        picture::draw(path, &all).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
     if missed && !options.short { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -87,13 +87,16 @@ pub(crate) fn block_on_pool(on: BlockedOn, is_over: &dyn Fn() -> bool, deadline:
 /// How often a waiter looks before it parks. Waking a thread costs microseconds, and many a call ends in less: a lone call
 /// and `get` is several times cheaper for it, and a longer spin only burns what the worker could use.
 const SPINS: u32 = turns(64);
+/// How often a thread of no pool lets other threads run before it looks. A scheduler may leave a woken thread on the core of the thread that
+/// woke it, which is this core if this thread has just made the call: the worker would come after all the looks.
+const FIRST_YIELDS: u32 = turns(1);
 /// How often a thread of no pool lets other threads run before it parks. With more threads than cores, the thread that
 /// ends the call may be waiting for this core; after a yield it ends many calls at once, and has no thread to wake.
-const YIELDS: u32 = turns(8);
+const LAST_YIELDS: u32 = turns(8);
 
 /// Lets other threads run, a few times, and returns whether the call has ended meanwhile.
-fn give_way(call: &dyn Awaited) -> bool {
-    (0..YIELDS).any(|_| {
+fn give_way(call: &dyn Awaited, times: u32) -> bool {
+    (0..times).any(|_| {
         thread::yield_now();
         call.is_done()
     })
@@ -101,14 +104,17 @@ fn give_way(call: &dyn Awaited) -> bool {
 
 /// Looks for the end of a call for a while, and returns whether the call has ended.
 fn look_for_end(call: &dyn Awaited, deadline: Option<Instant>) -> bool {
+    // A yield may take as long as others have work, so a wait with a deadline does none.
+    if deadline.is_none() && give_way(call, FIRST_YIELDS) {
+        return true;
+    }
     for _ in 0..SPINS {
         if call.is_done() {
             return true;
         }
         hint::spin_loop();
     }
-    // A yield may take as long as others have work, so a wait with a deadline does none.
-    deadline.is_none() && give_way(call)
+    deadline.is_none() && give_way(call, LAST_YIELDS)
 }
 
 /// Waits on a thread of no pool.

@@ -131,12 +131,10 @@ impl Plan<'_> {
         let expression = if made.is_some() { name.to_token_stream() } else { expression.to_token_stream() };
         let receives = self.function.receiver().map(ReceiverKind::of);
         // The pool may be a field of `self`, which moves into the call.
-        let borrow = if matches!(receives, Some(ReceiverKind::Value | ReceiverKind::Box)) {
-            quote_spanned!(span=> let #name = &#runtime::__private::pool_of(&#expression);)
-        } else {
-            quote_spanned!(span=> let #name: &#runtime::Pool = &#expression;)
-        };
-        Some(quote_spanned!(span=> #first #borrow))
+        if matches!(receives, Some(ReceiverKind::Value | ReceiverKind::Box)) {
+            return Some(quote_spanned!(span=> let #name = &{ #first #runtime::__private::pool_of(&#expression) };));
+        }
+        Some(quote_spanned!(span=> #first let #name: &#runtime::Pool = &#expression;))
     }
 
     fn receiver(&self, receiver: &Receiver) -> CallArgument {

@@ -43,7 +43,7 @@ const CONNECTIONS: usize = 4;
 
 static DATABASE: Pool = Pool::new(CONNECTIONS);
 
-/// Stands for a database in the process: work of a fifth of a millisecond, more or less.
+/// Stands for a database in the process: work of a tenth of a millisecond, more or less.
 #[pooled(pool = DATABASE, sync = query_now)]
 fn query(key: u64) -> u64 {
     (0..100_000).fold(key, |sum, n| black_box(sum.wrapping_mul(31).wrapping_add(n)))

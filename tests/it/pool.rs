@@ -344,3 +344,21 @@ fn what_follows_runs_where_it_ran() {
         assert!(AsyncValue::ready(()).map(|()| thread_name()).get().starts_with("asynctools-"));
     });
 }
+
+struct Guarded {
+    pool: Mutex<Pool>,
+}
+
+impl Guarded {
+    #[pooled(pool = self.pool.lock().unwrap())]
+    fn finds_no_guard(self) -> bool {
+        self.pool.try_lock().is_ok()
+    }
+}
+
+/// A guard that lends the pool borrows from the receiver, which moves into the call.
+#[test]
+fn a_guard_of_the_receiver_lends_the_pool() {
+    let guarded = Guarded { pool: Mutex::new(Pool::new(1)) };
+    assert!(guarded.finds_no_guard().get(), "the guard was dropped before the call");
+}

@@ -87,8 +87,8 @@ pub(crate) fn block_on_pool(on: BlockedOn, is_over: &dyn Fn() -> bool, deadline:
 /// How often a waiter looks before it parks. Waking a thread costs microseconds, and many a call ends in less: a lone call
 /// and `get` is several times cheaper for it, and a longer spin only burns what the worker could use.
 const SPINS: u32 = turns(64);
-/// How often a thread of no pool lets other threads run before it looks. A scheduler may leave a woken thread on the core of the thread that
-/// woke it, which is this core if this thread has just made the call: the worker would come after all the looks.
+/// How often a thread of no pool lets other threads run before it looks. A scheduler may leave a woken thread on the core of
+/// the thread that woke it, which is this core if this thread has just made the call: the worker would come after all the looks.
 const FIRST_YIELDS: u32 = turns(1);
 /// How often a thread of no pool lets other threads run before it parks. With more threads than cores, the thread that
 /// ends the call may be waiting for this core; after a yield it ends many calls at once, and has no thread to wake.

@@ -7,9 +7,9 @@ use crate::sync::thread;
 
 // Implementation
 //
-// A thread that wakes up gets a core at once if the thread on it has slept lately, and otherwise after a slice of the scheduler's,
-// which is 3 ms on Linux. A worker with a full queue never sleeps, so what shares its core, such as an async runtime that has to
-// answer a ping, would come late by milliseconds. Threads of a pool with a lock or a channel around each call sleep by the way.
+// A thread that wakes up gets a core at once if the thread on it has slept lately, and otherwise after a slice of the scheduler's.
+// A worker with a full queue never sleeps, so what shares its core, such as an async runtime that has to answer a ping, would come
+// late by milliseconds.
 
 /// How long a worker runs calls before it lets others run.
 const SLICE: Duration = Duration::from_micros(100);

@@ -34,9 +34,18 @@ pub(crate) struct Work {
     bars: Vec<Bar>,
 }
 
+/// Whose a system is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Ours,
+    Peer,
+    /// What no system can beat.
+    Ideal,
+}
+
 struct System {
     name: &'static str,
-    ours: bool,
+    kind: Kind,
     turn: Turn,
 }
 
@@ -46,8 +55,6 @@ pub(crate) enum Against {
     /// The peer with the least median.
     Best,
     System(&'static str),
-    /// So many nanoseconds, which no system can beat.
-    Ideal(f64),
 }
 
 struct Bar {
@@ -63,15 +70,20 @@ impl Work {
     }
 
     pub(crate) fn ours(self, name: &'static str, turn: impl FnMut() -> f64 + 'static) -> Self {
-        self.system(name, true, Box::new(turn))
+        self.system(name, Kind::Ours, Box::new(turn))
     }
 
     pub(crate) fn peer(self, name: &'static str, turn: impl FnMut() -> f64 + 'static) -> Self {
-        self.system(name, false, Box::new(turn))
+        self.system(name, Kind::Peer, Box::new(turn))
     }
 
-    fn system(mut self, name: &'static str, ours: bool, turn: Turn) -> Self {
-        self.systems.push(System { name, ours, turn });
+    /// What no system can beat, measured in the same rounds.
+    pub(crate) fn ideal(self, name: &'static str, turn: impl FnMut() -> f64 + 'static) -> Self {
+        self.system(name, Kind::Ideal, Box::new(turn))
+    }
+
+    fn system(mut self, name: &'static str, kind: Kind, turn: Turn) -> Self {
+        self.systems.push(System { name, kind, turn });
         self
     }
 
@@ -109,7 +121,7 @@ impl Work {
             }
         }
         let systems = self.systems.iter().zip(times);
-        let systems = systems.map(|(system, turns)| Times { name: system.name, ours: system.ours, turns }).collect();
+        let systems = systems.map(|(system, turns)| Times { name: system.name, kind: system.kind, turns }).collect();
         Measured { name: self.name, per: self.per, systems, bars: self.bars }
     }
 }
@@ -117,7 +129,7 @@ impl Work {
 /// The times of a system, one per round.
 pub(crate) struct Times {
     pub(crate) name: &'static str,
-    pub(crate) ours: bool,
+    pub(crate) kind: Kind,
     turns: Vec<f64>,
 }
 
@@ -141,7 +153,7 @@ impl Measured {
     }
 
     fn best(&self) -> &Times {
-        let peers = self.systems.iter().filter(|system| !system.ours);
+        let peers = self.systems.iter().filter(|system| system.kind == Kind::Peer);
         peers.min_by(|a, b| a.quartiles().median.total_cmp(&b.quartiles().median)).expect("a work has a peer")
     }
 
@@ -155,7 +167,6 @@ impl Measured {
         let (against, theirs) = match bar.against {
             Against::Best => (format!("best peer: {}", self.best().name), self.best().turns.clone()),
             Against::System(name) => (name.to_owned(), self.find(name).turns.clone()),
-            Against::Ideal(time) => ("the ideal".to_owned(), vec![time; ours.turns.len()]),
         };
         let ratios = Quartiles::of(ours.turns.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect());
         Row {

@@ -15,6 +15,7 @@ use plotters::style::text_anchor::HPos;
 use plotters::style::text_anchor::Pos;
 use plotters::style::text_anchor::VPos;
 
+use crate::measure::Kind;
 use crate::measure::Measured;
 use crate::measure::Times;
 use crate::measure::time;
@@ -73,8 +74,11 @@ fn panel(area: &Area<'_>, work: &Measured) -> Result<(), Box<dyn Error>> {
     area.draw(&Text::new(title, (10, HEAD / 2), style(19, INK, HPos::Left)))?;
     let mut systems: Vec<_> = work.systems.iter().map(|system| (system, system.quartiles().median)).collect();
     systems.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let best =
-        systems.iter().filter(|(system, _)| !system.ours).map(|(_, median)| *median).fold(f64::INFINITY, f64::min);
+    let best = systems
+        .iter()
+        .filter(|(system, _)| system.kind == Kind::Peer)
+        .map(|(_, median)| *median)
+        .fold(f64::INFINITY, f64::min);
     let longest = systems.iter().map(|(_, median)| *median).fold(0.0, f64::max).min(best * CUT);
     for (&(system, median), top) in systems.iter().zip((HEAD..).step_by(usize::try_from(BAR)?)) {
         bar(area, system, median, median / longest, top)?;
@@ -83,7 +87,7 @@ fn panel(area: &Area<'_>, work: &Measured) -> Result<(), Box<dyn Error>> {
 }
 
 fn bar(area: &Area<'_>, system: &Times, median: f64, share: f64, top: i32) -> Result<(), Box<dyn Error>> {
-    let color = if system.ours { OURS } else { PEERS };
+    let color = if system.kind == Kind::Ours { OURS } else { PEERS };
     let middle = top + BAR / 2;
     let length = share.min(1.0) * f64::from(FIGURES - NAMES);
     #[expect(clippy::cast_possible_truncation, reason = "a number of pixels within the picture")]

@@ -1,5 +1,6 @@
 //! What the tables show.
 
+use crate::measure::Kind;
 use crate::measure::Measured;
 use crate::measure::Row;
 use crate::measure::time;
@@ -13,7 +14,7 @@ pub(crate) fn work(measured: &Measured) {
     let best = measured.systems.iter().map(|system| system.quartiles().median).fold(f64::INFINITY, f64::min);
     let rows = measured.systems.iter().map(|system| {
         let times = system.quartiles();
-        let name = if system.ours { format!("**{}**", system.name) } else { system.name.to_owned() };
+        let name = if system.kind == Kind::Ours { format!("**{}**", system.name) } else { system.name.to_owned() };
         let spread = format!("{} - {}", time(times.first), time(times.third));
         vec![name, time(times.median), spread, format!("{:.2}", times.median / best)]
     });

@@ -48,6 +48,8 @@ pub(crate) struct NoOp;
 /// A sleep of a millisecond.
 pub(crate) struct Nap;
 
+pub(crate) const NAP: Duration = Duration::from_millis(1);
+
 /// The workers of the pool on which calls sleep.
 pub(crate) const SLEEPERS: usize = 50;
 
@@ -58,7 +60,7 @@ fn no_op(n: u64) -> u64 {
 
 #[pooled(workers = SLEEPERS, sync = nap_now)]
 fn nap(n: u64) -> u64 {
-    sleep(Duration::from_millis(1));
+    sleep(NAP);
     n
 }
 

@@ -43,11 +43,18 @@ impl FunctionPool {
     /// # Panics
     ///
     /// If an expression is 0, or calls the function itself.
+    #[inline]
     #[track_caller]
     pub fn get(&'static self) -> &'static Pool {
-        if let Some(pool) = self.pool.get() {
-            return pool;
+        match self.pool.get() {
+            Some(pool) => pool,
+            None => self.make(),
         }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn make(&'static self) -> &'static Pool {
         let name = self.name;
         // The expressions are the user's code, so no lock is held. If two first calls evaluate them, one result counts.
         let (workers, queue) = Evaluation::of(self, || ((self.workers)(), self.queue.map(|queue| queue())));

@@ -47,7 +47,13 @@ const WORTH: usize = 4;
 const LONGEST_ROW: u32 = 16;
 const LONGEST_WAIT: Duration = Duration::from_millis(1);
 /// The last turns let others run, who may have a call to submit.
-const YIELDS: u32 = turns(4);
+const LAST_YIELDS: u32 = turns(4);
+/// A turn that lets others run before all other looks, where those were of no use lately: a scheduler may leave a woken worker on
+/// the core of the thread that woke it, and that thread could not come to its next call while the worker looks for that call.
+const FIRST_YIELDS: u32 = turns(1);
+/// One call in so many finds the worker looking first after all, for so many turns: from another core a call comes without a yield.
+const LOOKS_AGAIN: u32 = 4;
+const SHORT_LOOK: u32 = turns(16);
 
 /// A worker looks for a call: as long as this lives, the worker is counted among the searching ones.
 struct Search<'a> {
@@ -82,18 +88,49 @@ impl Drop for Search<'_> {
 }
 
 /// The pace of incoming calls, as a worker knows the pace.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Tide {
-    /// Calls come with pauses between.
-    Low,
+    /// No call came while the worker looked for one. So many came in a row after the worker had let others run.
+    Low(u32),
+    /// The last call came while the worker looked.
+    Even,
     /// Calls come faster than the worker looks for calls: the next rest takes this number of turns.
     Flood(u32),
+}
+
+impl Tide {
+    /// Returns the turn in which the worker lets others run, before the last turns.
+    fn first_yield(self) -> Option<u32> {
+        match self {
+            Self::Low(calls) if FIRST_YIELDS > 0 => {
+                Some(if calls % LOOKS_AGAIN == LOOKS_AGAIN - 1 { SHORT_LOOK } else { 0 })
+            }
+            _ => None,
+        }
+    }
+
+    fn yields(self, turn: u32) -> bool {
+        turn + LAST_YIELDS >= SPINS || self.first_yield() == Some(turn)
+    }
+
+    /// Returns the pace after a look that has found a call in this turn.
+    fn found(self, turn: u32, has_more: bool) -> Self {
+        match self {
+            Self::Flood(_) => self,
+            _ if has_more => Self::Flood(SHORTEST_REST),
+            // The worker has not looked: it was woken for the call.
+            _ if turn == 0 => self,
+            Self::Low(calls) if self.first_yield() == Some(turn - 1) => Self::Low(calls.wrapping_add(1)),
+            _ if turn + LAST_YIELDS > SPINS => Self::Low(0),
+            _ => Self::Even,
+        }
+    }
 }
 
 impl Inner {
     /// Runs calls on the current thread until the pool does not need it any more.
     pub(crate) fn serve(self: &Arc<Self>, worker: &Arc<Worker>) {
-        let mut tide = Tide::Low;
+        let mut tide = Tide::Low(0);
         loop {
             let assignment = lock(&worker.assignment).take();
             let goes_on = match assignment {
@@ -129,14 +166,14 @@ impl Inner {
             if turn > 0 {
                 slice = TimeSlice::new();
             }
-            self.run_row(worker, job);
-            slice.count();
+            self.run_row(worker, job, &mut slice);
         }
     }
 
     /// Runs a call of the queue, and then the calls that each end makes ready, while calls of the queue do not wait long for that.
-    fn run_row(self: &Arc<Self>, worker: &Worker, job: Arc<dyn Job>) {
+    fn run_row(self: &Arc<Self>, worker: &Worker, job: Arc<dyn Job>, slice: &mut TimeSlice) {
         let (_, mut next) = self.run_next(worker, job);
+        slice.count();
         let (mut row, mut since) = (0, None);
         while let Some(job) = next {
             row += 1;
@@ -146,6 +183,7 @@ impl Inner {
                 return self.enqueue(&|| job.clone(), Maker::OwnCall);
             }
             (_, next) = self.run_next(worker, job);
+            slice.count();
         }
     }
 
@@ -189,8 +227,10 @@ impl Inner {
     /// Runs calls for a waiter, in the place of the waiter. Stops when the waiter has its permit again and others need
     /// this thread's permit.
     fn help(self: &Arc<Self>, worker: &Worker, agenda: &dyn Helper) {
+        let mut slice = TimeSlice::new();
         while let Some(job) = agenda.pop_for_spare() {
             self.run_early(worker, job, Turn::Early);
+            slice.count();
             if self.has(OVER) && self.is_owner_back(agenda) {
                 agenda.give_back();
                 break;
@@ -265,9 +305,7 @@ impl Inner {
                     break;
                 }
                 if let Some(search) = search.take() {
-                    if *tide == Tide::Low && !self.queue.is_empty() {
-                        *tide = Tide::Flood(SHORTEST_REST);
-                    }
+                    *tide = tide.found(turn, !self.queue.is_empty());
                     search.found();
                 }
                 return Some((job, turn));
@@ -278,8 +316,9 @@ impl Inner {
             if turn == 0 {
                 *tide = self.rest(*tide);
             }
-            if turn + YIELDS < SPINS { hint::spin_loop() } else { thread::yield_now() }
+            if tide.yields(turn) { thread::yield_now() } else { hint::spin_loop() }
         }
+        *tide = Tide::Low(0);
         let job = {
             let state = self.lock();
             if state.is_over() {
@@ -295,13 +334,13 @@ impl Inner {
 
     /// Falls behind a submitter, if there is a flood, and returns how it goes on.
     fn rest(&self, tide: Tide) -> Tide {
-        let Tide::Flood(turns) = tide else { return Tide::Low };
+        let Tide::Flood(turns) = tide else { return tide };
         (0..FIRST_LOOK).for_each(|_| hint::spin_loop());
         if self.queue.is_empty() {
-            return Tide::Low;
+            return Tide::Even;
         }
         (0..turns).for_each(|_| hint::spin_loop());
-        if self.queue.len() >= WORTH { Tide::Flood(LONGEST_REST.min(turns + turns / 16)) } else { Tide::Low }
+        if self.queue.len() >= WORTH { Tide::Flood(LONGEST_REST.min(turns + turns / 16)) } else { Tide::Even }
     }
 
     /// Parks until there is something to do; `false` when the thread should end.

@@ -13,6 +13,7 @@ mod full;
 mod cancel;
 mod lists;
 mod results;
+mod rows;
 mod closing;
 
 use shuttle::Config;
@@ -31,6 +32,7 @@ const ROOMS: &[&str] = &[
     include_str!("cancel.rs"),
     include_str!("lists.rs"),
     include_str!("results.rs"),
+    include_str!("rows.rs"),
     include_str!("closing.rs"),
 ];
 

@@ -94,6 +94,24 @@ pub mod celery;
 /// assert_eq!(Cache::filled(vec![1, 2]).get().0, [1, 2]);
 /// ```
 ///
+/// In the tokens of a macro call, such as `quote!`, the attribute has to guess: `Self` counts if `::`, `(` or `{` follows.
+/// Where that makes a method of a free function ("cannot find `Self` in this scope"), move the macro call to a function
+/// without an attribute:
+///
+/// ```
+/// # use asynctools::parallel;
+/// fn source() -> &'static str {
+///     stringify!(let client = Self::new();)
+/// }
+///
+/// #[parallel]
+/// fn length() -> usize {
+///     source().len()
+/// }
+///
+/// assert_eq!(length().get(), source().len());
+/// ```
+///
 /// A method in an `impl` of a trait cannot change its signature. Annotate an inherent method, and let the method of the
 /// trait call that one:
 ///

@@ -158,5 +158,6 @@ fn the_docs_of_a_function_gain_a_paragraph_of_its_own() {
     assert!(page("fn.line_count.html").contains(line_count));
     let depth = "<p>Looks how deep.</p>\n<p>Runs on the default pool and returns a handle.";
     assert!(page("struct.Client.html").contains(depth));
+    assert!(!page("struct.Client.html").contains("into_input"), "each type is an `Arg`");
     assert!(!page("index.html").contains("Runs on"), "an index has the first paragraph");
 }

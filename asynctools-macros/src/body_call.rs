@@ -228,10 +228,12 @@ impl Plan<'_> {
     }
 }
 
+/// Returns whether the expression is a path, borrowed or not.
 fn is_a_name(expression: &Expr) -> bool {
     match expression {
         Expr::Group(group) => is_a_name(&group.expr),
         Expr::Paren(paren) => is_a_name(&paren.expr),
+        Expr::Reference(reference) => is_a_name(&reference.expr),
         Expr::Path(path) => !path.path.is_ident("self"),
         _ => false,
     }

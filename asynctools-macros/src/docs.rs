@@ -24,8 +24,9 @@ impl Plan<'_> {
         let margin = text(&first).map(LitStr::value).unwrap_or_default();
         let margin = &margin[..margin.len() - margin.trim_start_matches(' ').len()];
         let signature = as_written(&bare(&self.function.sig));
-        // One attribute for both lines, because each attribute costs the compiler time.
-        let paragraph = format!("\n{margin}Runs {runs_on} and returns a handle. As written: `{signature}`.");
+        // One attribute for both lines, because each attribute costs the compiler time. rustdoc drops an empty first line,
+        // and the paragraph would be a part of the one before.
+        let paragraph = format!(" \n{margin}Runs {runs_on} and returns a handle. As written: `{signature}`.");
         attrs.insert(at, with_text(&first, &paragraph));
         attrs
     }
@@ -120,7 +121,7 @@ mod tests {
             #[inline]
             fn line_count(#[cfg_attr(x, y)] path: &Path) -> io::Result<usize> {}
         };
-        let added = "\n Runs on a pool of 5 workers and returns a handle. As written: `fn line_count(path: &Path) -> \
+        let added = " \n Runs on a pool of 5 workers and returns a handle. As written: `fn line_count(path: &Path) -> \
                      io::Result<usize>`.";
         let all = [" Counts the lines", " of a file.", added, "", " # Errors"];
         assert_eq!(docs(AttributeMacro::Pooled, quote!(workers = 5), item), all);
@@ -140,10 +141,10 @@ mod tests {
             (quote!(pool = self.pool), "on the pool `self.pool` and"),
         ] {
             let text = last(AttributeMacro::Pooled, options);
-            assert_eq!(text, format!("\n Runs {words} returns a handle. As written: `fn f()`."));
+            assert_eq!(text, format!(" \n Runs {words} returns a handle. As written: `fn f()`."));
         }
         let text = last(AttributeMacro::Parallel, quote!());
-        assert_eq!(text, "\n Runs at once, on a thread of its own, and returns a handle. As written: `fn f()`.");
+        assert_eq!(text, " \n Runs at once, on a thread of its own, and returns a handle. As written: `fn f()`.");
     }
 
     #[test]

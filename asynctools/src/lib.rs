@@ -94,6 +94,24 @@ pub mod celery;
 /// assert_eq!(Cache::filled(vec![1, 2]).get().0, [1, 2]);
 /// ```
 ///
+/// In the tokens of a macro call, such as `quote!`, the attribute has to guess: `Self` counts if `::`, `(` or `{` follows.
+/// Where that makes a method of a free function ("cannot find `Self` in this scope"), move the macro call to a function
+/// without an attribute:
+///
+/// ```
+/// # use asynctools::parallel;
+/// fn source() -> &'static str {
+///     stringify!(let client = Self::new();)
+/// }
+///
+/// #[parallel]
+/// fn length() -> usize {
+///     source().len()
+/// }
+///
+/// assert_eq!(length().get(), source().len());
+/// ```
+///
 /// A method in an `impl` of a trait cannot change its signature. Annotate an inherent method, and let the method of the
 /// trait call that one:
 ///
@@ -197,7 +215,20 @@ pub use asynctools_macros::parallel;
 /// | `#[pooled(workers = 5, queue = 100)]` | the same, with room for 100 waiting calls |
 /// | `#[pooled(pool = POOL)]` | on a [`Pool`] of the program: any expression of which `&expr` coerces to `&Pool` |
 ///
-/// The signature changes as with [`macro@parallel`], and its options work here too.
+/// # The signature
+///
+/// The function keeps its name, visibility, generics and docs.
+///
+/// | as written | as called |
+/// | --- | --- |
+/// | `-> R` | returns an [`AsyncValue<R>`](AsyncValue) |
+/// | a parameter `T` | takes an `impl` [`Arg<T>`](Arg): a `T`, or a handle to one |
+/// | a parameter `&T` | takes an `impl` [`ArgRef<T>`](ArgRef): a `&T`, which is copied; an owner, which moves; or a handle |
+/// | `self`, `self: Arc<Self>`, `self: Box<Self>` | moves into the call |
+/// | `&self` | is cloned into the call |
+///
+/// [`macro@parallel`] has the rest: what stays as it is, what is refused, methods of traits, other attributes, and what an
+/// attribute costs.
 ///
 /// # Options
 ///
@@ -208,7 +239,7 @@ pub use asynctools_macros::parallel;
 /// | `on_full = "block"` | the caller waits for room; the default |
 /// | `on_full = "run_here"` | the caller runs the call itself |
 /// | `on_full = "reject"` | the handle ends at once as [`TaskError::Rejected`] |
-/// | `pool = expr` | clashes with the three above |
+/// | `pool = expr` | runs the calls on that pool; clashes with `workers`, `queue` and `on_full` |
 /// | `sync = name`, `sync = Self::name`, `crate = path` | as with [`macro@parallel`] |
 ///
 /// `workers` and `queue` take any `usize` expression. The first call evaluates both, and panics if one is 0; the expressions

@@ -1,5 +1,6 @@
 //! The lints of rustc and clippy around an expansion. Nothing is said about a library with the attributes that is not said
-//! about the library without, and no `forbid` of a lint makes an expansion an error.
+//! about the library without, and no `forbid` of a lint makes an expansion an error. The docs of the library have the
+//! paragraph that the attributes add.
 //!
 //! The tests need clippy. Without it they say so, and fail if `LINTS_NEED_CLIPPY` is set.
 
@@ -31,11 +32,10 @@ fn has_clippy() -> bool {
     found
 }
 
-/// Writes a library, and returns what clippy says about it.
-fn said(name: &str, source: &str, flags: &[String]) -> Said {
+/// Writes a library, and returns a `cargo` in its folder.
+fn cargo(name: &str, source: &str) -> Command {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("lints");
-    let package = folder.join(name);
+    let package = folder().join(name);
     fs::create_dir_all(&package).expect("the folder is ours");
     // A library that has not changed is not compiled again.
     let write = |file: &str, text: &str| {
@@ -53,12 +53,20 @@ fn said(name: &str, source: &str, flags: &[String]) -> Said {
     );
     write("lib.rs", source);
     fs::copy(here.join("../Cargo.lock"), package.join("Cargo.lock")).expect("a workspace has one");
-    let output = Command::new("cargo")
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(&package).env("CARGO_TARGET_DIR", folder().join("target")).env_remove("RUSTFLAGS");
+    cargo
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("lints")
+}
+
+/// Returns what clippy says about a library.
+fn said(name: &str, source: &str, flags: &[String]) -> Said {
+    let output = cargo(name, source)
         .args(["clippy", "--quiet", "--offline", "--message-format=json", "--"])
         .args(flags)
-        .current_dir(&package)
-        .env("CARGO_TARGET_DIR", folder.join("target"))
-        .env_remove("RUSTFLAGS")
         .output()
         .expect("cargo runs this test");
     let mut said = Said::new();
@@ -137,4 +145,19 @@ fn an_expansion_is_allowed_below_each_forbid() {
         let words = said("clean", &format!("#![forbid({lint})]\n{CLEAN}"), &[]);
         assert!(words.is_empty(), "{lint}: {words:#?}");
     }
+}
+
+#[test]
+fn the_docs_of_a_function_gain_a_paragraph_of_its_own() {
+    let status = cargo("documented", CLEAN).args(["doc", "--quiet", "--offline", "--no-deps", "--lib"]).status();
+    assert!(status.expect("cargo runs this test").success());
+    let page =
+        |file: &str| fs::read_to_string(folder().join("target/doc/documented").join(file)).expect("rustdoc wrote it");
+    let line_count = "<p>Counts lines.</p>\n<p>Runs on a pool of 2 workers and returns a handle. As written: \
+                      <code>fn line_count(path: &amp;Path) -&gt; io::Result&lt;usize&gt;</code>.</p>";
+    assert!(page("fn.line_count.html").contains(line_count));
+    let depth = "<p>Looks how deep.</p>\n<p>Runs on the default pool and returns a handle.";
+    assert!(page("struct.Client.html").contains(depth));
+    assert!(!page("struct.Client.html").contains("into_input"), "each type is an `Arg`");
+    assert!(!page("index.html").contains("Runs on"), "an index has the first paragraph");
 }

@@ -115,18 +115,21 @@ pub trait ArgRef<B: ?Sized, F = Infallible> {
 }
 
 impl<T, F> Arg<T, F> for T {
+    #[doc(hidden)]
     fn into_input(self) -> Input<T, F> {
         Input::ready(self)
     }
 }
 
 impl<T, F> Arg<T, F> for AsyncValue<T> {
+    #[doc(hidden)]
     fn into_input(self) -> Input<T, F> {
         Input::value(self)
     }
 }
 
 impl<T: CloneOut + Send + 'static, F> Arg<T, F> for &AsyncValue<T> {
+    #[doc(hidden)]
     fn into_input(self) -> Input<T, F> {
         match clone_of(self) {
             Ok(clone) => Input::ready(clone),
@@ -136,6 +139,7 @@ impl<T: CloneOut + Send + 'static, F> Arg<T, F> for &AsyncValue<T> {
 }
 
 impl<T: 'static, E: 'static, F: FailsFrom<E>> Arg<T, F> for AsyncValue<Result<T, E>> {
+    #[doc(hidden)]
     fn into_input(self) -> Input<T, F> {
         Input::incoming(Try(self))
     }
@@ -146,6 +150,7 @@ where
     T: Clone + Send + 'static,
     E: CloneError + Send + 'static,
 {
+    #[doc(hidden)]
     fn into_input(self) -> Input<T, F> {
         match clone_of(self) {
             Ok(Ok(clone)) => Input::ready(clone),
@@ -156,12 +161,14 @@ where
 }
 
 impl<T: Clone + Send + Sync + 'static, F> Arg<T, F> for Shared<T> {
+    #[doc(hidden)]
     fn into_input(self) -> Input<T, F> {
         Input::held(self.into_kept())
     }
 }
 
 impl<T: Clone + Send + Sync + 'static, F> Arg<T, F> for &Shared<T> {
+    #[doc(hidden)]
     fn into_input(self) -> Input<T, F> {
         self.clone().into_input()
     }
@@ -172,6 +179,7 @@ where
     T: Clone + Send + Sync + 'static,
     E: CloneError + Send + Sync + 'static,
 {
+    #[doc(hidden)]
     fn into_input(self) -> Input<T, F> {
         Input::held(self.into_kept())
     }
@@ -182,6 +190,7 @@ where
     T: Clone + Send + Sync + 'static,
     E: CloneError + Send + Sync + 'static,
 {
+    #[doc(hidden)]
     fn into_input(self) -> Input<T, F> {
         self.clone().into_input()
     }
@@ -197,6 +206,7 @@ where
 {
     type Owner = <Call as Copies<B>>::Copy;
 
+    #[doc(hidden)]
     fn into_owner(self) -> Input<Self::Owner, F> {
         Input::ready(<Call as Copies<B>>::copy(self.borrow()))
     }
@@ -208,6 +218,7 @@ where
 impl<F> ArgRef<str, F> for String {
     type Owner = String;
 
+    #[doc(hidden)]
     fn into_owner(self) -> Input<String, F> {
         Input::ready(self)
     }
@@ -216,6 +227,7 @@ impl<F> ArgRef<str, F> for String {
 impl<F> ArgRef<Path, F> for PathBuf {
     type Owner = PathBuf;
 
+    #[doc(hidden)]
     fn into_owner(self) -> Input<PathBuf, F> {
         Input::ready(self)
     }
@@ -224,6 +236,7 @@ impl<F> ArgRef<Path, F> for PathBuf {
 impl<F> ArgRef<OsStr, F> for OsString {
     type Owner = OsString;
 
+    #[doc(hidden)]
     fn into_owner(self) -> Input<OsString, F> {
         Input::ready(self)
     }
@@ -232,6 +245,7 @@ impl<F> ArgRef<OsStr, F> for OsString {
 impl<T: Send + 'static, F> ArgRef<[T], F> for Vec<T> {
     type Owner = Vec<T>;
 
+    #[doc(hidden)]
     fn into_owner(self) -> Input<Vec<T>, F> {
         Input::ready(self)
     }
@@ -240,6 +254,7 @@ impl<T: Send + 'static, F> ArgRef<[T], F> for Vec<T> {
 impl<B: ?Sized + Send + 'static, F> ArgRef<B, F> for Box<B> {
     type Owner = Box<B>;
 
+    #[doc(hidden)]
     fn into_owner(self) -> Input<Box<B>, F> {
         Input::ready(self)
     }
@@ -248,18 +263,21 @@ impl<B: ?Sized + Send + 'static, F> ArgRef<B, F> for Box<B> {
 impl<B: ?Sized + Send + Sync + 'static, F> ArgRef<B, F> for Arc<B> {
     type Owner = Arc<B>;
 
+    #[doc(hidden)]
     fn into_owner(self) -> Input<Arc<B>, F> {
         Input::ready(self)
     }
 }
 
 impl<T: Send + 'static, F> Arg<Vec<T>, F> for AsyncList<T> {
+    #[doc(hidden)]
     fn into_input(self) -> Input<Vec<T>, F> {
         Input::incoming(All::of(self, Whole))
     }
 }
 
 impl<T: Send + 'static, E: 'static, F: FailsFrom<E>> Arg<Vec<T>, F> for AsyncList<Result<T, E>> {
+    #[doc(hidden)]
     fn into_input(self) -> Input<Vec<T>, F> {
         Input::incoming(All::of(self, Try))
     }
@@ -268,6 +286,7 @@ impl<T: Send + 'static, E: 'static, F: FailsFrom<E>> Arg<Vec<T>, F> for AsyncLis
 impl<T: Send + 'static, F> ArgRef<[T], F> for AsyncList<T> {
     type Owner = Vec<T>;
 
+    #[doc(hidden)]
     fn into_owner(self) -> Input<Vec<T>, F> {
         self.into_input()
     }
@@ -276,6 +295,7 @@ impl<T: Send + 'static, F> ArgRef<[T], F> for AsyncList<T> {
 impl<T: Send + 'static, E: 'static, F: FailsFrom<E>> ArgRef<[T], F> for AsyncList<Result<T, E>> {
     type Owner = Vec<T>;
 
+    #[doc(hidden)]
     fn into_owner(self) -> Input<Vec<T>, F> {
         self.into_input()
     }
@@ -287,6 +307,7 @@ macro_rules! handles {
         impl<$($g: Send + 'static,)? F> ArgRef<$borrowed, F> for AsyncValue<$owner> {
             type Owner = $owner;
 
+            #[doc(hidden)]
             fn into_owner(self) -> Input<$owner, F> {
                 self.into_input()
             }
@@ -295,6 +316,7 @@ macro_rules! handles {
         impl<$($g: Send + 'static,)? E: 'static, F: FailsFrom<E>> ArgRef<$borrowed, F> for AsyncValue<Result<$owner, E>> {
             type Owner = $owner;
 
+            #[doc(hidden)]
             fn into_owner(self) -> Input<$owner, F> {
                 self.into_input()
             }
@@ -303,6 +325,7 @@ macro_rules! handles {
         impl<$($g: CloneOut + Clone + Send + 'static,)? F> ArgRef<$borrowed, F> for &AsyncValue<$owner> {
             type Owner = $owner;
 
+            #[doc(hidden)]
             fn into_owner(self) -> Input<$owner, F> {
                 self.into_input()
             }
@@ -313,6 +336,7 @@ macro_rules! handles {
         {
             type Owner = $owner;
 
+            #[doc(hidden)]
             fn into_owner(self) -> Input<$owner, F> {
                 self.into_input()
             }
@@ -321,6 +345,7 @@ macro_rules! handles {
         impl<$($g: Send + Sync + 'static,)? F> ArgRef<$borrowed, F> for Shared<$owner> {
             type Owner = SharedRef<$owner>;
 
+            #[doc(hidden)]
             fn into_owner(self) -> Input<SharedRef<$owner>, F> {
                 Input::held(self.into_kept())
             }
@@ -331,6 +356,7 @@ macro_rules! handles {
         {
             type Owner = SharedRef<$owner>;
 
+            #[doc(hidden)]
             fn into_owner(self) -> Input<SharedRef<$owner>, F> {
                 Input::held(self.into_kept())
             }

@@ -62,6 +62,16 @@ fn on_a_static(n: u8) -> u8 {
     n
 }
 
+#[pooled(pool = &POOL)]
+fn on_a_borrowed_static(n: u8) -> u8 {
+    n
+}
+
+#[pooled(pool = (&SHARED))]
+fn on_a_borrowed_shared_one(n: u8) -> u8 {
+    n
+}
+
 #[pooled(pool = LAZY)]
 fn on_a_lazy(n: u8) -> u8 {
     n
@@ -167,6 +177,8 @@ fn every_place() {
     assert_eq!(runs_here(1).get(), 1);
     assert_eq!(rejects(1).get(), 1);
     assert_eq!(on_a_static(1).get(), 1);
+    assert_eq!(on_a_borrowed_static(1).get(), 1);
+    assert_eq!(on_a_borrowed_shared_one(1).get(), 1);
     assert_eq!(on_a_lazy(1).get(), 1);
     assert_eq!(on_a_reference(1).get(), 1);
     assert_eq!(on_one_of_many(1, 1).get(), 2);

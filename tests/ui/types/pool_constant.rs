@@ -7,4 +7,9 @@ fn f(n: u8) -> u8 {
     n
 }
 
+#[pooled(pool = &POOL)] //~ ERROR
+fn by_reference(n: u8) -> u8 {
+    n
+}
+
 fn main() {}

@@ -45,7 +45,7 @@ impl Plan<'_> {
         let projects = matches!(self.error_type, ErrorType::Projected(_));
         let span = if projects { self.output_span } else { self.name_span };
         let runtime = self.runtime(span);
-        let (function, pool) = (self.identity(), self.pool());
+        let function = self.identity();
         let borrowed_pool = self.borrowed_pool();
         let receiver = self.function.receiver().map(|receiver| self.receiver(receiver));
         let params = self.function.params.iter().zip(&self.names).enumerate();
@@ -58,9 +58,17 @@ impl Plan<'_> {
             true => self.error_type(),
             false => quote_spanned!(span=> ::core::convert::Infallible),
         };
+        // The usual pools have functions of their own, which cost rustc less than the path of a pool and its conversion.
+        let begun = match self.pool() {
+            None if matches!(self.options.runs_on, RunsOn::Thread) => {
+                quote_spanned!(span=> on_a_thread::<#error>(#function))
+            }
+            None => quote_spanned!(span=> on_the_default_pool::<#error>(#function)),
+            Some(pool) => quote_spanned!(span=> CallBuilder::<#error, ()>::new(#function, #pool)),
+        };
         quote_spanned! {span=>
             #borrowed_pool
-            return #runtime::__private::CallBuilder::<#error, ()>::new(#function, #pool) #kind #run;
+            return #runtime::__private::#begun #kind #run;
         }
     }
 
@@ -80,14 +88,12 @@ impl Plan<'_> {
         }}
     }
 
-    fn pool(&self) -> TokenStream {
-        let span = self.name_span;
-        let runtime = self.runtime(span);
+    /// Writes the pool of a function that names one.
+    fn pool(&self) -> Option<TokenStream> {
         match &self.options.runs_on {
-            RunsOn::Thread => quote_spanned!(span=> #runtime::__private::threads()),
-            RunsOn::Global => quote_spanned!(span=> #runtime::Pool::global()),
-            RunsOn::Own { workers, queue } => self.own_pool(workers, queue.as_ref()),
-            RunsOn::Pool(_) => self.pool_name.to_token_stream(),
+            RunsOn::Thread | RunsOn::Global => None,
+            RunsOn::Own { workers, queue } => Some(self.own_pool(workers, queue.as_ref())),
+            RunsOn::Pool(_) => Some(self.pool_name.to_token_stream()),
         }
     }
 

@@ -6,11 +6,13 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Expr, Ident, Receiver, Stmt, Type};
 
+use crate::item::AnnotatedFunction;
 use crate::item::Ends;
 use crate::item::ErrorType;
 use crate::item::Param;
 use crate::item::Passing;
 use crate::item::ReceiverKind;
+use crate::kept_attributes::is_doc;
 use crate::option_value::FullPolicy;
 use crate::options::Queue;
 use crate::options::RunsOn;
@@ -230,7 +232,24 @@ impl Plan<'_> {
             Some(Type::Never(_)) => quote_spanned!(span=> -> ::core::convert::Infallible),
             _ => TokenStream::new(),
         };
+        if self.is_its_own_closure() {
+            return quote_spanned!(span=> .#method(#(#given,)* #body));
+        }
         quote_spanned!(span=> .#method(#(#given,)* |#(#locals),*| #result { #body(#(#passed),*) }))
+    }
+
+    /// Returns whether the original function can be given to the runtime as it is, which costs the compiler less than a
+    /// closure: it takes what the call has, and no attribute forbids that (`target_feature`) or would see another caller
+    /// (`track_caller`). About a name of the user's, which `sync` gives, rustc has the better words where it is called.
+    fn is_its_own_closure(&self) -> bool {
+        let AnnotatedFunction { attrs, sig, params, .. } = self.function;
+        let borrows_self = |receiver| matches!(ReceiverKind::of(receiver), ReceiverKind::Reference);
+        self.options.sync.is_none()
+            && sig.unsafety.is_none()
+            && attrs.iter().all(is_doc)
+            && !self.function.receiver().is_some_and(borrows_self)
+            && !params.iter().any(|param| matches!(param.passing, Passing::ByReference(_)))
+            && !matches!(self.function.output(), Some(Type::Never(_)))
     }
 }
 

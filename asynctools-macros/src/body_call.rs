@@ -6,11 +6,13 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Expr, Ident, Receiver, Stmt, Type};
 
+use crate::item::AnnotatedFunction;
 use crate::item::Ends;
 use crate::item::ErrorType;
 use crate::item::Param;
 use crate::item::Passing;
 use crate::item::ReceiverKind;
+use crate::kept_attributes::is_doc;
 use crate::option_value::FullPolicy;
 use crate::options::Queue;
 use crate::options::RunsOn;
@@ -45,7 +47,7 @@ impl Plan<'_> {
         let projects = matches!(self.error_type, ErrorType::Projected(_));
         let span = if projects { self.output_span } else { self.name_span };
         let runtime = self.runtime(span);
-        let (function, pool) = (self.identity(), self.pool());
+        let function = self.identity();
         let borrowed_pool = self.borrowed_pool();
         let receiver = self.function.receiver().map(|receiver| self.receiver(receiver));
         let params = self.function.params.iter().zip(&self.names).enumerate();
@@ -58,9 +60,17 @@ impl Plan<'_> {
             true => self.error_type(),
             false => quote_spanned!(span=> ::core::convert::Infallible),
         };
+        // The usual pools have functions of their own, which cost rustc less than the path of a pool and its conversion.
+        let begun = match self.pool() {
+            None if matches!(self.options.runs_on, RunsOn::Thread) => {
+                quote_spanned!(span=> on_a_thread::<#error>(#function))
+            }
+            None => quote_spanned!(span=> on_the_default_pool::<#error>(#function)),
+            Some(pool) => quote_spanned!(span=> CallBuilder::<#error, ()>::new(#function, #pool)),
+        };
         quote_spanned! {span=>
             #borrowed_pool
-            return #runtime::__private::CallBuilder::<#error, ()>::new(#function, #pool) #kind #run;
+            return #runtime::__private::#begun #kind #run;
         }
     }
 
@@ -80,14 +90,12 @@ impl Plan<'_> {
         }}
     }
 
-    fn pool(&self) -> TokenStream {
-        let span = self.name_span;
-        let runtime = self.runtime(span);
+    /// Writes the pool of a function that names one.
+    fn pool(&self) -> Option<TokenStream> {
         match &self.options.runs_on {
-            RunsOn::Thread => quote_spanned!(span=> #runtime::__private::threads()),
-            RunsOn::Global => quote_spanned!(span=> #runtime::Pool::global()),
-            RunsOn::Own { workers, queue } => self.own_pool(workers, queue.as_ref()),
-            RunsOn::Pool(_) => self.pool_name.to_token_stream(),
+            RunsOn::Thread | RunsOn::Global => None,
+            RunsOn::Own { workers, queue } => Some(self.own_pool(workers, queue.as_ref())),
+            RunsOn::Pool(_) => Some(self.pool_name.to_token_stream()),
         }
     }
 
@@ -224,7 +232,24 @@ impl Plan<'_> {
             Some(Type::Never(_)) => quote_spanned!(span=> -> ::core::convert::Infallible),
             _ => TokenStream::new(),
         };
+        if self.is_its_own_closure() {
+            return quote_spanned!(span=> .#method(#(#given,)* #body));
+        }
         quote_spanned!(span=> .#method(#(#given,)* |#(#locals),*| #result { #body(#(#passed),*) }))
+    }
+
+    /// Returns whether the original function can be given to the runtime as it is, which costs the compiler less than a
+    /// closure: it takes what the call has, and no attribute forbids that (`target_feature`) or would see another caller
+    /// (`track_caller`). About a name of the user's, which `sync` gives, rustc has the better words where it is called.
+    fn is_its_own_closure(&self) -> bool {
+        let AnnotatedFunction { attrs, sig, params, .. } = self.function;
+        let borrows_self = |receiver| matches!(ReceiverKind::of(receiver), ReceiverKind::Reference);
+        self.options.sync.is_none()
+            && sig.unsafety.is_none()
+            && attrs.iter().all(is_doc)
+            && !self.function.receiver().is_some_and(borrows_self)
+            && !params.iter().any(|param| matches!(param.passing, Passing::ByReference(_)))
+            && !matches!(self.function.output(), Some(Type::Never(_)))
     }
 }
 

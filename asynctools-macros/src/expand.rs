@@ -40,7 +40,7 @@ use crate::valid_types::borrows;
 /// fn size(&self) -> usize { body }
 ///
 /// fn size(&self) -> AsyncValue<usize> {
-///     Call::<Infallible, ()>::new(&FUNCTION, Pool::global())
+///     on_the_default_pool::<Infallible>(&FUNCTION)
 ///         .run1(plain::<_, Infallible>(self.clone_self()), |this| Self::__asynctools_size(&this))
 /// }
 /// fn __asynctools_size(&self) -> usize { body }

@@ -113,7 +113,7 @@ pub(crate) fn is_deprecated(function: &AnnotatedFunction) -> bool {
     function.attrs.iter().any(|attr| names(attr, &["deprecated"]))
 }
 
-fn is_doc(attr: &Attribute) -> bool {
+pub(crate) fn is_doc(attr: &Attribute) -> bool {
     names(attr, &["doc"])
 }
 

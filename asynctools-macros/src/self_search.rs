@@ -4,6 +4,8 @@
 //! Tokens do not show the meaning of a macro call, so the search guesses there: `Self` counts if `::`, `(` or `{` follows,
 //! as in an expression. A function that the guess is wrong about says `where Self: Sized` to be taken for a method, or moves
 //! the macro call to another function to be taken for a free function.
+//!
+//! A word is looked up as text that is made once: each `word == "Self"` would make the text anew.
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -30,13 +32,13 @@ fn uses_a_name_of_an_impl(tokens: TokenStream, declared: &[&Ident]) -> bool {
     let tokens: Vec<_> = tokens.into_iter().collect();
     let is = |index: Option<usize>, sign| matches!(index.and_then(|index| tokens.get(index)), Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
     tokens.iter().enumerate().any(|(index, token)| match token {
-        TokenTree::Ident(word) if word == "Self" => true,
         TokenTree::Ident(word) => {
+            let text = word.to_string();
             let before = index.checked_sub(1);
             let in_path = is(before, ':') && is(index.checked_sub(2), ':');
             // Neither `U::T`, nor `Iterator<T = u8>`, nor `'T`.
             let is_a_type = !in_path && !is(Some(index + 1), '=') && !is(before, '\'');
-            is_a_type && USUAL_GENERICS.iter().any(|usual| word == usual) && !declared.contains(&word)
+            text == "Self" || is_a_type && USUAL_GENERICS.contains(&text.as_str()) && !declared.contains(&word)
         }
         TokenTree::Group(group) => uses_a_name_of_an_impl(group.stream(), declared),
         TokenTree::Punct(_) | TokenTree::Literal(_) => false,
@@ -117,7 +119,7 @@ impl Search {
 fn after(before: Before, token: &TokenTree) -> Before {
     match token {
         TokenTree::Ident(_) if before == Before::MacroName => Before::MacroName,
-        TokenTree::Ident(word) if KEYWORDS.iter().any(|keyword| word == keyword) => Before::Other,
+        TokenTree::Ident(word) if KEYWORDS.contains(&word.to_string().as_str()) => Before::Other,
         TokenTree::Ident(_) => Before::Word,
         TokenTree::Punct(punct) => match punct.as_char() {
             '!' if before == Before::Word => Before::MacroName,

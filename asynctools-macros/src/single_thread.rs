@@ -26,21 +26,25 @@ pub(crate) fn single_thread(ty: &Type) -> Option<SingleThread> {
         Type::Slice(slice) => single_thread(&slice.elem),
         Type::Tuple(tuple) => tuple.elems.iter().find_map(single_thread),
         Type::Path(ty) if ty.qself.is_none() => {
-            let last = ty.path.segments.last()?;
             let mut types = type_arguments(&ty.path);
-            if is(&ty.path, "Rc", "rc") {
+            // Most types have none, and each look at a name takes time.
+            types.clone().next()?;
+            let last = ty.path.segments.last()?.ident.to_string();
+            if last == "Rc" && is_of(&ty.path, "rc") {
                 let inside = as_written(types.next()?);
                 return Some(described(ty, format!("Arc<{inside}>")));
             }
-            if is(&ty.path, "Arc", "sync")
+            if last == "Arc"
+                && is_of(&ty.path, "sync")
                 && let [Some(cell), None] = [types.clone().next(), types.clone().nth(1)]
                 && let Type::Path(cell) = bare(cell)
-                && ["Cell", "RefCell"].iter().any(|name| is(&cell.path, name, "cell"))
+                && is_of(&cell.path, "cell")
+                && cell.path.segments.last().is_some_and(|last| last.ident == "Cell" || last.ident == "RefCell")
                 && let Some(inside) = type_arguments(&cell.path).next()
             {
                 return Some(described(ty, format!("Arc<Mutex<{}>>", as_written(inside))));
             }
-            CONTAINERS.iter().any(|name| last.ident == name).then(|| types.find_map(single_thread))?
+            CONTAINERS.contains(&last.as_str()).then(|| types.find_map(single_thread))?
         }
         _ => None,
     }
@@ -50,11 +54,10 @@ fn described(found: &impl ToTokens, instead: String) -> SingleThread {
     SingleThread { found: found.to_token_stream(), written: as_written(found), instead }
 }
 
-/// Returns whether the path is `name`, `module::name`, or `std::module::name`.
-fn is(path: &Path, name: &str, module: &str) -> bool {
-    let mut segments = path.segments.iter().rev();
-    segments.next().is_some_and(|last| last.ident == name)
-        && segments.next().is_none_or(|found| found.ident == module)
+/// Returns whether the path is a name, `module::name`, or `std::module::name`.
+fn is_of(path: &Path, module: &str) -> bool {
+    let mut segments = path.segments.iter().rev().skip(1);
+    segments.next().is_none_or(|found| found.ident == module)
         && segments.next().is_none_or(|found| found.ident == "std" || found.ident == "alloc")
         && segments.next().is_none()
 }

@@ -61,10 +61,11 @@ fn find(ty: &Type, holder: Holder) -> Option<UnsendableObject> {
         Type::Path(path) if path.qself.is_none() => {
             let last = path.path.segments.last()?;
             let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
-            if !CONTAINERS.iter().any(|name| last.ident == name) {
+            let name = last.ident.to_string();
+            if !CONTAINERS.contains(&name.as_str()) {
                 return None;
             }
-            let holder = if last.ident == "Arc" { Holder::Arc } else { Holder::Box };
+            let holder = if name == "Arc" { Holder::Arc } else { Holder::Box };
             arguments.args.iter().find_map(|argument| match argument {
                 GenericArgument::Type(ty) => find(ty, holder),
                 _ => None,

@@ -24,7 +24,9 @@ use crate::call_site::CallSite;
 use crate::call_site::Function;
 use crate::graph::work::Route;
 use crate::handles::value::AsyncValue;
+use crate::pool::Pool;
 use crate::pool::PoolRef;
+use crate::pool::threads;
 
 /// A call of an annotated function, argument by argument.
 #[must_use = "nothing is called until `.run(..)`"]
@@ -356,6 +358,18 @@ run_failing! { run10(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K)
 run_failing! { run11(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L) ((((((((((((), a), b), c), d), e), g), h), i), j), k), l) }
 run_failing! { run12(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M) (((((((((((((), a), b), c), d), e), g), h), i), j), k), l), m) }
 run_failing! { run13(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I, j: J, k: K, l: L, m: M, n: N) ((((((((((((((), a), b), c), d), e), g), h), i), j), k), l), m), n) }
+
+/// Begins a call of `function`, by the caller of our caller, on the default pool.
+#[track_caller]
+pub fn on_the_default_pool<F: 'static>(function: &'static Function) -> CallBuilder<'static, F, ()> {
+    CallBuilder::new(function, Pool::global())
+}
+
+/// Begins a call of `function`, by the caller of our caller, on a thread of its own.
+#[track_caller]
+pub fn on_a_thread<F: 'static>(function: &'static Function) -> CallBuilder<'static, F, ()> {
+    CallBuilder::new(function, threads())
+}
 
 /// Takes an argument for a parameter `T`.
 #[inline]

@@ -55,11 +55,12 @@ impl Function {
             module,
             name,
             location,
-            path: OnceLock::new(),
+            // The compiler evaluates these constants once, and not for each function of a program.
+            path: const { OnceLock::new() },
             #[cfg(feature = "tracing")]
-            spans: SpanSite::new(),
+            spans: const { SpanSite::new() },
             #[cfg(feature = "metrics")]
-            meters: MeterSite::new(),
+            meters: const { MeterSite::new() },
         }
     }
 

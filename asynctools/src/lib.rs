@@ -433,6 +433,8 @@ pub mod __private {
     pub use crate::call::CallBuilder;
     pub use crate::call::arg;
     pub use crate::call::arg_ref;
+    pub use crate::call::on_a_thread;
+    pub use crate::call::on_the_default_pool;
     pub use crate::call::plain;
     pub use crate::call_site::Function;
     pub use crate::call_site::Name;
@@ -442,5 +444,4 @@ pub mod __private {
     pub use crate::pool::PoolInside;
     pub use crate::pool::PoolRef;
     pub use crate::pool::pool_of;
-    pub use crate::pool::threads;
 }

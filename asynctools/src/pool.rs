@@ -97,7 +97,7 @@ pub(crate) fn default_workers() -> usize {
 
 /// Returns the pool of `#[parallel]`.
 #[must_use]
-pub fn threads() -> &'static Pool {
+pub(crate) fn threads() -> &'static Pool {
     &THREADS
 }
 

@@ -1,7 +1,10 @@
 //! The paragraph that the docs of an annotated function gain: where a call runs, and the signature as written.
 
+use proc_macro2::TokenStream;
+use quote::quote_spanned;
 use syn::{Attribute, Expr, ExprLit, FnArg, GenericParam, Lit, LitStr, Meta, MetaNameValue, Signature};
 
+use crate::kept_attributes::is_doc;
 use crate::options::RunsOn;
 use crate::plan::Plan;
 use crate::written::as_written;
@@ -29,6 +32,17 @@ impl Plan<'_> {
         let paragraph = format!(" \n{margin}Runs {runs_on} and returns a handle. As written: `{signature}`.");
         attrs.insert(at, with_text(&first, &paragraph));
         attrs
+    }
+
+    /// Writes docs for the function that `sync` names, where the original has none to share: rustc tells the user of one function
+    /// without docs, and not of two.
+    pub(crate) fn docs_of_sync(&self) -> Option<TokenStream> {
+        let function = self.function;
+        if self.options.sync.is_none() || function.attrs.iter().any(is_doc) {
+            return None;
+        }
+        let text = format!(" Runs `{}` on the current thread, and returns its result.", function.sig.ident);
+        Some(quote_spanned!(self.name_span=> #[doc = #text]))
     }
 
     /// Says which threads run a call.

@@ -95,6 +95,7 @@ impl Plan<'_> {
         let attrs = of_the_body(self.function, self.body_place);
         let hidden = (self.body_place == BodyPlace::Hidden).then(|| quote_spanned!(self.name_span=> #[doc(hidden)]));
         let (attrs, body) = in_their_places(&attrs, &self.function.body);
+        let docs = (self.body_place == BodyPlace::Kept).then(|| self.docs_of_sync());
         let vis = if self.body_place == BodyPlace::Kept { self.quiet_visibility() } else { Visibility::Inherited };
         let (mut sig, lints) = (self.quiet_signature(), self.quiet_lints());
         sig.ident = self.body_name.clone();
@@ -103,6 +104,7 @@ impl Plan<'_> {
         quote_spanned! {self.name_span=>
             #hidden
             #lints
+            #docs
             #(#attrs)*
             #vis #sig #body
         }
@@ -131,8 +133,8 @@ impl Plan<'_> {
                 }
             }
         }
-        let body = self.body_path();
-        Some(quote_spanned!(self.name_span=> #(#attrs)* #vis #sig { #body(#(#passed),*) }))
+        let (docs, body) = (self.docs_of_sync(), self.body_path());
+        Some(quote_spanned!(self.name_span=> #docs #(#attrs)* #vis #sig { #body(#(#passed),*) }))
     }
 
     /// Writes `'static` for each lifetime that a refused result leaves out, if no argument borrows: rustc would refuse the

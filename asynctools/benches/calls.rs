@@ -122,10 +122,11 @@ pub(crate) fn producers(scale: Scale) -> Work {
 }
 
 pub(crate) fn row(scale: Scale) -> Work {
-    every_system("lone call and get, one after the other", Shape::Row, scale.calls(2_000), scale.calls(200)).bar(
+    every_system("lone call and get, one after the other", Shape::Row, scale.calls(2_000), scale.calls(200)).answered(
         ATTRIBUTE,
         Against::Best,
         0.25,
+        0.60,
     )
 }
 

@@ -51,7 +51,7 @@ const LAST_YIELDS: u32 = turns(4);
 /// A turn that lets others run before all other looks, where those were of no use lately: a scheduler may leave a woken worker on
 /// the core of the thread that woke it, and that thread could not come to its next call while the worker looks for that call.
 const FIRST_YIELDS: u32 = turns(1);
-/// One call in so many finds the worker looking first after all, for so many turns: from another core a call comes without a yield.
+/// Each fourth time the worker looks first after all, for a few turns: from another core a call comes without a yield.
 const LOOKS_AGAIN: u32 = 4;
 const SHORT_LOOK: u32 = turns(16);
 
@@ -90,7 +90,7 @@ impl Drop for Search<'_> {
 /// The pace of incoming calls, as a worker knows the pace.
 #[derive(Clone, Copy)]
 enum Tide {
-    /// No call came while the worker looked for one. So many came in a row after the worker had let others run.
+    /// No call came while the worker looked for one. This number came in a row after the worker had let others run.
     Low(u32),
     /// The last call came while the worker looked.
     Even,

@@ -48,9 +48,9 @@ const LONGEST_ROW: u32 = 16;
 const LONGEST_WAIT: Duration = Duration::from_millis(1);
 /// The last turns let others run, who may have a call to submit.
 const LAST_YIELDS: u32 = turns(4);
-/// A turn that lets others run before all other looks, where those were of no use lately: a scheduler may leave a woken worker on
-/// the core of the thread that woke it, and that thread could not come to its next call while the worker looks for that call.
-const FIRST_YIELDS: u32 = turns(1);
+/// A turn lets others run before all other looks, where those were of no use lately: a scheduler may leave a woken worker on the
+/// core of the thread that woke it, and that thread could not come to its next call while the worker looks for that call.
+const YIELDS_FIRST: bool = turns(1) == 1;
 /// Each fourth time the worker looks first after all, for a few turns: from another core a call comes without a yield.
 const LOOKS_AGAIN: u32 = 4;
 const SHORT_LOOK: u32 = turns(16);
@@ -102,7 +102,7 @@ impl Tide {
     /// Returns the turn in which the worker lets others run, before the last turns.
     fn first_yield(self) -> Option<u32> {
         match self {
-            Self::Low(calls) if FIRST_YIELDS > 0 => {
+            Self::Low(calls) if YIELDS_FIRST => {
                 Some(if calls % LOOKS_AGAIN == LOOKS_AGAIN - 1 { SHORT_LOOK } else { 0 })
             }
             _ => None,

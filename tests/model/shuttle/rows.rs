@@ -113,10 +113,10 @@ fn a_call_of_a_row_is_cancelled() {
         let second = kept.add(first, 1);
         let third = kept.add(&second, 1);
         let setter = thread::spawn(move || argument.set(0));
-        let canceller = thread::spawn(move || second.cancel());
+        let other = thread::spawn(move || second.cancel());
         let outcome = third.outcome();
         setter.join().expect("it ended well");
-        let cancelled = canceller.join().expect("it ended well");
+        let cancelled = other.join().expect("it ended well");
         match outcome {
             Ok(value) => assert!(value == 3 && !cancelled),
             Err(error) => assert!(cancelled && matches!(error.root(), TaskError::Cancelled), "{error}"),

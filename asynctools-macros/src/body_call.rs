@@ -60,14 +60,7 @@ impl Plan<'_> {
             true => self.error_type(),
             false => quote_spanned!(span=> ::core::convert::Infallible),
         };
-        // The usual pools have functions of their own, which cost rustc less than the path of a pool and its conversion.
-        let begun = match self.pool() {
-            None if matches!(self.options.runs_on, RunsOn::Thread) => {
-                quote_spanned!(span=> on_a_thread::<#error>(#function))
-            }
-            None => quote_spanned!(span=> on_the_default_pool::<#error>(#function)),
-            Some(pool) => quote_spanned!(span=> CallBuilder::<#error, ()>::new(#function, #pool)),
-        };
+        let begun = self.begun(&function, &error, span);
         quote_spanned! {span=>
             #borrowed_pool
             return #runtime::__private::#begun #kind #run;
@@ -90,13 +83,16 @@ impl Plan<'_> {
         }}
     }
 
-    /// Writes the pool of a function that names one.
-    fn pool(&self) -> Option<TokenStream> {
-        match &self.options.runs_on {
-            RunsOn::Thread | RunsOn::Global => None,
-            RunsOn::Own { workers, queue } => Some(self.own_pool(workers, queue.as_ref())),
-            RunsOn::Pool(_) => Some(self.pool_name.to_token_stream()),
-        }
+    /// Writes the begin of a call. The usual pools have functions of their own, which cost rustc less than the path of a pool and
+    /// its conversion.
+    fn begun(&self, function: &TokenStream, error: &TokenStream, span: Span) -> TokenStream {
+        let pool = match &self.options.runs_on {
+            RunsOn::Thread => return quote_spanned!(span=> on_a_thread::<#error>(#function)),
+            RunsOn::Global => return quote_spanned!(span=> on_the_default_pool::<#error>(#function)),
+            RunsOn::Own { workers, queue } => self.own_pool(workers, queue.as_ref()),
+            RunsOn::Pool(_) => self.pool_name.to_token_stream(),
+        };
+        quote_spanned!(span=> CallBuilder::<#error, ()>::new(#function, #pool))
     }
 
     fn own_pool(&self, workers: &Expr, queue: Option<&Queue>) -> TokenStream {

@@ -32,7 +32,7 @@ impl Kept {
     }
 }
 
-/// Returns the argument of a first call, and three calls of which each needs the one before.
+/// Returns the argument of a row of three calls, a call that needs its first, one that needs its second, and the third.
 fn row(kept: &Kept) -> (Promise<u32>, [AsyncValue<u32>; 3]) {
     let (argument, value) = AsyncValue::promise();
     let first = kept.add(value, 1).shared();

@@ -1,17 +1,18 @@
 //! How works are measured: rounds in which all systems take turns, quartiles, and bars.
 
 use std::hint::black_box;
+use std::io;
 use std::thread::sleep;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::program::Program;
 use crate::quartiles::Quartiles;
 use crate::quartiles::Verdict;
 
 /// How much is measured.
 #[derive(Clone, Copy)]
 pub(crate) struct Scale {
-    pub(crate) rounds: usize,
     /// The counts of the works are divided by it.
     pub(crate) divisor: u64,
 }
@@ -41,6 +42,8 @@ pub(crate) enum Kind {
     Peer,
     /// What no system can beat.
     Ideal,
+    /// Ours, in a build with an older runtime.
+    Before,
 }
 
 struct System {
@@ -55,7 +58,12 @@ pub(crate) enum Against {
     /// The peer with the least median.
     Best,
     System(&'static str),
+    /// The same system with an older runtime.
+    Before,
 }
+
+/// How much more time than with an older runtime a system may take.
+const NOT_WORSE: f64 = 1.03;
 
 struct Bar {
     ours: &'static str,
@@ -105,25 +113,50 @@ impl Work {
         self
     }
 
-    /// Lets all systems take turns, each round from another one on, after one round that warms them up.
-    pub(crate) fn measure(mut self, scale: Scale) -> Measured {
-        let count = self.systems.len();
-        let mut times = vec![Vec::with_capacity(scale.rounds); count];
-        for round in 0..=scale.rounds {
+    /// Takes the turns of one system when told to, by lines of the input: all that this process does.
+    pub(crate) fn take_turns(self, system: &str) {
+        let found = self.systems.into_iter().find(|other| other.name == system);
+        let mut turn = found.expect("the parent knows the systems").turn;
+        for line in io::stdin().lines() {
+            line.expect("the input is text");
+            println!("{}", turn());
+        }
+    }
+
+    /// Lets all systems take turns, each round from another one on, after one round that warms them up. `start` starts the program
+    /// of a system.
+    pub(crate) fn measure(self, rounds: usize, start: impl Fn(Build, &str) -> Option<Program>) -> Measured {
+        let taker = |build: Build, system: &System| {
+            let kind = if build == Build::Before { Kind::Before } else { system.kind };
+            start(build, system.name).map(|program| (program, Times { name: system.name, kind, turns: Vec::new() }))
+        };
+        let now = self.systems.iter().filter_map(|system| taker(Build::Now, system));
+        let ours = self.systems.iter().filter(|system| system.kind == Kind::Ours);
+        let before = ours.filter_map(|system| taker(Build::Before, system));
+        let mut takers: Vec<_> = now.chain(before).collect();
+        let count = takers.len();
+        for round in 0..=rounds {
             for turn in 0..count {
-                let system = (round + turn) % count;
+                let (program, times) = &mut takers[(round + turn) % count];
                 // The threads of the one before park meanwhile.
                 sleep(Duration::from_millis(2));
-                let time = (self.systems[system].turn)();
+                let time = program.turn("");
                 if round > 0 {
-                    times[system].push(time);
+                    times.turns.push(time);
                 }
             }
         }
-        let systems = self.systems.iter().zip(times);
-        let systems = systems.map(|(system, turns)| Times { name: system.name, kind: system.kind, turns }).collect();
+        let systems = takers.into_iter().map(|(_, times)| times).collect();
         Measured { name: self.name, per: self.per, systems, bars: self.bars }
     }
+}
+
+/// Which build of this program measures a system.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Build {
+    Now,
+    /// One with an older runtime.
+    Before,
 }
 
 /// The times of a system, one per round.
@@ -149,7 +182,12 @@ pub(crate) struct Measured {
 
 impl Measured {
     fn find(&self, name: &str) -> &Times {
-        self.systems.iter().find(|system| system.name == name).expect("bars name systems of their work")
+        let mut systems = self.systems.iter().filter(|system| system.kind != Kind::Before);
+        systems.find(|system| system.name == name).expect("bars name systems of their work")
+    }
+
+    fn before(&self, name: &str) -> Option<&Times> {
+        self.systems.iter().find(|system| system.kind == Kind::Before && system.name == name)
     }
 
     fn best(&self) -> &Times {
@@ -159,7 +197,9 @@ impl Measured {
 
     /// What became of the bars.
     pub(crate) fn rows(&self) -> Vec<Row> {
-        self.bars.iter().map(|bar| self.row(bar)).collect()
+        let ours = self.systems.iter().filter(|system| system.kind == Kind::Before).map(|system| system.name);
+        let before = ours.map(|ours| Bar { ours, against: Against::Before, at_most: Some(NOT_WORSE), goal: None });
+        self.bars.iter().map(|bar| self.row(bar)).chain(before.map(|bar| self.row(&bar))).collect()
     }
 
     fn row(&self, bar: &Bar) -> Row {
@@ -167,6 +207,10 @@ impl Measured {
         let (against, theirs) = match bar.against {
             Against::Best => (format!("best peer: {}", self.best().name), self.best().turns.clone()),
             Against::System(name) => (name.to_owned(), self.find(name).turns.clone()),
+            Against::Before => {
+                let before = self.before(bar.ours).expect("a bar for each that was measured");
+                ("before".to_owned(), before.turns.clone())
+            }
         };
         let ratios = Quartiles::of(ours.turns.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect());
         Row {

@@ -1,25 +1,30 @@
 //! asynctools beside its peers: `cargo bench --bench peers` from the root.
 //!
 //! All systems take turns inside each round, so that a machine that drifts does so under all of them, and a ratio is
-//! taken within a round. The program ends with 1 if a bar is missed by more than a quartile of the rounds. Options, after
+//! taken within a round. Each system has a process of its own, with its own heap: in one process a system finds the
+//! memory that another one has got from the operating system. The program ends with 1 if a bar is missed by more than a quartile of the rounds. Options, after
 //! `--`:
 //!
 //! - `--short`: few rounds of small counts, without a verdict: whether it all works.
 //! - `--only NAME`: only the works with that in their names.
 //! - `--rounds N`: so many rounds.
 //! - `--svg PATH`: draws a picture, relative to the folder of this file.
+//! - `--before PATH`: measures our systems beside those of another build of this program, in the same rounds.
 
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::ExitCode;
 
+use crate::measure::Build;
 use crate::measure::Scale;
 use crate::measure::Work;
+use crate::program::Program;
 use crate::quartiles::Verdict;
 
 mod quartiles;
 mod table;
+mod program;
 mod measure;
 mod systems;
 mod calls;
@@ -72,6 +77,9 @@ struct Options {
     only: Option<String>,
     rounds: Option<usize>,
     svg: Option<PathBuf>,
+    before: Option<PathBuf>,
+    /// This process takes the turns of that system at the work with that number.
+    turns: Option<(usize, String)>,
 }
 
 impl Options {
@@ -86,7 +94,16 @@ impl Options {
                 "--only" => options.only = Some(value()?),
                 "--rounds" => options.rounds = Some(value()?.parse().map_err(|error| format!("`--rounds`: {error}"))?),
                 "--svg" => options.svg = Some(value()?.into()),
-                other => return Err(format!("`{other}` is no option; there are --short, --only, --rounds and --svg")),
+                "--before" => options.before = Some(value()?.into()),
+                TURNS => {
+                    let work = value()?.parse().map_err(|error| format!("`{TURNS}`: {error}"))?;
+                    options.turns = Some((work, value()?));
+                }
+                other => {
+                    return Err(format!(
+                        "`{other}` is no option; there are --short, --only, --rounds, --svg and --before"
+                    ));
+                }
             }
         }
         Ok(options)
@@ -105,9 +122,6 @@ fn main() -> ExitCode {
         threads::first_call(&system);
         return ExitCode::SUCCESS;
     }
-    if env::var_os(BLOCKING_THREADS).is_none() {
-        return again();
-    }
     match Options::parse(&mut arguments) {
         Ok(options) => run(&options),
         Err(message) => {
@@ -120,36 +134,55 @@ fn main() -> ExitCode {
 /// How the `blocking` crate is told the size of its pool, which is 500 otherwise.
 const BLOCKING_THREADS: &str = "BLOCKING_MAX_THREADS";
 
-/// Runs this program again, with as many threads for `blocking` as the others have.
-fn again() -> ExitCode {
-    let program = env::current_exe().expect("the system knows its programs");
+/// How glibc is told how many free bytes to keep: more than a work ever uses. It gives the end of its heap back to the operating
+/// system, or does not, by what happens to lie there, so that the same work would have page faults in one process, and none in the
+/// next.
+pub(crate) const KEPT: [&str; 2] = ["MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_"];
+const KEPT_BYTES: &str = "1000000000";
+
+/// The option by which this program, as a child, takes the turns of one system.
+const TURNS: &str = "--turns";
+
+/// Starts the program of one system.
+fn program(options: &Options, build: Build, work: usize, system: &str) -> Option<Program> {
+    let program = match build {
+        Build::Now => env::current_exe().expect("the system knows its programs"),
+        Build::Before => options.before.clone()?,
+    };
     let mut command = Command::new(program);
-    let status = command.args(env::args_os().skip(1)).env(BLOCKING_THREADS, systems::cores().to_string()).status();
-    let code = status.expect("the program runs").code().and_then(|code| u8::try_from(code).ok());
-    code.map_or(ExitCode::FAILURE, ExitCode::from)
+    command.args([TURNS, &work.to_string(), system]).env(BLOCKING_THREADS, systems::cores().to_string());
+    command.envs(KEPT.map(|name| (name, KEPT_BYTES)));
+    if options.short {
+        command.arg("--short");
+    }
+    Some(Program::start(&mut command))
 }
 
 fn run(options: &Options) -> ExitCode {
-    let divisor = if options.short { 50 } else { 1 };
+    let scale = Scale { divisor: if options.short { 50 } else { 1 } };
+    if let Some((work, system)) = &options.turns {
+        let (work, _) = WORKS[*work];
+        work(scale).take_turns(system);
+        return ExitCode::SUCCESS;
+    }
     let mut rows = Vec::new();
     // First of all, while the process has kept no memory of other works.
     if options.wants(WINDOWS) {
-        rows.extend(windows::memory(Scale { rounds: 1, divisor }));
+        rows.extend(windows::memory(scale));
     }
     if options.wants(growth::MANY_POOLS) {
-        rows.extend(growth::memory(Scale { rounds: 1, divisor }));
+        rows.extend(growth::memory(scale));
     }
     let mut all = Vec::new();
-    for (work, rounds) in WORKS {
+    for (number, (work, rounds)) in WORKS.into_iter().enumerate() {
         let rounds = options.rounds.unwrap_or(if options.short { 2 } else { rounds });
-        let scale = Scale { rounds, divisor };
         let work = work(scale);
         // Those build two programs, and check nothing that a small count could show.
         let is_left_out = options.short && work.name.starts_with(features::NAME);
         if is_left_out || !options.wants(work.name) {
             continue;
         }
-        let measured = work.measure(scale);
+        let measured = work.measure(rounds, |build, system| program(options, build, number, system));
         report::work(&measured);
         rows.extend(measured.rows());
         all.push(measured);

@@ -14,7 +14,11 @@ pub(crate) fn work(measured: &Measured) {
     let best = measured.systems.iter().map(|system| system.quartiles().median).fold(f64::INFINITY, f64::min);
     let rows = measured.systems.iter().map(|system| {
         let times = system.quartiles();
-        let name = if system.kind == Kind::Ours { format!("**{}**", system.name) } else { system.name.to_owned() };
+        let name = match system.kind {
+            Kind::Ours => format!("**{}**", system.name),
+            Kind::Before => format!("{}, before", system.name),
+            Kind::Peer | Kind::Ideal => system.name.to_owned(),
+        };
         let spread = format!("{} - {}", time(times.first), time(times.third));
         vec![name, time(times.median), spread, format!("{:.2}", times.median / best)]
     });

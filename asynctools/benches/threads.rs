@@ -8,6 +8,7 @@ use std::thread;
 use asynctools::AsyncList;
 use asynctools::parallel;
 
+use crate::KEPT;
 use crate::measure::Against;
 use crate::measure::Scale;
 use crate::measure::Work;
@@ -72,8 +73,13 @@ pub(crate) fn cold(_scale: Scale) -> Work {
 /// The median of several children: one alone is at the mercy of the scheduler.
 fn child(system: &str) -> f64 {
     let program = env::current_exe().expect("the system knows its programs");
+    let mut command = Command::new(program);
+    command.args([COLD, system]);
+    for name in KEPT {
+        command.env_remove(name);
+    }
     let time = |_| {
-        let output = Command::new(&program).args([COLD, system]).output().expect("the program runs");
+        let output = command.output().expect("the program runs");
         String::from_utf8_lossy(&output.stdout).trim().parse().expect("the child prints a number")
     };
     Quartiles::of((0..7).map(time).collect()).median

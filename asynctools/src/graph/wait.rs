@@ -1,5 +1,6 @@
 //! Waits for an end, by a thread or a task.
 
+use std::cell::Cell;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::task::Waker;
@@ -22,6 +23,7 @@ use crate::pictures::file;
 use crate::sync::Instant;
 use crate::sync::hint;
 use crate::sync::thread;
+use crate::sync::thread_local;
 use crate::sync::turns;
 
 /// Waits for the end of a call: `false` when the deadline came first, an error when the wait cannot end.
@@ -87,12 +89,29 @@ pub(crate) fn block_on_pool(on: BlockedOn, is_over: &dyn Fn() -> bool, deadline:
 /// How often a waiter looks before it parks. Waking a thread costs microseconds, and many a call ends in less: a lone call
 /// and `get` is several times cheaper for it, and a longer spin only burns what the worker could use.
 const SPINS: u32 = turns(64);
-/// How often a thread of no pool lets other threads run before it looks. A scheduler may leave a woken thread on the core of
-/// the thread that woke it, which is this core if this thread has just made the call: the worker would come after all the looks.
-const FIRST_YIELDS: u32 = turns(1);
 /// How often a thread of no pool lets other threads run before it parks. With more threads than cores, the thread that
 /// ends the call may be waiting for this core; after a yield it ends many calls at once, and has no thread to wake.
 const LAST_YIELDS: u32 = turns(8);
+/// A thread of no pool lets others run before it looks, where its looks were of no use lately. A scheduler may leave a woken thread
+/// on the core of the thread that woke it, which is this core if this thread has just made the call: the worker would come after
+/// all the looks.
+const YIELDS_FIRST: bool = turns(2) == 2;
+/// Each fourth time the thread looks first after all, for a few turns: a worker on another core ends a call without a yield.
+const LOOKS_AGAIN: u32 = 4;
+const SHORT_LOOK: u32 = turns(16);
+
+thread_local! {
+    /// How many waits of this thread have come since its looks found the end of a call, from 1 on again after `LOOKS_AGAIN`.
+    static SINCE_FOUND: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Looks for the end of a call, and returns whether the call has ended.
+fn look(call: &dyn Awaited, times: u32) -> bool {
+    (0..times).any(|_| {
+        hint::spin_loop();
+        call.is_done()
+    })
+}
 
 /// Lets other threads run, a few times, and returns whether the call has ended meanwhile.
 fn give_way(call: &dyn Awaited, times: u32) -> bool {
@@ -105,16 +124,19 @@ fn give_way(call: &dyn Awaited, times: u32) -> bool {
 /// Looks for the end of a call for a while, and returns whether the call has ended.
 fn look_for_end(call: &dyn Awaited, deadline: Option<Instant>) -> bool {
     // A yield may take as long as others have work, so a wait with a deadline does none.
-    if deadline.is_none() && give_way(call, FIRST_YIELDS) {
-        return true;
+    if deadline.is_some() {
+        return look(call, SPINS);
     }
-    for _ in 0..SPINS {
-        if call.is_done() {
-            return true;
-        }
-        hint::spin_loop();
-    }
-    deadline.is_none() && give_way(call, LAST_YIELDS)
+    let since = SINCE_FOUND.with(Cell::get);
+    let found = match since {
+        LOOKS_AGAIN => look(call, SHORT_LOOK),
+        _ if YIELDS_FIRST && since > 0 => false,
+        _ => look(call, SPINS),
+    };
+    // Where the thread has looked first, it yields below.
+    let found = found || (YIELDS_FIRST && since > 0 && !give_way(call, 1) && look(call, SPINS));
+    SINCE_FOUND.with(|cell| cell.set(if found { 0 } else { since % LOOKS_AGAIN + 1 }));
+    call.is_done() || give_way(call, LAST_YIELDS)
 }
 
 /// Waits on a thread of no pool.

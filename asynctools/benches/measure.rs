@@ -2,6 +2,8 @@
 
 use std::hint::black_box;
 use std::io;
+use std::path::Path;
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 use std::time::Instant;
@@ -123,40 +125,44 @@ impl Work {
         }
     }
 
-    /// Lets all systems take turns, each round from another one on, after one round that warms them up. `start` starts the program
-    /// of a system.
-    pub(crate) fn measure(self, rounds: usize, start: impl Fn(Build, &str) -> Option<Program>) -> Measured {
-        let taker = |build: Build, system: &System| {
-            let kind = if build == Build::Before { Kind::Before } else { system.kind };
-            start(build, system.name).map(|program| (program, Times { name: system.name, kind, turns: Vec::new() }))
-        };
-        let now = self.systems.iter().filter_map(|system| taker(Build::Now, system));
+    /// Lets all systems take turns, each round from another one on. `start` starts the process of a system of one of the builds, and
+    /// a turn warms it up.
+    pub(crate) fn measure(self, rounds: usize, builds: &Builds, start: impl Fn(&Path, &str) -> Program) -> Measured {
+        let now = self.systems.iter().map(|system| (&builds.now, system.name, system.kind));
         let ours = self.systems.iter().filter(|system| system.kind == Kind::Ours);
-        let before = ours.filter_map(|system| taker(Build::Before, system));
-        let mut takers: Vec<_> = now.chain(before).collect();
-        let count = takers.len();
-        for round in 0..=rounds {
-            for turn in 0..count {
-                let (program, times) = &mut takers[(round + turn) % count];
-                // The threads of the one before park meanwhile.
-                sleep(Duration::from_millis(2));
-                let time = program.turn("");
-                if round > 0 {
-                    times.turns.push(time);
+        let before =
+            builds.before.iter().flat_map(|build| ours.clone().map(move |system| (build, system.name, Kind::Before)));
+        let all: Vec<_> = now.chain(before).collect();
+        let mut systems: Vec<_> = all.iter().map(|&(_, name, kind)| Times { name, kind, turns: Vec::new() }).collect();
+        let mut programs = Vec::new();
+        for round in 0..rounds {
+            if round % ROUNDS_OF_A_PROCESS == 0 {
+                drop(programs);
+                programs = all.iter().map(|(build, name, _)| start(build, name)).collect();
+                for program in &mut programs {
+                    program.turn("");
                 }
             }
+            for turn in 0..all.len() {
+                let system = (round + turn) % all.len();
+                // The threads of the one before park meanwhile.
+                sleep(Duration::from_millis(2));
+                systems[system].turns.push(programs[system].turn(""));
+            }
         }
-        let systems = takers.into_iter().map(|(_, times)| times).collect();
         Measured { name: self.name, per: self.per, systems, bars: self.bars }
     }
 }
 
-/// Which build of this program measures a system.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Build {
-    Now,
+/// After so many rounds each system gets a new process. One process may be lucky: its memory lies well, or its threads are on
+/// cores of their own.
+const ROUNDS_OF_A_PROCESS: usize = 7;
+
+/// The builds of this program that are measured.
+pub(crate) struct Builds {
+    pub(crate) now: PathBuf,
     /// One with an older runtime.
-    Before,
+    pub(crate) before: Option<PathBuf>,
 }
 
 /// The times of a system, one per round.

@@ -12,11 +12,12 @@
 //! - `--before PATH`: measures our systems beside those of another build of this program, in the same rounds.
 
 use std::env;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::ExitCode;
 
-use crate::measure::Build;
+use crate::measure::Builds;
 use crate::measure::Scale;
 use crate::measure::Work;
 use crate::program::Program;
@@ -59,9 +60,9 @@ const WORKS: [Plan; 22] = [
     (growth::pending, 21),
     (growth::workers, 21),
     (growth::producers, 21),
-    (growth::lists, 5),
+    (growth::lists, 7),
     (growth::many_pools, 5),
-    (growth::blocked, 5),
+    (growth::blocked, 21),
     (ping::pings, 11),
     (features::batch, 41),
     (features::graph, 41),
@@ -143,19 +144,15 @@ const KEPT_BYTES: &str = "1000000000";
 /// The option by which this program, as a child, takes the turns of one system.
 const TURNS: &str = "--turns";
 
-/// Starts the program of one system.
-fn program(options: &Options, build: Build, work: usize, system: &str) -> Option<Program> {
-    let program = match build {
-        Build::Now => env::current_exe().expect("the system knows its programs"),
-        Build::Before => options.before.clone()?,
-    };
+/// Starts the process of one system.
+fn start(program: &Path, options: &Options, work: usize, system: &str) -> Program {
     let mut command = Command::new(program);
     command.args([TURNS, &work.to_string(), system]).env(BLOCKING_THREADS, systems::cores().to_string());
     command.envs(KEPT.map(|name| (name, KEPT_BYTES)));
     if options.short {
         command.arg("--short");
     }
-    Some(Program::start(&mut command))
+    Program::start(&mut command)
 }
 
 fn run(options: &Options) -> ExitCode {
@@ -173,6 +170,8 @@ fn run(options: &Options) -> ExitCode {
     if options.wants(growth::MANY_POOLS) {
         rows.extend(growth::memory(scale));
     }
+    let now = env::current_exe().expect("the system knows its programs");
+    let builds = Builds { now, before: options.before.clone() };
     let mut all = Vec::new();
     for (number, (work, rounds)) in WORKS.into_iter().enumerate() {
         let rounds = options.rounds.unwrap_or(if options.short { 2 } else { rounds });
@@ -182,7 +181,7 @@ fn run(options: &Options) -> ExitCode {
         if is_left_out || !options.wants(work.name) {
             continue;
         }
-        let measured = work.measure(rounds, |build, system| program(options, build, number, system));
+        let measured = work.measure(rounds, &builds, |build, system| start(build, options, number, system));
         report::work(&measured);
         rows.extend(measured.rows());
         all.push(measured);

@@ -162,7 +162,7 @@ pub(crate) fn random(scale: Scale) -> Work {
             })
         })
         .answered(BY_REF, Against::System(TOKIO), 0.20, 0.40)
-        .answered(BY_SHARED, Against::System(TOKIO), 0.40, 0.60)
+        .answered(BY_SHARED, Against::System(TOKIO), 0.40, 0.70)
 }
 
 /// A handle of tokio has one owner; `futures` has the means to share it.
@@ -235,7 +235,7 @@ pub(crate) fn nested(scale: Scale) -> Work {
         })
         .bar(ATTRIBUTE, Against::System(THREAD), 0.05)
         .compare(ATTRIBUTE, Against::System(TOKIO))
-        .answered(ATTRIBUTE, Against::System(RAYON_JOIN), 15.0, 40.0)
+        .answered(ATTRIBUTE, Against::System(RAYON_JOIN), 15.0, 45.0)
 }
 
 const RAYON_JOIN: &str = "rayon join";

@@ -235,5 +235,5 @@ pub(crate) fn blocked(scale: Scale) -> Work {
             let _blocked = Blocked::new(count);
             nested()
         })
-        .bar("2,000 blocked", Against::System("none blocked"), FLAT)
+        .answered("2,000 blocked", Against::System("none blocked"), FLAT, 1.60)
 }

@@ -69,7 +69,7 @@ fn block_on_pending(
     notify::before_blocking();
     match current() {
         Some(worker) => worker.wait(own, deadline, agenda),
-        None => Ok(look_for_end(call, deadline) || park(&own(), deadline)),
+        None => Ok(look_for_end(call, deadline) || give_way_last(call, deadline) || park(&own(), deadline)),
     }
 }
 
@@ -92,11 +92,10 @@ const SPINS: u32 = turns(64);
 /// How often a thread of no pool lets other threads run before it parks. With more threads than cores, the thread that
 /// ends the call may be waiting for this core; after a yield it ends many calls at once, and has no thread to wake.
 const LAST_YIELDS: u32 = turns(8);
-/// A thread of no pool lets others run before it looks, where its looks were of no use lately. A scheduler may leave a woken thread
-/// on the core of the thread that woke it, which is this core if this thread has just made the call: the worker would come after
-/// all the looks.
+/// A waiter lets others run before it looks, where its looks were of no use lately. A scheduler may leave a woken thread on the core
+/// of the thread that woke it, which is this core if this thread has just made the call: the worker would come after all the looks.
 const YIELDS_FIRST: bool = turns(2) == 2;
-/// Each fourth time the thread looks first after all, for a few turns: a worker on another core ends a call without a yield.
+/// Each fourth time the waiter looks first after all, for a few turns: a worker on another core ends a call without a yield.
 const LOOKS_AGAIN: u32 = 4;
 const SHORT_LOOK: u32 = turns(16);
 
@@ -122,7 +121,7 @@ fn give_way(call: &dyn Awaited, times: u32) -> bool {
 }
 
 /// Looks for the end of a call for a while, and returns whether the call has ended.
-fn look_for_end(call: &dyn Awaited, deadline: Option<Instant>) -> bool {
+pub(crate) fn look_for_end(call: &dyn Awaited, deadline: Option<Instant>) -> bool {
     // A yield may take as long as others have work, so a wait with a deadline does none.
     if deadline.is_some() {
         return look(call, SPINS);
@@ -133,10 +132,15 @@ fn look_for_end(call: &dyn Awaited, deadline: Option<Instant>) -> bool {
         _ if YIELDS_FIRST && since > 0 => false,
         _ => look(call, SPINS),
     };
-    // Where the thread has looked first, it yields below.
+    // Where the thread has looked in vain just now, it makes way later, or not at all.
     let found = found || (YIELDS_FIRST && since > 0 && !give_way(call, 1) && look(call, SPINS));
     SINCE_FOUND.with(|cell| cell.set(if found { 0 } else { since % LOOKS_AGAIN + 1 }));
-    call.is_done() || give_way(call, LAST_YIELDS)
+    call.is_done()
+}
+
+/// Lets others run before a thread of no pool parks, and returns whether the call has ended meanwhile.
+fn give_way_last(call: &dyn Awaited, deadline: Option<Instant>) -> bool {
+    deadline.is_none() && give_way(call, LAST_YIELDS)
 }
 
 /// Waits on a thread of no pool.

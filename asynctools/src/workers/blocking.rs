@@ -25,13 +25,12 @@ use crate::graph::traits::Needs;
 use crate::graph::traits::PoolId;
 use crate::graph::traits::Survey;
 use crate::graph::traits::Waiter;
+use crate::graph::wait::look_for_end;
 use crate::graph::wait::park;
 use crate::graph::wait::park_until;
 use crate::sync::Instant;
 use crate::sync::at_thread_end;
-use crate::sync::hint;
 use crate::sync::thread;
-use crate::sync::turns;
 use crate::workers::inner::Inner;
 use crate::workers::permits::WaitKind;
 use crate::workers::run_count::Turn;
@@ -44,10 +43,11 @@ use crate::workers::state::Worker;
 // A wait inside a call, in the order of what is tried:
 //
 // 1. The awaited call stands in the queue of the same pool: the waiter runs it, on its own stack.
-// 2. It waits for arguments: the calls that it needs are looked up once (`Agenda::survey`). The waiter runs those of its own pool
+// 2. It runs, or stands in the queue of another pool: the waiter looks for its end for a while.
+// 3. It waits for arguments: the calls that it needs are looked up once (`Agenda::survey`). The waiter runs those of its own pool
 //    that are ready, and hears of each of the others as soon as that is. It runs nothing else: an unrelated call may want a lock
 //    that it holds.
-// 3. Nothing of that is ready: the waiter gives up its permit (`Inner::release`) and parks until its call has ended, or one that
+// 4. Nothing of that is ready: the waiter gives up its permit (`Inner::release`) and parks until its call has ended, or one that
 //    it needs is ready. Other pools are asked for the calls of theirs that it needs.
 //
 // A wait with a deadline cannot run a call, since it could not break it off, and a waiter that has used up the stack of one call
@@ -105,9 +105,6 @@ pub(crate) fn main(inner: &Arc<Inner>, worker: &Arc<Worker>) {
     inner.config.on_thread_stop.call();
     inner.home.thread_stops(|| worker.leaves_soon.load(Ordering::Relaxed));
 }
-
-/// How often a worker looks for the end of the awaited call before the worker gives up its permit.
-const WAIT_SPINS: u32 = turns(64);
 
 impl WorkerContext {
     /// Whether a call may run on the stack of the waiter. An unwinding waiter begins no call, because its stack is
@@ -271,15 +268,11 @@ impl WorkerContext {
         let call = &call();
         match call.clone().survey(&mut |_| None, &mut Vec::new()) {
             Survey::Running(_) | Survey::Ended | Survey::Unseen => {
-                for _ in 0..WAIT_SPINS {
-                    if call.is_done() {
-                        return Ok(true);
-                    }
-                    hint::spin_loop();
-                }
-                return self.wait_with(call, deadline, None);
+                return if look_for_end(&**call, deadline) { Ok(true) } else { self.wait_with(call, deadline, None) };
             }
             Survey::Promised => return self.wait_with(call, deadline, None),
+            // In the queue of another pool, whose worker may need this core.
+            Survey::Queued(_) if look_for_end(&**call, deadline) => return Ok(true),
             Survey::Queued(_) | Survey::Waiting => {}
         }
         let own = Agenda::new(self.handle.clone(), self.pool());

@@ -156,7 +156,7 @@ impl Work {
 
 /// After so many rounds each system gets a new process. One process may be lucky: its memory lies well, or its threads are on
 /// cores of their own.
-const ROUNDS_OF_A_PROCESS: usize = 7;
+const ROUNDS_OF_A_PROCESS: usize = 3;
 
 /// The builds of this program that are measured.
 pub(crate) struct Builds {

@@ -56,7 +56,7 @@ const WORKS: [Plan; 22] = [
     (graphs::chain, 21),
     (graphs::random, 21),
     (graphs::nested, 11),
-    (windows::windows, 5),
+    (windows::windows, 21),
     (growth::pending, 21),
     (growth::workers, 21),
     (growth::producers, 21),

@@ -29,13 +29,13 @@ fn turn<I: Iterator<Item = u64>>(count: u64, results: impl Fn(u64) -> I) -> impl
 }
 
 pub(crate) fn windows(scale: Scale) -> Work {
-    let (listed, windowed) = (scale.calls(1_000_000), scale.calls(10_000_000));
+    let (listed, windowed) = (scale.calls(1_000_000), scale.calls(2_000_000));
     Work::new("windows of 1,024 calls", "call")
         .ours(LIST, turn(listed, |count| calls(count).collect::<AsyncList<_>>().get().into_iter()))
         .ours(IN_ORDER, turn(windowed, |count| calls(count).buffered(WINDOW)))
         .ours(UNORDERED, turn(windowed, |count| calls(count).buffer_unordered(WINDOW)))
-        .bar(IN_ORDER, Against::System(LIST), 0.70)
-        .bar(UNORDERED, Against::System(LIST), 1.80)
+        .answered(IN_ORDER, Against::System(LIST), 0.70, 0.90)
+        .answered(UNORDERED, Against::System(LIST), 1.80, 2.70)
 }
 
 /// The bar on memory, in a process that has made no list: how much a window grows after its first 100,000 calls.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::thread;
 
@@ -65,6 +66,42 @@ fn a_paused_pool_keeps_its_calls() {
         pool.set_workers(3);
         assert_eq!(calls.get(), (0..100).collect::<Vec<_>>());
         assert_eq!(chained.get(), 2);
+    });
+}
+
+/// Nor where the pool has lent a permit beyond its limit for a call that was cancelled before the thread came for it.
+#[test]
+fn a_pause_is_strict_beyond_the_limit() {
+    watched(|| {
+        let (gate, seconds) = (Gate::new(), Arc::new(AtomicUsize::new(0)));
+        let (at_gate, threads, gone) = (gate.clone(), seconds.clone(), Gate::new());
+        let leaves = gone.clone();
+        gone.open();
+        let pool = Pool::builder().workers(1).max_blocked(0).on_thread_start(move || {
+            if threads.fetch_add(1, Ordering::SeqCst) == 1 {
+                at_gate.pass();
+            }
+        });
+        let pool = pool.on_thread_stop(move || leaves.pass()).build().expect("it has a worker");
+        let (promise, value) = AsyncValue::<u8>::promise();
+        let blocked = pool.spawn(move || value.get());
+        until("the call waits", || pool.stats().blocked == 1);
+        // The blocked call waits for a promise, which this call may be about to set.
+        let lent = pool.spawn(|| 0);
+        gate.wait_for(1);
+        assert!(lent.cancel());
+        pool.set_workers(0);
+        let started = Arc::new(AtomicBool::new(false));
+        let start = started.clone();
+        let after = pool.spawn(move || start.store(true, Ordering::SeqCst));
+        gate.open();
+        // The thread found nothing that it may run, and leaves as a spare.
+        gone.wait_for(1);
+        assert!(!started.load(Ordering::SeqCst), "started in the pause");
+        promise.set(5);
+        assert_eq!(blocked.get(), 5);
+        pool.set_workers(1);
+        after.get();
     });
 }
 

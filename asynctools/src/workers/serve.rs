@@ -211,9 +211,15 @@ impl Inner {
         (ran, notify::take_next())
     }
 
-    /// Runs a call of the queue.
+    /// Runs a call of the queue, unless the pool has been paused since this thread got its permit, or a waiter came back.
     fn run_one(self: &Arc<Self>, worker: &Worker) {
-        while let Some(job) = self.queue.pop() {
+        while !self.has(OVER)
+            && let Some(job) = self.queue.pop()
+        {
+            if self.has(OVER) {
+                // As in `next_call`: it may not start.
+                return self.queue.push_front(job);
+            }
             let (ran, next) = self.run_next(worker, job);
             if let Some(next) = next {
                 self.enqueue(&|| next.clone(), Maker::OwnCall);

@@ -132,7 +132,7 @@ pub(crate) fn look_for_end(call: &dyn Awaited, deadline: Option<Instant>) -> boo
         _ if YIELDS_FIRST && since > 0 => false,
         _ => look(call, SPINS),
     };
-    // Where the thread has looked in vain just now, it makes way later, or not at all.
+    // A thread whose looks were of use until now makes way later, right before it parks.
     let found = found || (YIELDS_FIRST && since > 0 && !give_way(call, 1) && look(call, SPINS));
     SINCE_FOUND.with(|cell| cell.set(if found { 0 } else { since % LOOKS_AGAIN + 1 }));
     call.is_done()

@@ -211,15 +211,9 @@ impl Inner {
         (ran, notify::take_next())
     }
 
-    /// Runs a call of the queue, unless the pool has been paused since this thread got its permit, or a waiter came back.
+    /// Runs a call of the queue, unless the pool has been paused since this thread got its permit.
     fn run_one(self: &Arc<Self>, worker: &Worker) {
-        while !self.has(OVER)
-            && let Some(job) = self.queue.pop()
-        {
-            if self.has(OVER) {
-                // As in `next_call`: it may not start.
-                return self.queue.push_front(job);
-            }
+        while let Some(job) = self.pop_unless_paused() {
             let (ran, next) = self.run_next(worker, job);
             if let Some(next) = next {
                 self.enqueue(&|| next.clone(), Maker::OwnCall);
@@ -228,6 +222,12 @@ impl Inner {
                 return;
             }
         }
+    }
+
+    /// Takes the next call under the lock, so that the call was submitted before the next pause.
+    fn pop_unless_paused(&self) -> Option<Arc<dyn Job>> {
+        let state = self.lock();
+        if state.target > 0 { self.queue.pop() } else { None }
     }
 
     /// Runs calls for a waiter, in the place of the waiter. Stops when the waiter has its permit again and others need

@@ -2,8 +2,8 @@
 //!
 //! All systems take turns inside each round, so that a machine that drifts does so under all of them, and a ratio is
 //! taken within a round. Each system has a process of its own, with its own heap: in one process a system finds the
-//! memory that another one has got from the operating system. The program ends with 1 if a bar is missed by more than a quartile of the rounds. Options, after
-//! `--`:
+//! memory that another one has got from the operating system. The program ends with 1 if a bar is missed by more than a
+//! quartile of the rounds. Options, after `--`:
 //!
 //! - `--short`: few rounds of small counts, without a verdict: whether it all works.
 //! - `--only NAME`: only the works with that in their names.

@@ -69,13 +69,13 @@ fn a_paused_pool_keeps_its_calls() {
     });
 }
 
-/// Nor where the pool has lent a permit beyond its limit for a call that was cancelled before the thread came for it.
+/// No call that is submitted after the pause starts where the pool has lent a permit beyond its limit, for a call that was
+/// cancelled before the thread came for it.
 #[test]
 fn a_pause_is_strict_beyond_the_limit() {
     watched(|| {
-        let (gate, seconds) = (Gate::new(), Arc::new(AtomicUsize::new(0)));
-        let (at_gate, threads, gone) = (gate.clone(), seconds.clone(), Gate::new());
-        let leaves = gone.clone();
+        let (gate, gone, threads) = (Gate::new(), Gate::new(), AtomicUsize::new(0));
+        let (at_gate, leaves) = (gate.clone(), gone.clone());
         gone.open();
         let pool = Pool::builder().workers(1).max_blocked(0).on_thread_start(move || {
             if threads.fetch_add(1, Ordering::SeqCst) == 1 {

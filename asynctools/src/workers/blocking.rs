@@ -271,7 +271,7 @@ impl WorkerContext {
                 return if look_for_end(&**call, deadline) { Ok(true) } else { self.wait_with(call, deadline, None) };
             }
             Survey::Promised => return self.wait_with(call, deadline, None),
-            // In the queue of another pool, whose worker may need this core.
+            // In a queue from which others run it: mostly that of another pool, whose worker may need this core.
             Survey::Queued(_) if look_for_end(&**call, deadline) => return Ok(true),
             Survey::Queued(_) | Survey::Waiting => {}
         }

@@ -305,6 +305,32 @@ fn a_pause_lends_nothing() {
     });
 }
 
+/// A thread comes for a call beyond the limit, and the call is cancelled before it comes.
+#[test]
+fn a_pause_lends_nothing_beyond_the_limit() {
+    thoroughly(|| {
+        let pool = Arc::new(Pool::builder().workers(1).max_blocked(0).build().expect("it is a pool"));
+        let (promise, value) = AsyncValue::promise();
+        let waits = pool.spawn(move || value.get());
+        while pool.stats().blocked == 0 {
+            thread::yield_now();
+        }
+        let lent = pool.spawn(|| ());
+        (0..20).for_each(|_| pause());
+        lent.cancel();
+        pool.set_workers(0);
+        let resumed = Arc::new(AtomicBool::new(false));
+        let seen = resumed.clone();
+        let queued = pool.spawn(move || seen.load(Ordering::SeqCst));
+        (0..40).for_each(|_| pause());
+        resumed.store(true, Ordering::SeqCst);
+        pool.set_workers(1);
+        assert!(queued.get(), "it started in the pause");
+        promise.set(5);
+        assert_eq!(waits.get(), 5);
+    });
+}
+
 #[test]
 fn a_pool_shrinks_below_its_blocked_calls() {
     thoroughly(|| {

@@ -35,6 +35,19 @@ pub struct RemoteError {
 }
 
 /// The kind of a [`RemoteError`].
+///
+/// # Examples
+///
+/// ```
+/// use asynctools_celery::{RemoteError, RemoteErrorKind};
+///
+/// /// Whether the same call may go better at another time.
+/// fn may_pass(error: &RemoteError) -> bool {
+///     matches!(error.kind, RemoteErrorKind::Broker | RemoteErrorKind::Timeout)
+/// }
+///
+/// assert!(may_pass(&RemoteError::new(RemoteErrorKind::Timeout, "no result within 2s")));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum RemoteErrorKind {

@@ -52,6 +52,17 @@ pub trait Task: 'static {
 }
 
 /// How the calls of a task are sent and run.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use asynctools_celery::TaskOptions;
+///
+/// let options = TaskOptions { queue: "images", max_retries: 3, ..TaskOptions::DEFAULT };
+/// assert_eq!(options.retry_backoff, Duration::from_secs(1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TaskOptions {
     /// The queue that calls go to.
@@ -91,6 +102,15 @@ impl TaskOptions {
 }
 
 /// The end of a call without a value.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools_celery::Failure;
+///
+/// let failure = Failure::exception("shop.errors", "OutOfStock", "none is left", true);
+/// assert!(format!("{failure:?}").contains("OutOfStock"));
+/// ```
 #[derive(Debug)]
 pub struct Failure {
     pub(crate) kind: FailureKind,
@@ -142,6 +162,14 @@ fn failed<E>(json: String, message: String, retry: bool) -> Failure {
 /// # Errors
 ///
 /// The value has no form in JSON.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools_celery::value;
+///
+/// assert_eq!(value(&("Ada", 36)).unwrap(), r#"["Ada",36]"#);
+/// ```
 pub fn value<T: Serialize>(value: &T) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|error| bad_result::<T>(&error.to_string()))
 }
@@ -151,6 +179,18 @@ pub fn value<T: Serialize>(value: &T) -> Result<String, Failure> {
 /// # Errors
 ///
 /// The function failed, or its value has no form in JSON.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools_celery::result;
+///
+/// let read: Result<u8, String> = "7".parse().map_err(|_| "no number".to_owned());
+/// assert_eq!(result(&read, |_| false).unwrap(), "7");
+///
+/// let refused: Result<u8, String> = Err("too large".to_owned());
+/// assert!(format!("{:?}", result(&refused, |_| false)).contains("too large"));
+/// ```
 pub fn result<T, E>(result: &Result<T, E>, retry_on: impl FnOnce(&E) -> bool) -> Result<String, Failure>
 where
     T: Serialize,
@@ -199,6 +239,25 @@ pub fn take_with<B: ?Sized, T>(arguments: &mut Arguments<'_>, codec: &Codec<B, T
 }
 
 /// A task, from the side of a worker. `#[celery]` submits a task for each function, and `all` collects these tasks.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools_celery::Entry;
+/// # use asynctools_celery::{Arguments, Failure, Task, TaskOptions, value};
+/// # enum Add {}
+/// # impl Task for Add {
+/// #     const NAME: &'static str = "numbers.add";
+/// #     const OPTIONS: TaskOptions = TaskOptions::DEFAULT;
+/// #     fn run(_arguments: Arguments<'_>) -> Result<String, Failure> {
+/// #         value(&5)
+/// #     }
+/// # }
+///
+/// // `Add` is a `Task`.
+/// const ADD: Entry = Entry::of::<Add>();
+/// assert!(format!("{ADD:?}").contains("numbers.add"));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     pub(crate) name: &'static str,

@@ -100,6 +100,15 @@ pub(crate) fn write(state: State, result: &str, traceback: Option<&str>, about: 
 }
 
 /// The end of a call, as told to the client.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools_celery::{Answer, RemoteError, RemoteErrorKind};
+///
+/// let answer = Answer::from(RemoteError::new(RemoteErrorKind::Timeout, "no result within 2s"));
+/// assert_eq!(answer.into_value::<u8>().unwrap_err().kind, RemoteErrorKind::Timeout);
+/// ```
 #[derive(Debug)]
 pub struct Answer(Result<Box<RawValue>, Box<Lost>>);
 

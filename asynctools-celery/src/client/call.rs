@@ -46,6 +46,19 @@ impl fmt::Debug for Call {
 }
 
 /// The options of one call; those of its task, where the call says nothing else.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use asynctools_celery::{Call, CallOptions, TaskOptions};
+///
+/// let options = TaskOptions::DEFAULT;
+/// let later = CallOptions::of(options).queue("nights").countdown(Duration::from_secs(3600));
+/// let call = Call::new("reports.build", options, ("2026-11",)).with(later);
+/// assert!(format!("{call:?}").contains("nights"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct CallOptions {
     pub(crate) queue: Cow<'static, str>,

@@ -13,6 +13,25 @@ use crate::error::RemoteErrorKind;
 use crate::store::Answer;
 
 /// The place of one call. The owner can cancel the call.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc;
+///
+/// use asynctools_celery::{App, Call, RemoteErrorKind, TaskOptions};
+///
+/// let app = App::builder().broker("redis://127.0.0.1:6379/0").build().unwrap();
+/// let ticket = app.ticket();
+/// assert!(ticket.task_id().is_some());
+/// // Nobody has sent the call so far.
+/// assert!(!ticket.cancel());
+///
+/// let (sender, ends) = mpsc::channel();
+/// let call = Call::new("numbers.add", TaskOptions::DEFAULT, (1, 2));
+/// ticket.send(call, move |answer| sender.send(answer.into_value::<i64>()).unwrap());
+/// assert_eq!(ends.recv().unwrap().unwrap_err().kind, RemoteErrorKind::Cancelled);
+/// ```
 pub struct Ticket {
     engine: Engine,
     /// The number of the call, with [`SENT`] and [`CANCELLED`]: one word, since each waiting handle has a ticket.

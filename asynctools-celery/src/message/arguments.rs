@@ -68,6 +68,19 @@ impl<'a> Body<'a> {
 ///
 /// A positional argument belongs to the parameter at its place, a keyword argument to the parameter of its name. A parameter
 /// of type `Option` may be left out.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools_celery::{Arguments, BadArguments};
+///
+/// /// Reads the arguments of `resize(path, width=None)`.
+/// fn read(mut arguments: Arguments<'_>) -> Result<(String, Option<u32>), BadArguments> {
+///     let all = (arguments.take("path")?, arguments.take("width")?);
+///     arguments.end()?;
+///     Ok(all)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Arguments<'a> {
     args: Vec<&'a RawValue>,
@@ -78,6 +91,18 @@ pub struct Arguments<'a> {
 }
 
 /// Arguments that do not fit the parameters; the message names the parameter.
+///
+/// # Examples
+///
+/// ```
+/// use asynctools_celery::{BadArguments, Failure};
+///
+/// // The message is that of the failed call.
+/// fn refuse(error: BadArguments) -> Failure {
+///     println!("{error}");
+///     error.into()
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadArguments(String);
 

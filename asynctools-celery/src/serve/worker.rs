@@ -24,7 +24,44 @@ use crate::worker::shared::Config;
 use crate::worker::shared::Shared;
 use crate::worker::shared::Threads;
 
-/// A worker, until [`run`](Self::run) only its configuration.
+/// A worker, until [`run`](Self::run) only its configuration. `asynctools::celery::worker` makes one whose calls run on a `Pool`.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// # use std::sync::atomic::{AtomicUsize, Ordering};
+/// # use std::thread;
+///
+/// use asynctools_celery::{Threads, Worker};
+///
+/// # /// A thread of its own for each job.
+/// # struct Fresh(AtomicUsize);
+/// #
+/// # impl Threads for Fresh {
+/// #     fn run(&self, job: Box<dyn FnOnce() + Send>) {
+/// #         thread::spawn(job);
+/// #     }
+/// #
+/// #     fn count(&self) -> usize {
+/// #         self.0.load(Ordering::Relaxed)
+/// #     }
+/// #
+/// #     fn grow(&self) {
+/// #         self.0.fetch_add(1, Ordering::Relaxed);
+/// #     }
+/// #
+/// #     fn shrink(&self) {
+/// #         self.0.fetch_sub(1, Ordering::Relaxed);
+/// #     }
+/// # }
+/// #
+/// # fn main() -> Result<(), asynctools_celery::WorkerError> {
+/// // `Fresh` is a `Threads`.
+/// let make = |count| -> Arc<dyn Threads> { Arc::new(Fresh(AtomicUsize::new(count))) };
+/// Worker::new(make(4), make).broker("redis://127.0.0.1:6379/0").all().run()
+/// # }
+/// ```
 #[must_use = "no call is run until `.run()`"]
 pub struct Worker {
     broker: Option<String>,

@@ -158,8 +158,11 @@ impl Run {
             (Reader::Bad(value), Some(limit)) => !value.wait_timeout(limit),
             _ => false,
         };
+        if timed_out {
+            Tally::add(&self.tally.timed_out);
+            return discard(|| drop(reader));
+        }
         let seen = match &reader {
-            _ if timed_out => return Tally::add(&self.tally.timed_out),
             Reader::Mild(value) => seen_of_shared(value.outcome()),
             Reader::Bad(value) => seen_of_shared(value.outcome()),
         };

@@ -98,7 +98,10 @@ impl Run {
                             left -= 1;
                             thread::yield_now();
                         }
-                        Ok(Poll::Pending) if matches!(wait, Wait::PollDrop(_)) => return None,
+                        Ok(Poll::Pending) if matches!(wait, Wait::PollDrop(_)) => {
+                            // The call may have ended since.
+                            return drop_it(caught(|| drop(value)));
+                        }
                         Ok(Poll::Pending) => break seen_of_outcome(value.outcome()),
                     }
                 }

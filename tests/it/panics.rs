@@ -142,6 +142,23 @@ fn in_the_drop_of_a_result_that_nobody_wants() {
     });
 }
 
+/// The panic goes on where the handle is dropped, as that of any value there.
+#[test]
+fn in_the_drop_of_a_handle_with_its_result() {
+    watched(|| {
+        for detaches in [false, true] {
+            survives(|pool, drops| {
+                let bomb = drops.bomb();
+                let call = pool.spawn(move || bomb);
+                call.wait();
+                let drop_it = || if detaches { call.detach() } else { drop(call) };
+                let payload = catch_unwind(AssertUnwindSafe(drop_it)).expect_err("the drop panicked");
+                assert_eq!(payload.downcast_ref(), Some(&"dropped a bomb"));
+            });
+        }
+    });
+}
+
 #[test]
 fn in_the_drop_of_a_payload_that_nobody_wants() {
     watched(|| {

@@ -31,7 +31,8 @@ use crate::sync::Instant;
 ///
 /// Block on the handle ([`get`](Self::get)), `.await` it, pass it as an argument to an annotated function, or collect
 /// many of them into an [`AsyncList`](crate::AsyncList). Dropping the handle lets the call go on, and the call then
-/// drops its result; [`detach`](Self::detach) says so in the program.
+/// drops its result; [`detach`](Self::detach) says so in the program. If the call has ended, the result is dropped with
+/// the handle, on this thread.
 ///
 /// Everything before the call happens before its body, and everything in the body happens before `get` returns.
 ///

@@ -95,7 +95,8 @@ impl Ticket {
     }
 
     /// Ends the call as [`Cancelled`](RemoteErrorKind::Cancelled) if it waits to be sent. Returns `false` for a call that was
-    /// sent: workers are told not to begin it, and it ends as [`Revoked`](RemoteErrorKind::Revoked) unless it runs already.
+    /// sent: workers are told not to begin it, and it ends as [`Revoked`](RemoteErrorKind::Revoked) unless it runs already. Before
+    /// [`send`](Self::send) it returns `false` too, and the call that the ticket then sends ends as `Cancelled`.
     pub fn cancel(&self) -> bool {
         let Engine::Remote(owner) = &self.engine else { return false };
         self.state.fetch_or(CANCELLED, Ordering::SeqCst);

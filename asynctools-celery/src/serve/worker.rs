@@ -57,7 +57,7 @@ use crate::worker::shared::Threads;
 /// # }
 /// #
 /// # fn main() -> Result<(), asynctools_celery::WorkerError> {
-/// // `Fresh` is a `Threads`.
+/// // `Fresh` is the one in the docs of `Threads`: a thread of its own for each job.
 /// let make = |count| -> Arc<dyn Threads> { Arc::new(Fresh(AtomicUsize::new(count))) };
 /// Worker::new(make(4), make).broker("redis://127.0.0.1:6379/0").all().run()
 /// # }

@@ -113,6 +113,12 @@ impl Tide {
         turn + LAST_YIELDS >= SPINS || self.first_yield() == Some(turn)
     }
 
+    /// Returns the pace for a worker that was woken for a call, which another worker has taken before. With several awake, a yield
+    /// would let just those run.
+    fn overtaken(self) -> Self {
+        if matches!(self, Self::Low(_)) { Self::Even } else { self }
+    }
+
     /// Returns the pace after a look that has found a call in this turn.
     fn found(self, turn: u32, has_more: bool) -> Self {
         match self {
@@ -316,8 +322,10 @@ impl Inner {
                 }
                 return Some((job, turn));
             }
-            if search.is_none() {
-                *search = Some(Search::begin(self));
+            match search {
+                None => *search = Some(Search::begin(self)),
+                Some(_) if turn == 0 => *tide = tide.overtaken(),
+                Some(_) => {}
             }
             if turn == 0 {
                 *tide = self.rest(*tide);

@@ -62,4 +62,4 @@ pub use crate::wire::values::DateTime;
 pub use crate::wire::values::Decimal;
 pub use crate::wire::values::Time;
 pub use crate::wire::values::Uuid;
-pub use crate::worker::shared::Threads;
+pub use crate::worker::threads::Threads;

@@ -168,6 +168,7 @@ const CELERY: &[&str] = &[
     "client::app",
     "worker::entry",
     "worker::link",
+    "worker::threads",
     "worker::shared",
     "worker::panics",
     "worker::end",

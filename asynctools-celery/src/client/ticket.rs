@@ -24,7 +24,7 @@ use crate::store::Answer;
 /// let app = App::builder().broker("redis://127.0.0.1:6379/0").build().unwrap();
 /// let ticket = app.ticket();
 /// assert!(ticket.task_id().is_some());
-/// // Nobody has sent the call so far.
+/// // The program cancels before it sends.
 /// assert!(!ticket.cancel());
 ///
 /// let (sender, ends) = mpsc::channel();

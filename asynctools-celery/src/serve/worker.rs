@@ -22,7 +22,7 @@ use crate::worker::keeper;
 use crate::worker::panics;
 use crate::worker::shared::Config;
 use crate::worker::shared::Shared;
-use crate::worker::shared::Threads;
+use crate::worker::threads::Threads;
 
 /// A worker, until [`run`](Self::run) only its configuration. `asynctools::celery::worker` makes one whose calls run on a `Pool`.
 ///
@@ -30,37 +30,13 @@ use crate::worker::shared::Threads;
 ///
 /// ```no_run
 /// use std::sync::Arc;
-/// # use std::sync::atomic::{AtomicUsize, Ordering};
-/// # use std::thread;
 ///
-/// use asynctools_celery::{Threads, Worker};
+/// use asynctools_celery::{Threads, Worker, WorkerError};
 ///
-/// # /// A thread of its own for each job.
-/// # struct Fresh(AtomicUsize);
-/// #
-/// # impl Threads for Fresh {
-/// #     fn run(&self, job: Box<dyn FnOnce() + Send>) {
-/// #         thread::spawn(job);
-/// #     }
-/// #
-/// #     fn count(&self) -> usize {
-/// #         self.0.load(Ordering::Relaxed)
-/// #     }
-/// #
-/// #     fn grow(&self) {
-/// #         self.0.fetch_add(1, Ordering::Relaxed);
-/// #     }
-/// #
-/// #     fn shrink(&self) {
-/// #         self.0.fetch_sub(1, Ordering::Relaxed);
-/// #     }
-/// # }
-/// #
-/// # fn main() -> Result<(), asynctools_celery::WorkerError> {
-/// // `Fresh` is the one in the docs of `Threads`: a thread of its own for each job.
-/// let make = |count| -> Arc<dyn Threads> { Arc::new(Fresh(AtomicUsize::new(count))) };
-/// Worker::new(make(4), make).broker("redis://127.0.0.1:6379/0").all().run()
-/// # }
+/// /// Runs the calls of all tasks on four threads; `make` makes so many.
+/// fn serve(make: fn(usize) -> Arc<dyn Threads>) -> Result<(), WorkerError> {
+///     Worker::new(make(4), make).broker("redis://127.0.0.1:6379/0").all().run()
+/// }
 /// ```
 #[must_use = "no call is run until `.run()`"]
 pub struct Worker {

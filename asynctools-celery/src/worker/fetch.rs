@@ -163,7 +163,7 @@ mod tests {
     use crate::worker::fetch::watch;
     use crate::worker::shared::Config;
     use crate::worker::shared::Shared;
-    use crate::worker::shared::Threads;
+    use crate::worker::threads::Threads;
 
     /// One thread, which reports a job and drops it.
     struct Told(Mutex<Sender<()>>);

@@ -2,6 +2,7 @@
 
 pub(crate) mod entry;
 pub(crate) mod link;
+pub(crate) mod threads;
 pub(crate) mod shared;
 pub(crate) mod panics;
 pub(crate) mod end;

@@ -43,6 +43,8 @@ use crate::systems::Thread;
 use crate::systems::Threadpool;
 use crate::systems::Tokio;
 use crate::systems::TokioBlocking;
+use crate::systems::WRAPPER;
+use crate::systems::Wrapper;
 use crate::systems::cores;
 use crate::systems::runtime;
 
@@ -107,11 +109,13 @@ fn every_system(name: &'static str, shape: Shape, calls: u64, calls_of_threads: 
 pub(crate) fn batch(scale: Scale) -> Work {
     let calls = scale.calls(200_000);
     every_system("batch, one producer", Shape::Batch, calls, scale.calls(2_000))
+        .ours(WRAPPER, turn(Shape::Batch, calls, Wrapper(Spawn(Pool::new(cores())))))
         .bar(ATTRIBUTE, Against::System(CROSSBEAM), 0.85)
         .bar(ATTRIBUTE, Against::System(RAYON), 0.70)
         .bar(ATTRIBUTE, Against::System(TOKIO_BLOCKING), 0.45)
         .compare(ATTRIBUTE, Against::Best)
-        .bar(ATTRIBUTE, Against::System(SPAWN), 1.02)
+        .answered(ATTRIBUTE, Against::System(SPAWN), 1.02, 1.10)
+        .bar(ATTRIBUTE, Against::System(WRAPPER), 1.02)
 }
 
 pub(crate) fn producers(scale: Scale) -> Work {

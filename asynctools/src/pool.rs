@@ -266,7 +266,8 @@ impl Pool {
     ///
     /// Running calls go on. 0 pauses the pool: a call that is submitted after `set_workers` has returned does not start
     /// until the number is set again. A call that already runs may still run, on its own thread, the calls that it
-    /// waits for.
+    /// waits for. A caller whose call finds the queue full still runs it where
+    /// [`OnFull::RunHere`](crate::OnFull::RunHere) says so.
     ///
     /// # Examples
     ///
@@ -307,7 +308,8 @@ impl Pool {
     /// Closes the pool as [`close`](Self::close) does, blocks for at most `timeout`, and returns whether the workers
     /// are gone. If the time is over, asks the running calls to stop ([`stop_requested`](crate::stop_requested)); those in the
     /// queue still run, unless [`cancel_queued`](Self::cancel_queued) or [`request_stop`](Self::request_stop) drops them.
-    /// Returns `false` at once in a call of the same pool.
+    /// Returns `false` at once in a call of the same pool. If the pool is paused, ends the calls in the queue first, and
+    /// drops what these hold, which may take longer than `timeout`.
     ///
     /// # Examples
     ///

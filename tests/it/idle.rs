@@ -218,6 +218,25 @@ fn a_wait_in_a_call_of_the_same_pool_panics_with_the_reason() {
 }
 
 #[test]
+fn a_wait_a_long_way_behind_a_call_panics_with_the_reason() {
+    watched(|| {
+        let (pool, other, gate) = (Arc::new(Pool::new(1)), Pool::new(1), Gate::new());
+        let _opener = gate.opener();
+        let (inner, at_gate) = (pool.clone(), gate.clone());
+        let idler = other.spawn(move || {
+            at_gate.pass();
+            inner.wait_idle();
+        });
+        let way = (0..150_000).fold(idler, |call, _| call.map(|()| ()));
+        let waiter = pool.spawn(move || way.outcome());
+        until("the call waits", || pool.stats().blocked == 1);
+        gate.open();
+        let error = waiter.get().expect_err("it waits for the call that waits for it");
+        assert!(text_of(&error).contains("would wait for itself"), "{error}");
+    });
+}
+
+#[test]
 fn a_closed_pool_is_idle_after_its_last_call() {
     watched(|| {
         let pool = Pool::new(1);

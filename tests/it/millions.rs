@@ -1,8 +1,12 @@
 //! Lists of a million calls, on the 2 MiB of stack that a thread has, waited for, raced, cancelled and dropped.
 
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Context;
+use std::task::Waker;
 use std::thread;
 
 use asynctools::AsyncList;
@@ -10,6 +14,7 @@ use asynctools::AsyncValue;
 use asynctools::Pool;
 use asynctools::Promise;
 use asynctools::TaskError;
+use asynctools::pooled;
 use futures::executor::block_on;
 
 use crate::helpers::DropCounter;
@@ -95,6 +100,27 @@ fn cancelled() {
         assert_eq!(pool.cancel_queued(), MILLION);
         assert!(list.is_finished());
         assert_eq!(drops.count(), 2 * MILLION);
+    });
+}
+
+/// Handles that many calls and many tasks share.
+#[test]
+fn cancelled_users_of_one_result() {
+    #[pooled]
+    fn add(a: usize, b: usize) -> usize {
+        a + b
+    }
+    watched(|| {
+        let (promise, value) = AsyncValue::promise();
+        let shared = value.shared();
+        let users: AsyncList<_> = (0..MILLION).map(|n| add(shared.clone(), n)).collect();
+        let mut tasks: Vec<_> = (0..MILLION).map(|_| shared.clone()).collect();
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(tasks.iter_mut().all(|task| Pin::new(task).poll(&mut context).is_pending()));
+        assert_eq!(users.cancel(), MILLION);
+        drop(tasks);
+        promise.set(5);
+        assert_eq!(*shared.get(), 5);
     });
 }
 

@@ -6,10 +6,13 @@ use std::panic::panic_any;
 use std::thread;
 use std::thread::ThreadId;
 
+use asynctools::AsyncList;
 use asynctools::AsyncValue;
+use asynctools::Calls as _;
 use asynctools::Pool;
 use asynctools::TaskError;
 use asynctools::pooled;
+use futures::executor::block_on;
 
 use crate::helpers::Bomb;
 use crate::helpers::DropCounter;
@@ -155,6 +158,39 @@ fn in_the_drop_of_a_handle_with_its_result() {
                 let payload = catch_unwind(AssertUnwindSafe(drop_it)).expect_err("the drop panicked");
                 assert_eq!(payload.downcast_ref(), Some(&"dropped a bomb"));
             });
+        }
+    });
+}
+
+#[test]
+fn in_the_drop_of_results_beside_a_loss() {
+    watched(|| {
+        let ways: [fn(AsyncList<Option<Bomb>>) -> usize; 3] =
+            [|list| list.get().len(), |list| block_on(list).len(), |list| list.try_get().map_or(0, |list| list.len())];
+        for get in ways {
+            let (pool, drops) = (Pool::new(1), DropCounter::new());
+            let bombs = || pool.map([Some(drops.bomb()), Some(drops.bomb())], |bomb| bomb).into_iter();
+            let lost = pool.spawn(|| -> Option<Bomb> { panic!("the call") });
+            let list: AsyncList<_> = bombs().chain([lost]).chain(bombs()).collect();
+            pool.wait_idle();
+            let payload = catch_unwind(AssertUnwindSafe(|| get(list))).expect_err("a call was lost");
+            assert_eq!(payload.downcast_ref(), Some(&"the call"));
+            assert_eq!(drops.count(), 4);
+        }
+    });
+}
+
+#[test]
+fn in_the_drop_of_the_key_of_a_lost_call() {
+    watched(|| {
+        let (pool, drops) = (Pool::new(1), DropCounter::new());
+        let calls = || [(drops.bomb(), pool.spawn(|| -> u8 { panic!("the call") }))].into_iter();
+        let ways: [&dyn Fn() -> Option<(Bomb, u8)>; 2] =
+            [&|| calls().buffered(1).next(), &|| calls().buffer_unordered(1).next()];
+        for (index, next) in ways.into_iter().enumerate() {
+            let payload = catch_unwind(AssertUnwindSafe(|| next().is_some())).expect_err("the call was lost");
+            assert_eq!(payload.downcast_ref(), Some(&"the call"));
+            assert_eq!(drops.count(), index + 1);
         }
     });
 }

@@ -190,16 +190,23 @@ mod one_thread {
                 let pool = pool(1);
                 let inner = pool.clone();
                 let call = pool.spawn(move || {
-                    let (mut end, mut left) = (None, None);
+                    let (mut ends, mut left) = (Vec::new(), None);
                     deep((&raw const inner).addr(), &mut || {
                         let other = inner.spawn(|| 5).shared();
-                        end = Some(other.outcome().copied());
+                        let list = || inner.map(0..1, |n| n);
+                        ends.push(other.outcome().copied());
+                        // A limit that no clock reaches is none.
+                        ends.extend(other.outcome_timeout(Duration::MAX).map(|end| end.copied()));
+                        ends.extend(inner.spawn(|| 5).outcome_timeout(Duration::MAX));
+                        ends.extend(list().outcomes());
+                        ends.extend(list().outcomes_timeout(Duration::MAX).expect("it would never time out"));
                         left = Some(other);
                     });
-                    (end.expect("it was set"), left.expect("it was set"))
+                    (ends, left.expect("it was set"))
                 });
-                let (end, left) = call.get();
-                assert!(matches!(end, Err(TaskError::WouldDeadlock(_))), "{end:?}");
+                let (ends, left) = call.get();
+                assert_eq!(ends.len(), 5);
+                assert!(ends.iter().all(|end| matches!(end, Err(TaskError::WouldDeadlock(_)))), "{ends:?}");
                 assert_eq!(*left.get(), 5, "the awaited call goes on");
             });
         });

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
 
 use asynctools::AsyncList;
 use asynctools::AsyncValue;
@@ -106,6 +107,90 @@ fn a_pause_is_strict_beyond_the_limit() {
 }
 
 /// No call that is submitted after the pause starts: not in a busy pool, and not where workers just look for one.
+/// A thread in the place of a blocked call runs what that call needs, and no more of it in a pause.
+#[test]
+fn a_pause_is_strict_for_the_needs_of_a_timed_wait() {
+    watched(|| {
+        let (gate, paused, gone) = (Gate::new(), Gate::new(), Gate::new());
+        let (at_gate, leaves) = (gate.clone(), gone.clone());
+        let _opener = gate.opener();
+        gone.open();
+        paused.open();
+        let pool = Pool::builder().workers(1).on_thread_stop(move || leaves.pass()).build().expect("it has a worker");
+        let pool = Arc::new(pool);
+        let started = Arc::new(AtomicBool::new(false));
+        let ((first, one), (second, two)) = (AsyncValue::promise(), AsyncValue::<()>::promise());
+        let (inner, start, has_paused) = (pool.clone(), started.clone(), paused.clone());
+        let call = pool.spawn(move || {
+            let needed = inner.spawn(move || at_gate.pass());
+            let mut calls = AsyncList::from([one, needed.zip(two).map(drop)]).as_completed();
+            let (index, _) = calls.next_timeout(Duration::MAX / 4).unwrap().expect("there are two");
+            assert_eq!(index, 0);
+            inner.set_workers(0);
+            let late = inner.spawn(move || start.store(true, Ordering::SeqCst));
+            calls.push(late);
+            has_paused.pass();
+            let ends = [calls.next_timeout(Duration::MAX / 4), calls.next_timeout(Duration::MAX / 4)];
+            ends.map(|end| end.unwrap().expect("there are two left").0)
+        });
+        gate.wait_for(1);
+        first.set(());
+        paused.wait_for(1);
+        until("it waits in the pause", || pool.stats().blocked == 1);
+        gate.open();
+        // The thread found nothing that it may run, and leaves as a spare.
+        gone.wait_for(1);
+        assert!(!started.load(Ordering::SeqCst), "started in the pause");
+        second.set(());
+        until("the second has come", || pool.stats().finished >= 1);
+        pool.set_workers(1);
+        assert_eq!(call.get(), [1, 2]);
+    });
+}
+
+/// The thread runs calls for a call of another pool, since as many calls of its own pool have begun as may.
+#[test]
+fn a_pause_is_strict_for_the_needs_of_another_pool() {
+    watched(|| {
+        let (gate, paused, gone) = (Gate::new(), Gate::new(), Gate::new());
+        let (at_gate, leaves) = (gate.clone(), gone.clone());
+        let _opener = gate.opener();
+        gone.open();
+        paused.open();
+        let pool = Pool::builder().workers(1).max_blocked(0).on_thread_stop(move || leaves.pass());
+        let pool = Arc::new(pool.build().expect("it has a worker"));
+        let started = Arc::new(AtomicBool::new(false));
+        let (last, value) = AsyncValue::<()>::promise();
+        let blocked = pool.spawn(move || value.get());
+        until("its limit is reached", || pool.stats().blocked == 1);
+        let ((first, one), other) = (AsyncValue::promise(), Pool::new(1));
+        let (inner, start, has_paused) = (pool.clone(), started.clone(), paused.clone());
+        let call = other.spawn(move || {
+            let needed = inner.spawn(move || at_gate.pass());
+            let mut calls = AsyncList::from([one, needed]).as_completed();
+            assert_eq!(calls.next().expect("there are two").0, 0);
+            inner.set_workers(0);
+            let late = inner.spawn(move || start.store(true, Ordering::SeqCst));
+            calls.push(late);
+            has_paused.pass();
+            [calls.next(), calls.next()].map(|end| end.expect("there are two left").0)
+        });
+        gate.wait_for(1);
+        first.set(());
+        paused.wait_for(1);
+        until("it waits in the pause", || other.stats().blocked == 1);
+        gate.open();
+        gone.wait_for(1);
+        assert!(!started.load(Ordering::SeqCst), "started in the pause");
+        // A thread comes for it, although as many calls have begun as may.
+        pool.set_workers(1);
+        assert_eq!(call.get(), [1, 2]);
+        assert!(!blocked.is_finished());
+        last.set(());
+        blocked.get();
+    });
+}
+
 #[test]
 fn a_pause_is_strict() {
     watched(|| {

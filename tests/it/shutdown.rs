@@ -21,6 +21,9 @@ use crate::helpers::fib;
 use crate::helpers::until;
 use crate::helpers::watched;
 
+/// A way of calls, each of which needs the next one.
+const LONG: usize = 150_000;
+
 /// Opens the gate as soon as `holds` does, on another thread.
 fn open_when(gate: &Gate, what: &'static str, holds: impl Fn() -> bool + Send + 'static) -> thread::JoinHandle<()> {
     let gate = gate.clone();
@@ -284,6 +287,36 @@ fn close_in_a_call_of_another_pool() {
             });
             assert_eq!(needs_outer.get(), 5);
             closer.get();
+        });
+    }
+}
+
+/// The end of the pool needs the closer by way of many calls: of a chain, or of a list with the closer at its end.
+#[test]
+fn close_a_long_way_behind_a_call_does_not_wait_for_itself() {
+    #[pooled]
+    fn last(results: Vec<usize>) -> Option<usize> {
+        results.last().copied()
+    }
+    for is_wide in [false, true] {
+        watched(move || {
+            let (pool, other, gate) = (Arc::new(Pool::new(1)), Arc::new(Pool::new(1)), Gate::new());
+            let _opener = gate.opener();
+            let (inner, at_gate) = (pool.clone(), gate.clone());
+            let closer = other.spawn(move || {
+                at_gate.pass();
+                inner.close();
+                LONG
+            });
+            let way = if is_wide {
+                last(other.map(0..LONG, |n| n).into_iter().chain([closer]).collect::<AsyncList<_>>())
+            } else {
+                (0..LONG).fold(closer.map(Some), |call, _| call.map(|n| n))
+            };
+            let waiter = pool.spawn(move || way.get());
+            until("the call waits", || pool.stats().blocked == 1);
+            gate.open();
+            assert_eq!(waiter.get(), Some(LONG));
         });
     }
 }

@@ -101,18 +101,21 @@ impl Agenda {
     }
 
     /// Collects the runnable calls among `calls` and all their needs, and listens to the others. Lists the needs of
-    /// each call once, so a chain, a list or a diamond of any size takes linear time. Gives up at `deadline`.
-    pub(crate) fn survey(&self, calls: Needs, deadline: Option<Instant>) {
+    /// each call once, so a chain, a list or a diamond of any size takes linear time. Gives up at `deadline`, and returns whether
+    /// it came to the end.
+    pub(crate) fn survey(&self, calls: Needs, deadline: Option<Instant>) -> bool {
         let mut seen = HashSet::new();
         let mut found: Vec<Found> = Vec::new();
         let mut open = calls;
         let mut steps = 0_u32;
+        let mut is_whole = true;
         while let Some(call) = open.pop() {
             if call.is_done() || !seen.insert(address(&call)) {
                 continue;
             }
             steps += 1;
             if steps.is_multiple_of(LOOKS) && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                is_whole = false;
                 break;
             }
             let mut told = None;
@@ -140,6 +143,7 @@ impl Agenda {
             // Popped from the end: what stands first was found last, and so comes first.
             lock(&part.ready).calls.append(&mut jobs);
         }
+        is_whole
     }
 
     /// Whether a call has come to need others, and was not surveyed since.
@@ -307,6 +311,10 @@ impl Helper for Part {
             drop(ready);
             self.owner.wake();
         }
+    }
+
+    fn is_for_another_pool(&self) -> bool {
+        self.runner == Runner::Pool
     }
 
     fn starve(&self) {

@@ -24,7 +24,7 @@ pub(crate) trait CurrentWorker {
     ) -> Result<bool, TaskError>;
 
     /// Makes the agenda of a wait for several calls; the same worker has to use it.
-    fn agenda(&self, calls: Needs) -> Arc<Agenda>;
+    fn agenda(&self, calls: Needs, deadline: Option<Instant>) -> Option<Arc<Agenda>>;
 
     /// Whether this worker made `agenda`.
     fn owns(&self, agenda: &Arc<Agenda>) -> bool;

@@ -20,6 +20,10 @@ impl<T> Few<T> {
         self.first.is_none() && self.rest.as_ref().is_none_or(VecDeque::is_empty)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.as_ref().map_or(0, VecDeque::len)
+    }
+
     #[inline]
     pub(crate) fn push_back(&mut self, entry: T) {
         if self.is_empty() {

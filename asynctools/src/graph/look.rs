@@ -18,7 +18,7 @@ use crate::graph::waiters::address;
 //
 // A blocked thread needs a call, room in the queue of a pool, or the end of a pool. A call needs the thread that runs it, or the
 // arguments that it waits for. Room in a queue, and the end of a pool, need the threads of the pool. The look follows these
-// needs, each once, and takes no lock for longer than one step. It may be out of date when it returns: whoever blocks last looks
+// needs, each once and however many there are, and takes no lock for longer than one step. It may be out of date when it returns: whoever blocks last looks
 // last, so that a circle is seen by the thread that closes it.
 
 /// The finding of a look.
@@ -56,9 +56,6 @@ enum Question {
     /// Which threads have to go on: the needs that no pool can meet by lending a permit.
     WhoIsNeeded,
 }
-
-/// The limit of a look: where so long a way of unfinished calls exists, a call moves.
-const STEPS: usize = 100_000;
 
 struct Look {
     question: Question,
@@ -146,7 +143,6 @@ impl Look {
                 }
             }
         }
-        self.moves |= at > STEPS;
         true
     }
 
@@ -170,7 +166,7 @@ pub(crate) fn view(threads: Vec<ThreadNumber>) -> View {
         look.thread(thread, 0);
     }
     let mut at = 0;
-    while at <= STEPS && look.step(at) {
+    while look.step(at) {
         at += 1;
     }
     match (look.promised, look.moves) {
@@ -186,7 +182,7 @@ pub(crate) fn does_end_need(pool: Arc<dyn Scheduler>, others: &[ThreadNumber]) -
     let mut look = Look::new(Question::WhoIsNeeded);
     look.pool(pool, Why::Ends(None), 0);
     let mut at = 0;
-    while at <= STEPS && look.step(at) {
+    while look.step(at) {
         if look.threads.contains(&own) || others.iter().any(|other| look.threads.contains(other)) {
             return true;
         }
@@ -214,7 +210,7 @@ fn release_circle() {
     // Entered as a step, and not as seen: the way back to it is a circle.
     look.steps.push((Step::Thread(own), 0));
     let mut at = 0;
-    while at <= STEPS && look.step(at) {
+    while look.step(at) {
         at += 1;
         if matches!(look.steps.get(at), Some((Step::Thread(thread), _)) if *thread == own) {
             if let Some((pool, closer)) = look.closer_before(at) {

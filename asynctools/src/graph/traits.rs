@@ -355,6 +355,9 @@ pub(crate) trait Helper: Send + Sync {
     /// Called when the thread in the owner's stead has given up its permit.
     fn give_back(&self);
 
+    /// Whether the owner is no worker of these calls' pool.
+    fn is_for_another_pool(&self) -> bool;
+
     /// The system gives no thread for these calls: the owner's wait ends.
     fn starve(&self);
 }

@@ -142,13 +142,15 @@ impl<K, T> Completions<K, T> {
         }
         if self.has_ended() {
             over();
+        } else if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return None;
         } else {
             let ticks: Arc<dyn Awaited> = self.ticks.clone();
             notify::before_blocking();
             if is_looked_at() {
                 self.expect();
             }
-            let agenda = self.agenda_here();
+            let agenda = self.agenda_here(deadline);
             match block(&ticks, deadline, agenda.as_ref()) {
                 Ok(true) => {}
                 Ok(false) => return None,
@@ -254,12 +256,12 @@ impl<K, T> Completions<K, T> {
 
     /// Returns the agenda of this worker. The agenda serves many waits, so the needs of the calls are looked up once;
     /// on another worker the set starts a new agenda.
-    fn agenda_here(&mut self) -> Option<Arc<Agenda>> {
+    fn agenda_here(&mut self, deadline: Option<Instant>) -> Option<Arc<Agenda>> {
         let here = current()?;
         if self.agenda.as_ref().is_none_or(|agenda| !here.owns(agenda)) {
             self.finish();
             let calls = self.slots.iter().flatten().map(|entry| -> Arc<dyn Awaited> { entry.value.node().clone() });
-            self.agenda = Some(here.agenda(calls.collect()));
+            self.agenda = here.agenda(calls.collect(), deadline);
             self.surveyed = self.len();
         }
         self.agenda.clone()

@@ -16,6 +16,10 @@ impl<T> AsyncList<T> {
     /// A handle that `map` or its like has returned is a call of its own, and the calls before it go on: race the calls
     /// themselves, and map the winner.
     ///
+    /// # Panics
+    ///
+    /// If the wait can never end ([`TaskError::WouldDeadlock`](crate::TaskError::WouldDeadlock)).
+    ///
     /// # Examples
     ///
     /// ```
@@ -44,6 +48,10 @@ impl<T> AsyncList<T> {
     /// # Errors
     ///
     /// If no call has ended with a value in time, and a call may still do so: the list.
+    ///
+    /// # Panics
+    ///
+    /// If the wait can never end ([`TaskError::WouldDeadlock`](crate::TaskError::WouldDeadlock)).
     ///
     /// # Examples
     ///
@@ -89,6 +97,10 @@ impl<T, E> AsyncList<Result<T, E>> {
     ///
     /// If no call ended with `Ok`: all errors, in call order.
     ///
+    /// # Panics
+    ///
+    /// If the wait can never end ([`TaskError::WouldDeadlock`](crate::TaskError::WouldDeadlock)).
+    ///
     /// # Examples
     ///
     /// ```
@@ -119,6 +131,10 @@ impl<T, E> AsyncList<Result<T, E>> {
     /// # Errors
     ///
     /// If a call failed: the first failure in time.
+    ///
+    /// # Panics
+    ///
+    /// If the wait can never end ([`TaskError::WouldDeadlock`](crate::TaskError::WouldDeadlock)).
     ///
     /// # Examples
     ///

@@ -1,5 +1,6 @@
 //! `Kept`: the result of a call, kept for many readers.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
@@ -52,7 +53,46 @@ pub(crate) struct Hub<T> {
     /// `None` after the call has ended.
     open: Mutex<Option<Open<T>>>,
     done: AtomicBool,
-    waiters: Mutex<Few<Waiter>>,
+    waiters: Mutex<Crowd>,
+}
+
+/// The waiters of all handles.
+#[derive(Default)]
+struct Crowd {
+    waiters: Few<Waiter>,
+    /// The addresses of forgotten dependants, which may still stand among the waiters.
+    gone: HashSet<usize>,
+}
+
+/// A larger crowd is not searched for each forgotten dependant, but swept when half of it is forgotten.
+const SEARCHED: usize = 32;
+
+impl Crowd {
+    fn push(&mut self, waiter: Waiter) {
+        // A waiter keeps its dependant alive, so this one has the address of a forgotten one that stands here no more.
+        if !self.gone.is_empty()
+            && let Waiter::Dependant(dependant, _) = &waiter
+        {
+            self.gone.remove(&address(dependant));
+        }
+        self.waiters.push_back(waiter);
+    }
+
+    /// Takes out each waiter for which `which` is true.
+    fn extract(&mut self, which: impl Fn(&Waiter) -> bool) -> Few<Waiter> {
+        self.waiters.extract(which)
+    }
+
+    /// Takes out the dependant at `address`, or notes the address for a later sweep.
+    fn forget(&mut self, address: usize) -> Few<Waiter> {
+        self.gone.insert(address);
+        let waiters = self.waiters.len();
+        if waiters > SEARCHED && self.gone.len() * 2 < waiters {
+            return Few::new();
+        }
+        let gone = std::mem::take(&mut self.gone);
+        self.extract(|waiter| matches!(waiter, Waiter::Dependant(other, _) if gone.contains(&self::address(other))))
+    }
 }
 
 impl<T: Send + Sync + 'static> Kept<T> {
@@ -113,8 +153,8 @@ impl<T: Send + Sync + 'static> Dependant for Hub<T> {
         };
         // From here on only handles own the outcome.
         self.done.store(true, Ordering::Release);
-        let waiters = std::mem::take(&mut *lock(&self.waiters));
-        notify::tell_all(waiters);
+        let crowd = std::mem::take(&mut *lock(&self.waiters));
+        notify::tell_all(crowd.waiters);
         unwanted.map(|unwanted| -> Arc<dyn Job> {
             Later::new(Aftermath { dropped: vec![unwanted], ..Aftermath::default() })
         })
@@ -136,11 +176,11 @@ impl<T: Send + Sync> Awaited for Hub<T> {
     }
 
     fn enlist(&self, waiter: Waiter) -> Option<Waiter> {
-        let mut waiters = lock(&self.waiters);
+        let mut crowd = lock(&self.waiters);
         if self.is_done() {
             return Some(waiter);
         }
-        waiters.push_back(waiter);
+        crowd.push(waiter);
         None
     }
 
@@ -150,6 +190,7 @@ impl<T: Send + Sync> Awaited for Hub<T> {
     }
 
     fn forget(&self, dependant: usize) {
-        self.delist(&|waiter| matches!(waiter, Waiter::Dependant(other, _) if address(other) == dependant));
+        let gone = lock(&self.waiters).forget(dependant);
+        drop(gone);
     }
 }

@@ -21,6 +21,8 @@ use crate::graph::wait::raise;
 use crate::graph::wait::watch;
 use crate::handles::value::AsyncValue;
 use crate::handles::value::cancel_all;
+use crate::panics::discard;
+use crate::panics::discard_all;
 use crate::sync::Instant;
 
 /// The handles of many calls, in call order.
@@ -146,13 +148,18 @@ impl<T> AsyncList<T> {
         let agenda = self.agenda();
         let mut lost = None;
         // `collect` reuses the allocation of the handles; with four producers that saves a tenth of the time.
-        let results = self.values.into_iter().map_while(|value| {
+        let results = self.values.into_iter().filter_map(|value| {
+            if lost.is_some() {
+                discard(value);
+                return None;
+            }
             let site = value.node().site();
             value.into_outcome_of(agenda.as_ref()).map_err(|error| lost = Some((error, site))).ok()
         });
         let results = results.collect();
         finish(agenda);
         if let Some((error, site)) = lost {
+            discard_all(results);
             raise(&error, site);
         }
         results
@@ -295,7 +302,10 @@ impl<T> AsyncList<T> {
     /// assert!(outcomes[0].is_ok() && outcomes[1].is_err());
     /// ```
     pub fn outcomes_timeout(self, timeout: Duration) -> Result<Vec<Result<T, TaskError>>, Self> {
-        if self.wait_timeout(timeout) { Ok(self.outcomes()) } else { Err(self) }
+        match deadline(timeout) {
+            Some(deadline) if !self.block(Some(deadline)) => Err(self),
+            _ => Ok(self.outcomes()),
+        }
     }
 
     /// Returns whether every call has ended.
@@ -353,7 +363,7 @@ impl<T> AsyncList<T> {
         let here = current()?;
         notify::before_blocking();
         let pending = self.values.iter().filter(|value| !value.is_finished());
-        Some(here.agenda(pending.map(|value| -> Arc<dyn Awaited> { value.node().clone() }).collect()))
+        here.agenda(pending.map(|value| -> Arc<dyn Awaited> { value.node().clone() }).collect(), None)
     }
 
     /// Blocks until every call has ended. Returns `false` if the deadline comes first, or the wait can never end.

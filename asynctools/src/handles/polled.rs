@@ -36,6 +36,9 @@ impl Polled {
 
 impl Drop for Polled {
     fn drop(&mut self) {
+        // The task may stand among the waiters for a while.
+        let waker = lock(&self.0.waker).take();
+        drop(waker);
         self.0.call.forget(address(&self.0));
     }
 }

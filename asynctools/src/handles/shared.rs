@@ -232,7 +232,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// ```
     #[must_use]
     pub fn outcome_timeout(&self, timeout: Duration) -> Option<Result<&T, TaskError>> {
-        self.wait_timeout(timeout).then(|| self.outcome())
+        let ended = deadline(timeout).is_none_or(|deadline| self.block(Some(deadline)).unwrap_or(false));
+        ended.then(|| self.outcome())
     }
 
     /// Returns the result if the call has ended with a value and this is the last handle, and else the handle. Never

@@ -128,7 +128,7 @@ macro_rules! calling {
 
             fn poll(&mut self, context: &Context<'_>) -> Poll<Option<Self::Result>> {
                 let call = ready!(self.poll_call(context));
-                Poll::Ready(call.map(|(key, call)| I::Item::keyed(key, call.get())))
+                Poll::Ready(call.map(|(key, call)| I::Item::keyed_value(key, call)))
             }
 
             fn left(&self) -> (usize, Option<usize>) {

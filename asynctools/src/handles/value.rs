@@ -204,7 +204,10 @@ impl<T> AsyncValue<T> {
     /// assert!(matches!(outcome, Err(TaskError::Abandoned)));
     /// ```
     pub fn outcome_timeout(self, timeout: Duration) -> Result<Result<T, TaskError>, Self> {
-        if self.wait_timeout(timeout) { Ok(self.outcome()) } else { Err(self) }
+        match deadline(timeout) {
+            Some(_) if !self.wait_timeout(timeout) => Err(self),
+            _ => Ok(self.outcome()),
+        }
     }
 
     /// Blocks until the call ends, and leaves its result in the handle.

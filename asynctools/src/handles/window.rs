@@ -7,10 +7,12 @@ use std::iter::FusedIterator;
 use crate::call_site::CallSite;
 use crate::call_site::Function;
 use crate::error::TaskError;
+use crate::graph::wait::raise;
 use crate::handles::completions::Completions;
 use crate::handles::value::AsyncValue;
 use crate::handles::value::cancel_all;
 use crate::handles::value::stop_all;
+use crate::panics::discard;
 
 /// Adds windows to iterators of calls: at most `n` are made and not yet returned.
 ///
@@ -125,6 +127,19 @@ pub trait Pending: Sealed {
     fn into_parts(self) -> (Self::Key, AsyncValue<Self::Value>);
     #[doc(hidden)]
     fn keyed<R>(key: Self::Key, result: R) -> Self::Keyed<R>;
+
+    /// Blocks until the call ends, and returns its value with the key. The key is dropped before the loss of the call panics.
+    #[doc(hidden)]
+    fn keyed_value(key: Self::Key, call: AsyncValue<Self::Value>) -> Self::Keyed<Self::Value> {
+        let site = call.node().site();
+        match call.outcome() {
+            Ok(value) => Self::keyed(key, value),
+            Err(error) => {
+                discard(key);
+                raise(&error, site);
+            }
+        }
+    }
 }
 
 #[doc(hidden)]
@@ -369,7 +384,7 @@ impl<I: Iterator<Item: Pending>> Iterator for Buffered<I> {
     /// If the call was lost, as [`AsyncValue::get`]. If the source panics.
     fn next(&mut self) -> Option<Self::Item> {
         let (key, call) = self.next_call()?;
-        Some(I::Item::keyed(key, call.get()))
+        Some(I::Item::keyed_value(key, call))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -387,7 +402,7 @@ impl<I: Iterator<Item: Pending>> Iterator for BufferUnordered<I> {
     /// If the call was lost, as [`AsyncValue::get`]. If the source panics.
     fn next(&mut self) -> Option<Self::Item> {
         let (key, call) = self.next_call()?;
-        Some(I::Item::keyed(key, call.get()))
+        Some(I::Item::keyed_value(key, call))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -304,10 +304,13 @@ impl CurrentWorker for WorkerContext {
         })
     }
 
-    fn agenda(&self, calls: Needs) -> Arc<Agenda> {
+    fn agenda(&self, calls: Needs, deadline: Option<Instant>) -> Option<Arc<Agenda>> {
         let agenda = Agenda::new(self.handle.clone(), self.pool());
-        agenda.survey(calls, None);
-        agenda
+        if agenda.survey(calls, deadline) {
+            return Some(agenda);
+        }
+        agenda.finish();
+        None
     }
 
     fn owns(&self, agenda: &Arc<Agenda>) -> bool {

@@ -144,7 +144,7 @@ impl Inner {
                 None => self.serve_queue(worker, None, &mut tide),
                 Some(other) => {
                     match &other {
-                        Assignment::Help(agenda, _) => self.help(worker, &**agenda),
+                        Assignment::Help(agenda, _) => self.help(worker, agenda),
                         _ => self.run_one(worker),
                     }
                     self.take_next_assignment(worker, &other)
@@ -237,16 +237,30 @@ impl Inner {
     }
 
     /// Runs calls for a waiter, in the place of the waiter. Stops when the waiter has its permit again and others need
-    /// this thread's permit.
-    fn help(self: &Arc<Self>, worker: &Worker, agenda: &dyn Helper) {
+    /// this thread's permit, and when the pool is paused.
+    fn help(self: &Arc<Self>, worker: &Worker, agenda: &Arc<dyn Helper>) {
         let mut slice = TimeSlice::new();
         while let Some(job) = agenda.pop_for_spare() {
+            if self.has(OVER) && self.target() == 0 {
+                // Taken before the pool was paused, or submitted after: it may not start.
+                agenda.clone().ready(job);
+                return self.stop_helping(agenda);
+            }
             self.run_early(worker, job, Turn::Early);
             slice.count();
-            if self.has(OVER) && self.is_owner_back(agenda) {
+            if self.has(OVER) && self.is_owner_back(&**agenda) {
                 agenda.give_back();
-                break;
+                return;
             }
+        }
+    }
+
+    /// Leaves the calls of `agenda` to their waiter, in a pause. The waiter runs those of its own pool, or blocks until the pause
+    /// is over, and then looks again. For those of another pool a thread comes when the pause is over.
+    fn stop_helping(self: &Arc<Self>, agenda: &Arc<dyn Helper>) {
+        agenda.give_back();
+        if agenda.is_for_another_pool() {
+            self.serve_other(agenda);
         }
     }
 

@@ -40,6 +40,36 @@ pub struct CallRecord {
     /// The recorded call in which this one was made.
     pub caller: Option<u64>,
     /// The calls whose results were arguments of this one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{pooled, trace::Recording};
+    ///
+    /// #[pooled]
+    /// fn load() -> String {
+    ///     String::from("two words")
+    /// }
+    ///
+    /// #[pooled]
+    /// fn words(text: &str) -> usize {
+    ///     text.split(' ').count()
+    /// }
+    ///
+    /// #[pooled]
+    /// fn length(text: String) -> usize {
+    ///     text.len()
+    /// }
+    ///
+    /// let recording = Recording::start()?;
+    /// let text = load().shared();
+    /// let numbers = [words(text.clone()), length(text.clone()), text.map(String::len)];
+    /// assert_eq!(numbers.map(|number| number.get()), [2, 9, 9]);
+    /// let trace = recording.stop();
+    /// let [load, readers @ ..] = trace.calls() else { panic!("four calls") };
+    /// assert!(readers.iter().all(|reader| reader.needs == [load.id]));
+    /// # Ok::<(), asynctools::trace::AlreadyRecording>(())
+    /// ```
     pub needs: Vec<u64>,
     /// The call was made.
     pub called: Duration,
@@ -64,6 +94,27 @@ pub struct CallRecord {
 #[non_exhaustive]
 pub struct Wait {
     /// The number of the awaited call, if that call is recorded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{Pool, trace::Recording};
+    /// use std::{sync::Arc, time::Duration};
+    ///
+    /// let recording = Recording::start()?;
+    /// let pool = Arc::new(Pool::new(1));
+    /// let own = pool.clone();
+    /// // A wait with a time limit blocks the thread, and another thread runs the inner call.
+    /// let outer = pool.spawn(move || {
+    ///     let inner = own.spawn(|| 5).shared();
+    ///     inner.get_timeout(Duration::from_secs(60)).copied()
+    /// });
+    /// assert_eq!(outer.get(), Some(5));
+    /// let trace = recording.stop();
+    /// let [outer, inner] = trace.calls() else { panic!("two calls") };
+    /// assert_eq!(outer.waits[0].call, Some(inner.id));
+    /// # Ok::<(), asynctools::trace::AlreadyRecording>(())
+    /// ```
     pub call: Option<u64>,
     /// The awaited call; `None` for a wait for room in a queue, or for the end of a pool.
     pub site: Option<CallSite>,

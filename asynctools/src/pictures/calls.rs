@@ -37,7 +37,34 @@ pub struct CallRecord {
     pub pool: Arc<str>,
     /// The name of the thread that ran the call; `None` if the call never ran.
     pub thread: Option<Arc<str>>,
-    /// The recorded call in which this one was made.
+    /// The recorded call in which this one was made; `None` if no call made this one, or an unrecorded call did.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncValue, Pool, pooled, trace::Recording};
+    ///
+    /// static ONE: Pool = Pool::named("one", 1);
+    ///
+    /// #[pooled(pool = ONE)]
+    /// fn early(number: u32) -> u32 {
+    ///     ONE.spawn(move || number).get()
+    /// }
+    ///
+    /// let (promise, value) = AsyncValue::<u32>::promise();
+    /// let early = early(value);
+    /// let recording = Recording::start()?;
+    /// // The one worker runs `early`, which is not recorded, on the stack of the outer call.
+    /// let outer = ONE.spawn(move || {
+    ///     promise.set(3);
+    ///     early.get() + ONE.spawn(|| 4).get()
+    /// });
+    /// assert_eq!(outer.get(), 7);
+    /// let trace = recording.stop();
+    /// let [outer, three, four] = trace.calls() else { panic!("three calls") };
+    /// assert_eq!((three.caller, four.caller), (None, Some(outer.id)));
+    /// # Ok::<(), asynctools::trace::AlreadyRecording>(())
+    /// ```
     pub caller: Option<u64>,
     /// The calls whose results were arguments of this one.
     ///

@@ -170,9 +170,25 @@ impl<T: Send + Sync> Awaited for Hub<T> {
         self.call.site()
     }
 
-    fn survey(self: Arc<Self>, _: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, needs: &mut Needs) -> Survey {
-        needs.push(self.call.clone());
-        Survey::Waiting
+    #[cfg(feature = "hooks")]
+    fn sources(&self, sources: &mut crate::tag::Sources) {
+        self.call.sources(sources);
+    }
+
+    /// Answers for the call, so that a look sees one call. A helper listens at the call itself, and later leaves that
+    /// call, so for a helper the call is a need.
+    fn survey(self: Arc<Self>, helper: &mut dyn FnMut(PoolId) -> Option<Arc<dyn Helper>>, needs: &mut Needs) -> Survey {
+        let (mut own_needs, mut has_helper) = (Needs::new(), false);
+        let mut asks = |pool| {
+            has_helper = helper(pool).is_some();
+            None
+        };
+        let survey = self.call.clone().survey(&mut asks, &mut own_needs);
+        match survey {
+            Survey::Waiting if has_helper => needs.push(self.call.clone()),
+            _ => needs.append(&mut own_needs),
+        }
+        survey
     }
 
     fn enlist(&self, waiter: Waiter) -> Option<Waiter> {

@@ -37,9 +37,66 @@ pub struct CallRecord {
     pub pool: Arc<str>,
     /// The name of the thread that ran the call; `None` if the call never ran.
     pub thread: Option<Arc<str>>,
-    /// The recorded call in which this one was made.
+    /// The recorded call in which this one was made; `None` if no call made this one, or an unrecorded call did.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{AsyncValue, Pool, pooled, trace::Recording};
+    ///
+    /// static ONE: Pool = Pool::named("one", 1);
+    ///
+    /// #[pooled(pool = ONE)]
+    /// fn early(number: u32) -> u32 {
+    ///     ONE.spawn(move || number).get()
+    /// }
+    ///
+    /// let (promise, value) = AsyncValue::<u32>::promise();
+    /// let early = early(value);
+    /// let recording = Recording::start()?;
+    /// // The one worker runs `early`, which is not recorded, on the stack of the outer call.
+    /// let outer = ONE.spawn(move || {
+    ///     promise.set(3);
+    ///     early.get() + ONE.spawn(|| 4).get()
+    /// });
+    /// assert_eq!(outer.get(), 7);
+    /// let trace = recording.stop();
+    /// let [outer, three, four] = trace.calls() else { panic!("three calls") };
+    /// assert_eq!((three.caller, four.caller), (None, Some(outer.id)));
+    /// # Ok::<(), asynctools::trace::AlreadyRecording>(())
+    /// ```
     pub caller: Option<u64>,
     /// The calls whose results were arguments of this one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{pooled, trace::Recording};
+    ///
+    /// #[pooled]
+    /// fn load() -> String {
+    ///     String::from("two words")
+    /// }
+    ///
+    /// #[pooled]
+    /// fn words(text: &str) -> usize {
+    ///     text.split(' ').count()
+    /// }
+    ///
+    /// #[pooled]
+    /// fn length(text: String) -> usize {
+    ///     text.len()
+    /// }
+    ///
+    /// let recording = Recording::start()?;
+    /// let text = load().shared();
+    /// let numbers = [words(text.clone()), length(text.clone()), text.map(String::len)];
+    /// assert_eq!(numbers.map(|number| number.get()), [2, 9, 9]);
+    /// let trace = recording.stop();
+    /// let [load, readers @ ..] = trace.calls() else { panic!("four calls") };
+    /// assert!(readers.iter().all(|reader| reader.needs == [load.id]));
+    /// # Ok::<(), asynctools::trace::AlreadyRecording>(())
+    /// ```
     pub needs: Vec<u64>,
     /// The call was made.
     pub called: Duration,
@@ -64,6 +121,27 @@ pub struct CallRecord {
 #[non_exhaustive]
 pub struct Wait {
     /// The number of the awaited call, if that call is recorded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asynctools::{Pool, trace::Recording};
+    /// use std::{sync::Arc, time::Duration};
+    ///
+    /// let recording = Recording::start()?;
+    /// let pool = Arc::new(Pool::new(1));
+    /// let own = pool.clone();
+    /// // A wait with a time limit blocks the thread, and another thread runs the inner call.
+    /// let outer = pool.spawn(move || {
+    ///     let inner = own.spawn(|| 5).shared();
+    ///     inner.get_timeout(Duration::from_secs(60)).copied()
+    /// });
+    /// assert_eq!(outer.get(), Some(5));
+    /// let trace = recording.stop();
+    /// let [outer, inner] = trace.calls() else { panic!("two calls") };
+    /// assert_eq!(outer.waits[0].call, Some(inner.id));
+    /// # Ok::<(), asynctools::trace::AlreadyRecording>(())
+    /// ```
     pub call: Option<u64>,
     /// The awaited call; `None` for a wait for room in a queue, or for the end of a pool.
     pub site: Option<CallSite>,

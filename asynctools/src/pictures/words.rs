@@ -64,6 +64,27 @@ impl fmt::Display for Json<'_> {
 }
 
 /// The first lines in each graph of DOT.
+///
+/// # Examples
+///
+/// A call behind a [`Shared`](crate::Shared) is one node, with the state of the call:
+///
+/// ```
+/// use asynctools::{AsyncValue, Pool};
+///
+/// let pool = Pool::new(0);
+/// let (promise, value) = AsyncValue::<u32>::promise();
+/// let queued = pool.spawn(|| 1).shared();
+/// let waiting = value.map(|n| n + 1).shared();
+/// let both = queued.map(|n| *n).zip(waiting.map(|n| *n));
+/// let text = both.graph().to_string();
+/// let states = ["waits for a worker", "waits for arguments", "waits for the program"];
+/// assert_eq!(states.map(|state| text.matches(state).count()), [1, 4, 1]);
+/// assert_eq!(text.matches(" -> ").count(), 5);
+/// promise.set(1);
+/// pool.set_workers(1);
+/// assert_eq!(both.get(), (1, 2));
+/// ```
 pub(crate) const DOT_STYLE: &str = "  rankdir=LR;
   node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\"];";
 

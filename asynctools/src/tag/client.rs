@@ -68,12 +68,6 @@ pub(crate) fn enter() -> Client {
     Client { outer: IS_CLIENT.with(|is_client| is_client.replace(true)) }
 }
 
-/// Runs the body of a call that the code of a watcher has made.
-pub(crate) fn run_silent<R>(body: impl FnOnce() -> R) -> R {
-    let _client = enter();
-    body()
-}
-
 /// Begins the body of a call, inside of the code of a watcher.
 #[inline]
 pub(crate) fn leave() -> Client {

@@ -24,8 +24,6 @@ pub(crate) mod seen;
 pub(crate) use crate::tag::around::Around;
 #[cfg(feature = "hooks")]
 pub(crate) use crate::tag::around::Home;
-#[cfg(feature = "hooks")]
-pub(crate) use crate::tag::client::run_silent;
 #[cfg(not(feature = "hooks"))]
 pub(crate) use crate::tag::nobody::Around;
 #[cfg(not(feature = "hooks"))]
@@ -46,6 +44,8 @@ pub(crate) use crate::tag::seen::Sources;
 pub(crate) use crate::tag::seen::Tag;
 #[cfg(feature = "hooks")]
 pub(crate) use crate::tag::seen::Taken;
+#[cfg(feature = "hooks")]
+pub(crate) use crate::tag::seen::run_silent;
 #[cfg(feature = "hooks")]
 pub(crate) use crate::tag::seen::unwatched_end;
 #[cfg(feature = "hooks")]

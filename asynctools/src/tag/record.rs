@@ -128,7 +128,8 @@ impl Blocks {
     }
 }
 
-/// The call that a thread runs, and how many waits are on the stack of waits. Has no destructor, which each call would pay for.
+/// The call that a thread runs, or 0 if the call is not recorded, and how many waits are on the stack of waits. Has no
+/// destructor, which each call would pay for.
 struct Frame {
     call: Cell<u64>,
     waits: Cell<usize>,
@@ -233,6 +234,7 @@ pub(crate) fn take_pending() -> Pending {
 }
 
 /// Whether a recorded call has not ended.
+#[inline]
 pub(crate) fn has_unfinished() -> bool {
     UNFINISHED.load(Ordering::Relaxed) > 0
 }
@@ -271,12 +273,119 @@ impl Making {
             _unfinished: Unfinished,
         }
     }
+}
 
-    /// Puts the call onto the current thread, which runs the call.
-    #[inline]
-    pub(crate) fn enter(&self) -> Entered {
-        FRAME.with(|frame| Entered { outer: frame.call.replace(self.id), outer_waits: frame.waits.get() })
-    }
+/// Whether the current thread runs a recorded call. Where no call is recorded, this is a look at one number.
+#[inline]
+pub(crate) fn is_inside() -> bool {
+    has_unfinished() && has_current()
+}
+
+/// As [`current`]: apart, since nearly always nobody records.
+#[cold]
+#[inline(never)]
+fn has_current() -> bool {
+    current() != 0
+}
+
+/// Puts a call onto the current thread, which runs the call. The calls and waits of an unrecorded call are not those of
+/// a recorded call around it. Returns `None` if neither is recorded.
+///
+/// # Examples
+///
+/// A call that only code around calls watches:
+///
+/// ```
+/// use asynctools::{AsyncValue, CallInfo, Pool, Run, trace::Recording};
+/// use std::sync::Arc;
+///
+/// let around = |_call: &CallInfo| |run: Run<'_>| run.run();
+/// let pool = Arc::new(Pool::builder().workers(1).around(around).build()?);
+/// let (promise, value) = AsyncValue::<u32>::promise();
+/// let own = pool.clone();
+/// let early = pool.spawn(|| ()).zip(value).map(move |((), n)| own.spawn(move || n).get());
+/// pool.wait_idle();
+/// let recording = Recording::start()?;
+/// let outer = pool.spawn(move || {
+///     promise.set(3);
+///     early.get()
+/// });
+/// assert_eq!(outer.get(), 3);
+/// let trace = recording.stop();
+/// let [_outer, inner] = trace.calls() else { panic!("two calls") };
+/// assert_eq!(inner.caller, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// An unrecorded call in which another recording starts:
+///
+/// ```
+/// use asynctools::{AsyncValue, Pool, pooled, trace::Recording};
+///
+/// static ONE: Pool = Pool::named("one", 1);
+///
+/// #[pooled(pool = ONE)]
+/// fn early(_number: u32) -> Recording {
+///     let recording = Recording::start().unwrap();
+///     ONE.spawn(|| ()).get();
+///     recording
+/// }
+///
+/// let (promise, value) = AsyncValue::<u32>::promise();
+/// let early = early(value);
+/// let recording = Recording::start()?;
+/// let outer = ONE.spawn(move || {
+///     drop(recording);
+///     promise.set(3);
+///     early.get()
+/// });
+/// let trace = outer.get().stop();
+/// let [inner] = trace.calls() else { panic!("one call") };
+/// assert_eq!(inner.caller, None);
+/// # Ok::<(), asynctools::trace::AlreadyRecording>(())
+/// ```
+///
+/// A call that the code of a watcher makes, and that waits on the stack of a recorded call:
+///
+/// ```
+/// use asynctools::{AsyncValue, CallInfo, Pool, Run, pooled, trace::Recording};
+/// use std::sync::{Arc, Mutex};
+/// use std::time::Duration;
+///
+/// static ONE: Pool = Pool::named("one", 1);
+///
+/// #[pooled(pool = ONE)]
+/// fn waits(number: u32) -> Option<u32> {
+///     // A wait with a time limit blocks the thread, and another thread runs the inner call.
+///     ONE.spawn(move || number).get_timeout(Duration::from_secs(60)).ok()
+/// }
+///
+/// let (promise, value) = AsyncValue::<u32>::promise();
+/// let argument = Mutex::new(Some(value));
+/// let place = Arc::new(Mutex::new(None));
+/// let puts = place.clone();
+/// let around = move |_call: &CallInfo| {
+///     *puts.lock().unwrap() = argument.lock().unwrap().take().map(|value| waits(value));
+///     |run: Run<'_>| run.run()
+/// };
+/// Pool::builder().workers(1).around(around).build()?.spawn(|| ()).get();
+/// let silent = place.lock().unwrap().take().unwrap();
+/// let recording = Recording::start()?;
+/// let outer = ONE.spawn(move || {
+///     promise.set(3);
+///     silent.get()
+/// });
+/// assert_eq!(outer.get(), Some(3));
+/// let trace = recording.stop();
+/// let [outer] = trace.calls() else { panic!("one call") };
+/// assert!(outer.waits.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[inline]
+pub(crate) fn enter(making: Option<&Making>) -> Option<Entered> {
+    let call = making.map_or(0, |making| making.id);
+    (call != 0 || is_inside())
+        .then(|| FRAME.with(|frame| Entered { outer: frame.call.replace(call), outer_waits: frame.waits.get() }))
 }
 
 /// The call around a call on the current thread, and how many waits there were.

@@ -36,6 +36,9 @@ use crate::tag::spans;
 // A watched call pays one allocation, whose memory the thread that drops the call keeps for its next call, and one move of the
 // living part to the stack of the thread that runs the call. A call that nobody watches pays one look: `run` goes on in code that
 // only watched calls come to, under the lock that it has.
+//
+// An unwatched call on the stack of a recorded call runs as a watched call does, with a living part that tells nobody:
+// the recorded call has not made the calls of that call, and is not in its waits.
 
 /// The numbers by which watchers know a call.
 #[derive(Clone, Default)]
@@ -267,18 +270,27 @@ impl Tag {
         if passed.is_empty() { Self::NONE } else { Self(Some(Box::new(Seen::Passing(passed)))) }
     }
 
-    /// Whether somebody watches the call, whose work was not taken yet.
+    /// Whether somebody watches the call, whose work was not taken yet, or the thread runs a recorded call around it.
     #[inline]
     pub(crate) fn is_some(&self) -> bool {
-        self.0.is_some()
+        if self.0.is_some() {
+            return true;
+        }
+        #[cfg(feature = "trace")]
+        if record::is_inside() {
+            return true;
+        }
+        false
     }
 
-    /// Takes the living part, for the one who has taken the work of the call.
+    /// Takes the living part, for the one who has taken the work of the call; `None` if the code of a watcher has made
+    /// the call.
     #[inline]
     pub(crate) fn take_live(&mut self) -> Option<Live> {
         match self.0.as_deref_mut() {
             Some(Seen::Call(_, live)) => live.take(),
-            _ => None,
+            Some(Seen::Silent) => None,
+            Some(Seen::Passing(_)) | None => Some(Live::unwatched()),
         }
     }
 
@@ -392,7 +404,34 @@ enum Way {
     Ran,
 }
 
+/// Runs the body of a call that the code of a watcher has made.
+pub(crate) fn run_silent<R>(body: impl FnOnce() -> R) -> R {
+    let _client = client::enter();
+    #[cfg(feature = "trace")]
+    let entered = record::enter(None);
+    let result = body();
+    #[cfg(feature = "trace")]
+    if let Some(entered) = entered {
+        entered.leave();
+    }
+    result
+}
+
 impl Live {
+    /// Returns the living part of a call that nobody watches, to run inside of a recorded call.
+    #[cold]
+    fn unwatched() -> Self {
+        let watch = Watch {
+            #[cfg(feature = "tracing")]
+            span: None,
+            #[cfg(feature = "metrics")]
+            meters: None,
+            #[cfg(feature = "trace")]
+            making: None,
+        };
+        Self { outer: None, inner: None, called: Instant::now(), ready: None, watch }
+    }
+
     /// Runs the body of the call at `site`, inside of the code around the body, and returns the end of the call.
     #[inline]
     pub(crate) fn run<W, R>(
@@ -416,7 +455,7 @@ impl Live {
             spans::enter(span, *site, &moments);
         }
         #[cfg(feature = "trace")]
-        let entered = watch.making.as_ref().map(record::Making::enter);
+        let entered = record::enter(watch.making.as_ref());
         let (outcome, has_run) = match outer {
             None => {
                 // A watcher that waits, or ends a promise, may run this call on its stack.

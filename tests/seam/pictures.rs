@@ -697,3 +697,203 @@ fn pictures_show_rows_in_their_order_and_calls_inside_of_calls() {
         assert_eq!((dot.matches("[style=dotted]").count(), dot.matches("#f8cecc").count()), (1, 1), "{dot}");
     });
 }
+
+#[pooled(pool = DISK)]
+fn text() -> String {
+    "two words".to_owned()
+}
+
+#[pooled(pool = DISK)]
+fn words(text: &str) -> usize {
+    text.split(' ').count()
+}
+
+#[pooled(pool = DISK)]
+fn length(text: String) -> usize {
+    text.len()
+}
+
+#[pooled(pool = DISK)]
+fn sum(number: u32) -> Result<u32, String> {
+    Ok(number)
+}
+
+#[test]
+fn a_shared_result_is_an_argument_by_its_call() {
+    let _alone = alone();
+    watched(|| {
+        let recording = Recording::start().unwrap();
+        // Ended, and to come.
+        let ended = text().shared();
+        ended.wait();
+        let lines = [words(ended.clone()), length(ended.clone()), length(&ended), ended.map(String::len)];
+        assert_eq!(lines.map(AsyncValue::get), [2, 9, 9, 9]);
+        let (promise, value) = AsyncValue::<u32>::promise();
+        let pending = load(value).shared();
+        let calls = [sum(pending.clone()), sum(&pending), pending.map(|n| n.clone().map(|n| n + 1))];
+        let pair = sum(pending.clone()).zip(pending.map(Result::is_ok)).map(|(n, is_ok)| (n, is_ok));
+        let list: AsyncList<Result<u32, String>> = [sum(pending.clone()), sum(&pending)].into_iter().collect();
+        promise.set(3);
+        assert_eq!(calls.map(AsyncValue::get), [Ok(3), Ok(3), Ok(4)]);
+        assert_eq!((pair.get(), list.get()), ((Ok(3), true), vec![Ok(3), Ok(3)]));
+        let trace = recording.stop();
+        let calls = trace.calls();
+        let needs = |from: usize, to: usize| calls[from..to].iter().map(|call| call.needs.clone()).collect::<Vec<_>>();
+        assert_eq!(needs(1, 5), vec![vec![calls[0].id]; 4], "{trace:#?}");
+        assert_eq!(needs(6, 11), vec![vec![calls[5].id]; 5], "{trace:#?}");
+        assert_eq!(calls[11].needs, [calls[9].id, calls[10].id]);
+        assert_eq!(needs(12, 14), vec![vec![calls[5].id]; 2], "{trace:#?}");
+        let mut dot = Vec::new();
+        trace.write_dot(&mut dot).unwrap();
+        let arrow = format!("  c{} -> c{};\n", calls[0].id, calls[1].id);
+        assert!(String::from_utf8(dot).unwrap().contains(&arrow));
+        check(&trace);
+    });
+}
+
+#[test]
+fn a_wait_for_a_shared_result_names_its_call() {
+    let _alone = alone();
+    watched(|| {
+        let recording = Recording::start().unwrap();
+        let pool = Arc::new(Pool::new(1));
+        let own = pool.clone();
+        // A wait with a time limit blocks the thread, and a spare runs the call.
+        let waits = move || own.spawn(|| 1).shared().get_timeout(Duration::from_secs(600)).copied();
+        assert_eq!(pool.spawn(waits).get(), Some(1));
+        let trace = recording.stop();
+        let [outer, inner] = trace.calls() else { panic!("two calls: {trace:?}") };
+        let waits: Vec<_> = outer.waits.iter().map(|wait| (wait.call, wait.site.unwrap().function())).collect();
+        assert_eq!(waits, [(Some(inner.id), "spawn")]);
+    });
+}
+
+#[test]
+fn a_shared_call_is_one_call_of_a_pending_graph() {
+    let _alone = alone();
+    watched(|| {
+        let paused = Pool::new(0);
+        let (promise, value) = AsyncValue::<u32>::promise();
+        // Queued, and waiting for arguments.
+        let queued = paused.spawn(|| 1).shared();
+        let waiting = value.map(|n| n + 1).shared();
+        let (left, right) = (queued.map(|n| *n), waiting.map(|n| *n));
+        let both = left.zip(right).zip(queued.map(|n| *n));
+        let text = both.graph().to_string();
+        graphviz(&text);
+        // Two `zip`, three `map`, and the three calls that they come from.
+        let states = ["waits for arguments", "waits for a worker", "waits for the program"];
+        assert_eq!(states.map(|state| text.matches(state).count()), [6, 1, 1], "{text}");
+        assert_eq!(text.matches(" -> ").count(), 8, "{text}");
+        paused.set_workers(1);
+        promise.set(1);
+        assert_eq!(both.get(), ((1, 2), 1));
+    });
+}
+
+static ONE: Pool = Pool::named("one", 1);
+
+/// Makes a call, and waits for that call.
+#[pooled(pool = ONE)]
+fn makes(number: u32) -> u32 {
+    // A wait with a time limit blocks the thread, and a spare runs the call.
+    ONE.spawn(move || number).get_timeout(Duration::from_secs(600)).unwrap_or(0)
+}
+
+/// The same, on a pool with code around its calls.
+fn makes_inside(pool: &Arc<Pool>, number: AsyncValue<u32>) -> AsyncValue<u32> {
+    let own = pool.clone();
+    pool.spawn(|| ())
+        .zip(number)
+        .map(move |((), number)| own.spawn(move || number).get_timeout(Duration::from_secs(600)).unwrap_or(0))
+}
+
+#[test]
+fn a_call_of_an_unrecorded_call_has_no_maker() {
+    let _alone = alone();
+    watched(|| {
+        let around = |_call: &CallInfo| |run: Run<'_>| run.run();
+        let inside = Arc::new(Pool::builder().workers(1).around(around).build().unwrap());
+        let (promise, value) = AsyncValue::promise();
+        let (other, number) = AsyncValue::promise();
+        let (early, tagged) = (makes(value), makes_inside(&inside, number));
+        inside.wait_idle();
+        let recording = Recording::start().unwrap();
+        // With one worker the early call runs on the stack of the outer one.
+        let runs_both = |promise: asynctools::Promise<u32>, early: AsyncValue<u32>| {
+            move || {
+                let before = ONE.spawn(|| 0).get();
+                promise.set(3);
+                before + early.get() + ONE.spawn(|| 1).get()
+            }
+        };
+        assert_eq!(ONE.spawn(runs_both(promise, early)).get(), 4);
+        assert_eq!(inside.spawn(runs_both(other, tagged)).get(), 4);
+        asynctools::wait_idle();
+        inside.wait_idle();
+        let trace = recording.stop();
+        check(&trace);
+        for calls in trace.calls().chunks(4) {
+            let [outer, before, made, after] = calls else { panic!("four calls: {trace:?}") };
+            let callers = [outer, before, made, after].map(|call| call.caller);
+            assert_eq!(callers, [None, Some(outer.id), None, Some(outer.id)]);
+            let named = outer.waits.iter().filter_map(|wait| wait.call);
+            assert!(!named.clone().any(|call| call == made.id), "{outer:?}");
+        }
+    });
+}
+
+/// Starts a recording, and makes a call.
+#[pooled(pool = ONE)]
+fn starts(_number: u32) -> Recording {
+    let recording = Recording::start().unwrap();
+    ONE.spawn(|| ()).get();
+    recording
+}
+
+#[test]
+fn a_call_of_no_recording_has_no_maker_in_the_next() {
+    let _alone = alone();
+    watched(|| {
+        let (promise, value) = AsyncValue::<u32>::promise();
+        let early = starts(value);
+        let recording = Recording::start().unwrap();
+        let outer = ONE.spawn(move || {
+            drop(recording);
+            promise.set(3);
+            early.get()
+        });
+        let trace = outer.get().stop();
+        let [made] = trace.calls() else { panic!("one call: {trace:?}") };
+        assert_eq!(made.caller, None);
+    });
+}
+
+#[test]
+fn a_wait_of_an_unwatched_call_is_none_of_the_call_around() {
+    let _alone = alone();
+    watched(|| {
+        // The code around makes a call, which nobody hears of.
+        let (promise, value) = AsyncValue::<u32>::promise();
+        let place: Arc<Mutex<Option<AsyncValue<u32>>>> = Arc::default();
+        let (puts, argument) = (place.clone(), Mutex::new(Some(value)));
+        let around = move |_call: &CallInfo| {
+            if let Some(value) = argument.lock().unwrap().take() {
+                *puts.lock().unwrap() = Some(makes(value));
+            }
+            |run: Run<'_>| run.run()
+        };
+        let watcher = Pool::builder().workers(1).around(around).build().unwrap();
+        watcher.spawn(|| ()).get();
+        let silent = place.lock().unwrap().take().unwrap();
+        let recording = Recording::start().unwrap();
+        let outer = ONE.spawn(move || {
+            promise.set(3);
+            silent.get()
+        });
+        assert_eq!(outer.get(), 3);
+        let trace = recording.stop();
+        let [outer] = trace.calls() else { panic!("one call: {trace:?}") };
+        assert!(outer.waits.is_empty(), "{outer:?}");
+    });
+}

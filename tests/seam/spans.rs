@@ -441,3 +441,21 @@ fn a_call_follows_from_a_call_that_returned_its_argument() {
         assert_eq!(map.1.follows, [calls[0].0]);
     });
 }
+
+#[test]
+fn a_call_follows_from_a_shared_result() {
+    watched(|| {
+        records();
+        let pool = pool("shares", 1);
+        let (held, gate) = mpsc::channel::<()>();
+        let shared = pool.spawn(move || gate.recv().is_ok()).shared();
+        let pending = shared.map(|held| *held);
+        held.send(()).unwrap();
+        assert!(pending.get());
+        assert!(shared.map(|held| *held).get());
+        let calls = calls("shares");
+        let follows: Vec<_> = calls.iter().map(|(_, call)| (call.name, call.follows.clone())).collect();
+        let first = calls[0].0;
+        assert_eq!(follows, [("spawn", vec![]), ("map", vec![first]), ("map", vec![first])]);
+    });
+}

@@ -95,6 +95,8 @@ impl Plan<'_> {
         quote_spanned!(span=> CallBuilder::<#error, ()>::new(#function, #pool))
     }
 
+    /// Writes the static of the function's own pool. The user's expressions stand in its scope, and see its name: an item has
+    /// no hygiene.
     fn own_pool(&self, workers: &Expr, queue: Option<&Queue>) -> TokenStream {
         let span = self.name_span;
         let runtime = self.runtime(span);
@@ -113,9 +115,9 @@ impl Plan<'_> {
             quote_spanned!(span=> .on_full(#runtime::OnFull::#way))
         });
         quote_spanned! {span=> {
-            static POOL: #runtime::__private::FunctionPool =
+            static __ASYNCTOOLS_POOL: #runtime::__private::FunctionPool =
                 #runtime::__private::FunctionPool::new(#name, #workers) #limit #on_full;
-            POOL.get()
+            __ASYNCTOOLS_POOL.get()
         }}
     }
 

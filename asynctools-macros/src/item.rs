@@ -7,8 +7,8 @@ use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::token::Paren;
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, GenericParam, Ident, PatType, Path, PathArguments, Receiver, Result,
-    ReturnType, Signature, Type, TypeParamBound, TypeTuple, Visibility, WherePredicate,
+    Attribute, Error, FnArg, GenericArgument, GenericParam, Ident, Lifetime, PatType, Path, PathArguments, Receiver, Result,
+    ReturnType, Signature, Type, TypeParamBound, TypeReference, TypeTuple, Visibility, WherePredicate,
 };
 
 use crate::conditional::one_by_one;
@@ -88,6 +88,8 @@ pub(crate) enum Passing {
 pub(crate) enum ReceiverKind {
     Value,
     Reference,
+    /// `&'static self`, which is a value.
+    StaticReference,
     Box,
     Arc,
     MutableReference,
@@ -173,7 +175,8 @@ impl AnnotatedFunction {
         });
         let params = params.collect();
         let attrs = one_by_one(attrs);
-        let in_impl = shows_impl(&sig, &body.stream());
+        let lends = |input| lifetime_of_the_impl(input, &sig).is_some();
+        let in_impl = shows_impl(&sig, &body.stream()) || sig.inputs.iter().any(lends);
         Ok(AnnotatedFunction { attrs, vis, sig, body, params, in_impl })
     }
 
@@ -236,10 +239,8 @@ impl Passing {
     fn of(ty: &Type, closures: &[&Ident]) -> Passing {
         match bare(ty) {
             Type::Reference(reference) if reference.mutability.is_some() => Passing::Plain,
-            Type::Reference(reference) => match &reference.lifetime {
-                Some(lifetime) if lifetime.ident == "static" => Passing::ByValue,
-                _ => Passing::ByReference(Box::new(bare(&reference.elem).clone())),
-            },
+            Type::Reference(reference) if is_static(reference) => Passing::ByValue,
+            Type::Reference(reference) => Passing::ByReference(Box::new(bare(&reference.elem).clone())),
             Type::BareFn(_) => Passing::Plain,
             Type::Path(path) if path.path.get_ident().is_some_and(|name| closures.contains(&name)) => Passing::Plain,
             ty if says_impl(ty) => Passing::Plain,
@@ -252,7 +253,10 @@ impl ReceiverKind {
     pub(crate) fn of(receiver: &Receiver) -> ReceiverKind {
         match bare(&receiver.ty) {
             Type::Reference(reference) if reference.mutability.is_some() => ReceiverKind::MutableReference,
-            Type::Reference(reference) if is_self(&reference.elem) => ReceiverKind::Reference,
+            Type::Reference(reference) if is_self(&reference.elem) => match is_static(reference) {
+                true => ReceiverKind::StaticReference,
+                false => ReceiverKind::Reference,
+            },
             Type::Path(path) => match path.path.segments.last() {
                 _ if is_self(&receiver.ty) => ReceiverKind::Value,
                 Some(last) if last.ident == "Box" && holds_self(&last.arguments) => ReceiverKind::Box,
@@ -278,6 +282,23 @@ pub(crate) fn says_impl(ty: &Type) -> bool {
     let mut found = false;
     walk_type(&mut ty.clone(), &mut |part| found |= matches!(part, TypePart::Impl(_)));
     found
+}
+
+/// Returns the lifetime of a `&'a self` or a `&'a T` that the function does not declare, and the type behind it.
+pub(crate) fn lifetime_of_the_impl<'f>(input: &'f FnArg, sig: &Signature) -> Option<(&'f Lifetime, &'f Type)> {
+    let ty = match input {
+        FnArg::Receiver(receiver) => &receiver.ty,
+        FnArg::Typed(param) => &param.ty,
+    };
+    let Type::Reference(TypeReference { lifetime: Some(lifetime), mutability: None, elem, .. }) = bare(ty) else {
+        return None;
+    };
+    let is_own = sig.generics.lifetimes().any(|param| param.lifetime == *lifetime);
+    (!is_own && lifetime.ident != "static" && lifetime.ident != "_").then_some((lifetime, elem))
+}
+
+fn is_static(reference: &TypeReference) -> bool {
+    reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
 }
 
 fn is_self(ty: &Type) -> bool {

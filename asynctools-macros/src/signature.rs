@@ -110,6 +110,7 @@ fn receiver_of_the_call(receiver: &Receiver) -> TokenStream {
     match ReceiverKind::of(receiver) {
         ReceiverKind::Value => self_token.to_token_stream(),
         ReceiverKind::Reference => quote_spanned!(span=> &#self_token),
+        ReceiverKind::StaticReference => Receiver { attrs: Vec::new(), ..receiver.clone() }.to_token_stream(),
         ReceiverKind::Box | ReceiverKind::Arc => quote_spanned!(span=> #self_token: #ty),
         ReceiverKind::MutableReference | ReceiverKind::Other => receiver.to_token_stream(),
     }

@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use asynctools::parallel;
+use asynctools::{Pool, parallel, pooled};
 
 use crate::grammar::Low;
 
@@ -127,6 +128,38 @@ fn methods() {
     assert_eq!(client.generic("u", |n| n + 1).get(), "u2");
     assert_eq!(client.of_sync(1).get(), client.of_sync_now(1));
     assert_eq!(client.recursive(3).get(), 1);
+}
+
+/// What a `static` holds, without `Clone`.
+struct Registry {
+    count: AtomicUsize,
+    pool: Pool,
+}
+
+impl Registry {
+    #[pooled]
+    fn next(&'static self) -> usize {
+        self.count.fetch_add(1, Ordering::Relaxed)
+    }
+
+    #[pooled(pool = self.pool)]
+    fn add(self: &'static Self, n: usize) -> &'static AtomicUsize {
+        self.count.fetch_add(n, Ordering::Relaxed);
+        &self.count
+    }
+
+    #[parallel(sync = count_now)]
+    fn count(&'static self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn a_static_reference_is_passed_itself() {
+    static REGISTRY: Registry = Registry { count: AtomicUsize::new(1), pool: Pool::new(1) };
+    assert_eq!(REGISTRY.next().get(), 1);
+    assert!(std::ptr::eq(REGISTRY.add(REGISTRY.next()).get(), &raw const REGISTRY.count));
+    assert_eq!((REGISTRY.count().get(), REGISTRY.count_now()), (5, 5));
 }
 
 #[test]

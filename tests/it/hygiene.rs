@@ -222,6 +222,14 @@ mod names_of_ours {
         }
     }
 
+    #[pooled(
+        workers = match POOL.workers() { 0 => 1, n => n },
+        queue = if let n @ 1.. = POOL.workers() { n } else { 1 },
+    )]
+    fn options_that_bind(n: u8) -> u8 {
+        n
+    }
+
     #[pooled(workers = POOL.workers(), queue = POOL.workers())]
     fn workers_of_a_pool(n: u8) -> u8 {
         n + FUNCTION
@@ -269,7 +277,7 @@ mod names_of_ours {
     fn names_do_not_meet() {
         assert_eq!(parameters(1, 2, 3, 4, 5, (6, 7), &8).get(), 37);
         assert_eq!(of_options::constants([1; 3]).get(), [1, 5]);
-        assert_eq!(of_options::of_a_pool(workers_of_a_pool(1)).get(), 2);
+        assert_eq!(of_options::of_a_pool(workers_of_a_pool(options_that_bind(1))).get(), 2);
         assert_eq!(body(1, 2, 3, (4, 5)).get(), body_now(1, 2, 3, (4, 5)));
         assert_eq!(generics(1, "t", &'b', 2.5, 0).get(), Ok((1, "t", 'b', 2.5)));
         assert_eq!(Client(1).method(2, 3).get(), 6);

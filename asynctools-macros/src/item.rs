@@ -7,14 +7,16 @@ use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::token::Paren;
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, GenericParam, Ident, Lifetime, PatType, Path, PathArguments, Receiver, Result,
-    ReturnType, Signature, Type, TypeParamBound, TypeReference, TypeTuple, Visibility, WherePredicate,
+    Attribute, Error, FnArg, GenericArgument, GenericParam, Ident, Lifetime, PatType, Path, PathArguments, QSelf,
+    Receiver, Result, ReturnType, Signature, Type, TypeParamBound, TypePath, TypeReference, TypeTuple, Visibility,
+    WherePredicate,
 };
 
 use crate::conditional::one_by_one;
 use crate::self_search::shows_impl;
 use crate::type_walk::TypePart;
 use crate::type_walk::walk_type;
+use crate::written::as_written;
 
 pub(crate) enum AnnotatedItem {
     Function(Box<AnnotatedFunction>),
@@ -163,17 +165,7 @@ impl AnnotatedFunction {
         let vis = input.parse()?;
         let sig: Signature = input.parse()?;
         let body = without_inner_attributes(braces(input.parse()?)?, &mut attrs)?;
-        let closures = closure_params(&sig);
-        let typed = sig.inputs.iter().filter_map(|input| match input {
-            FnArg::Typed(param) => Some(param),
-            FnArg::Receiver(_) => None,
-        });
-        let params = typed.map(|param| Param {
-            passing: Passing::of(&param.ty, &closures),
-            ends: Ends::of(&param.ty),
-            syntax: param.clone(),
-        });
-        let params = params.collect();
+        let params = Param::all_of(&sig);
         let attrs = one_by_one(attrs);
         let lends = |input| lifetime_of_the_impl(input, &sig).is_some();
         let in_impl = shows_impl(&sig, &body.stream()) || sig.inputs.iter().any(lends);
@@ -214,6 +206,9 @@ impl AnnotatedFunction {
         let Some(last) = path.path.segments.last().filter(|last| last.ident == "Result") else {
             return ErrorType::Never;
         };
+        if last.arguments.is_none() && self.is_of_a_generic(path) {
+            return ErrorType::Never;
+        }
         if let PathArguments::AngleBracketed(arguments) = &last.arguments {
             let mut types = arguments.args.iter().filter_map(|argument| match argument {
                 GenericArgument::Type(ty) => Some(ty),
@@ -235,6 +230,42 @@ impl AnnotatedFunction {
     }
 }
 
+impl AnnotatedFunction {
+    /// Returns whether the type is one of a generic's, `M::Result` or `<M as Message>::Result`, and no bound says that
+    /// the type is a `Result<T, E>`.
+    fn is_of_a_generic(&self, ty: &TypePath) -> bool {
+        let generic = match &ty.qself {
+            Some(QSelf { ty, .. }) => match bare(ty) {
+                Type::Path(path) => path.path.get_ident(),
+                _ => None,
+            },
+            None if ty.path.segments.len() == 2 => Some(&ty.path.segments[0].ident),
+            None => None,
+        };
+        let Some(generic) = generic else { return false };
+        let generics = &self.sig.generics;
+        let is_one = generic == "Self" || generics.type_params().any(|param| param.ident == *generic);
+        let says_more = |text: String| text.contains("Result = ") || text.contains("Fallible");
+        is_one && !says_more(as_written(generics)) && !says_more(as_written(&generics.where_clause))
+    }
+}
+
+impl Param {
+    pub(crate) fn all_of(sig: &Signature) -> Vec<Param> {
+        let closures = closure_params(sig);
+        let typed = sig.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(param) => Some(param),
+            FnArg::Receiver(_) => None,
+        });
+        let params = typed.map(|param| Param {
+            passing: Passing::of(&param.ty, &closures),
+            ends: Ends::of(&param.ty),
+            syntax: param.clone(),
+        });
+        params.collect()
+    }
+}
+
 impl Passing {
     fn of(ty: &Type, closures: &[&Ident]) -> Passing {
         match bare(ty) {
@@ -253,10 +284,10 @@ impl ReceiverKind {
     pub(crate) fn of(receiver: &Receiver) -> ReceiverKind {
         match bare(&receiver.ty) {
             Type::Reference(reference) if reference.mutability.is_some() => ReceiverKind::MutableReference,
-            Type::Reference(reference) if is_self(&reference.elem) => match is_static(reference) {
-                true => ReceiverKind::StaticReference,
-                false => ReceiverKind::Reference,
-            },
+            Type::Reference(reference) if is_self(&reference.elem) && is_static(reference) => {
+                ReceiverKind::StaticReference
+            }
+            Type::Reference(reference) if is_self(&reference.elem) => ReceiverKind::Reference,
             Type::Path(path) => match path.path.segments.last() {
                 _ if is_self(&receiver.ty) => ReceiverKind::Value,
                 Some(last) if last.ident == "Box" && holds_self(&last.arguments) => ReceiverKind::Box,

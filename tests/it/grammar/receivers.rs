@@ -130,6 +130,45 @@ fn methods() {
     assert_eq!(client.recursive(3).get(), 1);
 }
 
+/// A plain recursive function may be deprecated.
+#[deny(deprecated)]
+mod deprecated {
+    use std::sync::Arc;
+
+    use asynctools::{parallel, pooled};
+
+    #[derive(Clone)]
+    pub(super) struct Old;
+
+    impl Old {
+        #[parallel]
+        #[deprecated]
+        pub(super) fn by_reference(&self, n: usize) -> usize {
+            if n == 0 { n } else { self.by_reference(n - 1).get() + 1 }
+        }
+
+        #[pooled]
+        #[deprecated = "is old"]
+        pub(super) fn of_arc(self: Arc<Self>, n: usize) -> usize {
+            if n == 0 { n } else { self.of_arc(n - 1).get() + 1 }
+        }
+    }
+
+    #[pooled(sync = depth_now)]
+    #[deprecated]
+    pub(super) fn depth(n: usize) -> usize {
+        if n == 0 { n } else { depth(n - 1).get() + 1 }
+    }
+}
+
+#[test]
+#[expect(deprecated, reason = "the calls are the point")]
+fn a_deprecated_method_calls_itself() {
+    assert_eq!(deprecated::Old.by_reference(2).get(), 2);
+    assert_eq!(Arc::new(deprecated::Old).of_arc(2).get(), 2);
+    assert_eq!(deprecated::depth(deprecated::depth_now(2)).get(), 2);
+}
+
 /// What a `static` holds, without `Clone`.
 struct Registry {
     count: AtomicUsize,

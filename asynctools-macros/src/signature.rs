@@ -30,6 +30,9 @@ impl Plan<'_> {
         let generics = if self.refused { generics.clone() } else { without_lifetimes(generics) };
         let (generics, _, where_clause) = generics.split_for_impl();
         let where_clause = self.unproposed(where_clause);
+        // For a type that rustc cannot find in `impl Arg<Strng>` it proposes a generic of the user's, and for one in the
+        // original none. Without that proposal the two messages are one.
+        let no_generics = generics.to_token_stream().is_empty().then(|| quote_spanned!(behind(ident.span())=> <>));
         let receiver = self.function.receiver().map(receiver_of_the_call);
         let inputs = self.function.params.iter().zip(&self.names).map(|(param, name)| {
             let ty = self.input_type(param);
@@ -38,7 +41,7 @@ impl Plan<'_> {
         let inputs = receiver.into_iter().chain(inputs);
         let handle = self.handle();
         quote_spanned! {self.name_span=>
-            #unsafety #fn_token #ident #generics (#(#inputs),*) -> #handle #where_clause
+            #unsafety #fn_token #ident #generics #no_generics (#(#inputs),*) -> #handle #where_clause
         }
     }
 
@@ -102,6 +105,11 @@ impl Plan<'_> {
         let end = quote_spanned!(self.last_of_signature()=> >);
         quote_spanned!(span=> #runtime::AsyncValue<#result #end)
     }
+}
+
+/// Returns the empty place behind the span. Tests of the macro have no compiler, and so no places.
+fn behind(span: Span) -> Span {
+    hygienic(if proc_macro::is_available() { span.unwrap().end().into() } else { span })
 }
 
 fn receiver_of_the_call(receiver: &Receiver) -> TokenStream {

@@ -66,6 +66,8 @@ fn refused(mut function: AnnotatedFunction, options: &Options) -> TokenStream {
         let reason = "the body is left out";
         function.attrs.push(parse_quote!(#[allow(unused_variables, reason = #reason)]));
     }
+    // The original has the lifetime of the `impl` beside the call, and not inside.
+    function.in_impl |= function.says_lifetime_of_the_impl();
     let plan = Plan { refused: true, ..Plan::new(&function, options) };
     let body_call = match function.output().filter(|ty| says_impl(ty)) {
         None => quote!(::core::unreachable!()),

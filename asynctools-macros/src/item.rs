@@ -167,8 +167,7 @@ impl AnnotatedFunction {
         let body = without_inner_attributes(braces(input.parse()?)?, &mut attrs)?;
         let params = Param::all_of(&sig);
         let attrs = one_by_one(attrs);
-        let lends = |input| lifetime_of_the_impl(input, &sig).is_some();
-        let in_impl = shows_impl(&sig, &body.stream()) || sig.inputs.iter().any(lends);
+        let in_impl = shows_impl(&sig, &body.stream());
         Ok(AnnotatedFunction { attrs, vis, sig, body, params, in_impl })
     }
 
@@ -179,6 +178,22 @@ impl AnnotatedFunction {
     /// Returns whether a parameter is a reference.
     pub(crate) fn borrows(&self) -> bool {
         self.params.iter().any(|param| matches!(param.passing, Passing::ByReference(_)))
+    }
+
+    /// Returns whether a type of the signature has a lifetime that the function does not declare. No call can have such a
+    /// type, so only a refused function does.
+    pub(crate) fn says_lifetime_of_the_impl(&self) -> bool {
+        let declared: Vec<_> = self.sig.generics.lifetimes().map(|param| &param.lifetime).collect();
+        let types = self.params.iter().map(|param| &*param.syntax.ty).chain(self.output());
+        let mut found = false;
+        for ty in types {
+            walk_type(&mut ty.clone(), &mut |part| {
+                if let TypePart::Named(lifetime) = part {
+                    found |= lifetime.ident != "_" && !declared.contains(&&*lifetime);
+                }
+            });
+        }
+        found
     }
 
     /// Returns whether a parameter takes handles too.

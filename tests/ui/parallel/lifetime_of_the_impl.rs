@@ -15,6 +15,16 @@ impl<'p> Parser<'p> {
     }
 
     #[parallel]
+    pub fn count(text: std::borrow::Cow<'p, str>, n: u8) -> usize { //~ ERROR
+        text.len() + usize::from(n)
+    }
+
+    #[parallel]
+    pub fn first(n: u8) -> Option<&'p str> { //~ ERROR
+        (n > 9).then_some("")
+    }
+
+    #[parallel]
     pub fn depth(&'p self) -> usize { //~ ERROR
         self.0.len()
     }

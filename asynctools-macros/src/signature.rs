@@ -28,11 +28,12 @@ impl Plan<'_> {
     pub(crate) fn signature(&self) -> TokenStream {
         let Signature { unsafety, fn_token, ident, generics, .. } = &self.function.sig;
         let generics = if self.refused { generics.clone() } else { without_lifetimes(generics) };
+        let has_generics = !generics.params.is_empty();
         let (generics, _, where_clause) = generics.split_for_impl();
         let where_clause = self.unproposed(where_clause);
         // For a type that rustc cannot find in `impl Arg<Strng>` it proposes a generic of the user's, and for one in the
         // original none. Without that proposal the two messages are one.
-        let no_generics = generics.to_token_stream().is_empty().then(|| quote_spanned!(behind(ident.span())=> <>));
+        let no_generics = (!has_generics).then(|| quote_spanned!(behind(ident.span())=> <>));
         let receiver = self.function.receiver().map(receiver_of_the_call);
         let inputs = self.function.params.iter().zip(&self.names).map(|(param, name)| {
             let ty = self.input_type(param);

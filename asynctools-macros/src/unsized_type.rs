@@ -33,23 +33,22 @@ impl Unsized {
 
 pub(crate) fn unsized_type(ty: &Type) -> Option<Unsized> {
     let ty = bare(ty);
-    let written = as_written(ty);
-    match ty {
+    let (borrowed, owned) = match ty {
         Type::Path(path) if path.qself.is_none() && path.path.is_ident("str") => {
-            Some(Unsized { written, borrowed: Some(parse_quote!(&#ty)), owned: parse_quote!(String) })
+            (Some(parse_quote!(&#ty)), parse_quote!(String))
         }
         Type::Slice(slice) => {
             let of = &slice.elem;
-            Some(Unsized { written, borrowed: Some(parse_quote!(&#ty)), owned: parse_quote!(Vec<#of>) })
+            (Some(parse_quote!(&#ty)), parse_quote!(Vec<#of>))
         }
         Type::TraitObject(object) => {
             let sendable = unsendable_object(ty).map(|found| found.sendable);
-            let is_send = written.split([' ', ':']).any(|word| word == "Send");
+            let is_send = as_written(ty).split([' ', ':']).any(|word| word == "Send");
             let promise = (!is_send).then(|| quote!(+ Send));
             let promised: Type = parse_quote!(Box<#object #promise>);
-            let owned = sendable.and_then(|text| syn::parse_str(&text).ok()).unwrap_or(promised);
-            Some(Unsized { written, borrowed: None, owned })
+            (None, sendable.and_then(|text| syn::parse_str(&text).ok()).unwrap_or(promised))
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(Unsized { written: as_written(ty), borrowed, owned })
 }

@@ -95,6 +95,8 @@ impl Plan<'_> {
         quote_spanned!(span=> CallBuilder::<#error, ()>::new(#function, #pool))
     }
 
+    /// Writes the static of the function's own pool. The user's expressions stand in its scope and see its name, because
+    /// an item has no hygiene.
     fn own_pool(&self, workers: &Expr, queue: Option<&Queue>) -> TokenStream {
         let span = self.name_span;
         let runtime = self.runtime(span);
@@ -113,9 +115,9 @@ impl Plan<'_> {
             quote_spanned!(span=> .on_full(#runtime::OnFull::#way))
         });
         quote_spanned! {span=> {
-            static POOL: #runtime::__private::FunctionPool =
+            static __ASYNCTOOLS_POOL: #runtime::__private::FunctionPool =
                 #runtime::__private::FunctionPool::new(#name, #workers) #limit #on_full;
-            POOL.get()
+            __ASYNCTOOLS_POOL.get()
         }}
     }
 
@@ -150,6 +152,11 @@ impl Plan<'_> {
         let by_reference = matches!(ReceiverKind::of(receiver), ReceiverKind::Reference);
         let value = match (ReceiverKind::of(receiver), &self.options.runs_on) {
             (ReceiverKind::Reference, _) => {
+                // At the word of a `self: &Self` rustc would propose `&self: &Self` in the place of our words.
+                let mut word = *word;
+                if receiver.colon_token.is_some() {
+                    word.span = word.span.located_at(ends.last);
+                }
                 quote_spanned!(span=> #runtime::__private::CloneSelf::clone_self(#word))
             }
             // The pool may be borrowed from `self`.

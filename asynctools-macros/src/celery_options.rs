@@ -1,6 +1,6 @@
 //! The options of `#[celery]`.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
@@ -8,13 +8,13 @@ use syn::{Error, Expr, ExprLit, Ident, Lit, LitBool, LitStr, Result, Token};
 
 use crate::error::Mistakes;
 use crate::error::bail;
-use crate::error::err;
 use crate::option_value::SyncName;
 use crate::option_value::nearest;
 use crate::option_value::parse_crate;
 use crate::option_value::parse_sync;
 use crate::option_value::quoted;
 use crate::option_value::take_rest;
+use crate::option_value::take_separator;
 use crate::option_value::take_value;
 use crate::options::AttributeMacro;
 use crate::options::Options;
@@ -74,14 +74,13 @@ impl CeleryOptions {
         let mut options = CeleryOptions::default();
         let parse = |input: ParseStream<'_>| -> Result<()> {
             while !input.is_empty() {
-                if let Err(mistake) = options.option(input) {
+                let option = options.option(input);
+                let is_wrong = option.is_err();
+                if let Err(mistake) = option {
                     options.mistakes.add(mistake);
                     take_rest(input);
                 }
-                if !input.is_empty() && input.parse::<Token![,]>().is_err() {
-                    let next: TokenTree = input.fork().parse()?;
-                    options.mistakes.add(err!(next, "expected `,` before `{next}`; options are separated by commas"));
-                }
+                options.mistakes.keep(take_separator(input, is_wrong));
             }
             Ok(())
         };

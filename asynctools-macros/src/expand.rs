@@ -6,6 +6,7 @@ use syn::{FnArg, Pat, ReturnType, Signature, Type, TypeParamBound, Visibility};
 
 use crate::item::AnnotatedFunction;
 use crate::item::ReceiverKind;
+use crate::item::lifetime_of_the_impl;
 use crate::item::says_impl;
 use crate::kept_attributes::BodyPlace;
 use crate::kept_attributes::in_their_places;
@@ -101,6 +102,7 @@ impl Plan<'_> {
         sig.ident = self.body_name.clone();
         self.capture_no_borrow(&mut sig);
         self.borrow_from_no_argument(&mut sig);
+        self.elide_undeclared(&mut sig);
         quote_spanned! {self.name_span=>
             #hidden
             #lints
@@ -142,9 +144,10 @@ impl Plan<'_> {
     fn borrow_from_no_argument(&self, sig: &mut Signature) {
         let ReturnType::Type(_, output) = &mut sig.output else { return };
         let borrows = |input: &FnArg| match input {
-            FnArg::Receiver(receiver) => {
-                !matches!(ReceiverKind::of(receiver), ReceiverKind::Value | ReceiverKind::Box | ReceiverKind::Arc)
-            }
+            FnArg::Receiver(receiver) => matches!(
+                ReceiverKind::of(receiver),
+                ReceiverKind::Reference | ReceiverKind::MutableReference | ReceiverKind::Other
+            ),
             FnArg::Typed(param) => borrows(&param.ty),
         };
         if self.refused && !self.function.sig.inputs.iter().any(borrows) {
@@ -153,6 +156,21 @@ impl Plan<'_> {
                     make_static(part);
                 }
             });
+        }
+    }
+
+    /// Leaves out the refused lifetimes that no `impl` need have: rustc would refuse them once more in a free function.
+    fn elide_undeclared(&self, sig: &mut Signature) {
+        if !self.refused || self.function.receiver().is_some() || self.function.output().is_some_and(borrows) {
+            return;
+        }
+        for input in &mut sig.inputs {
+            if lifetime_of_the_impl(input, &self.function.sig).is_some()
+                && let FnArg::Typed(param) = input
+                && let Type::Reference(reference) = &mut *param.ty
+            {
+                reference.lifetime = None;
+            }
         }
     }
 

@@ -3,17 +3,19 @@
 
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
-use syn::{Error, parse_quote};
+use syn::{Error, FnArg, ReturnType, parse_quote};
 
 use crate::expand::expand;
 use crate::halves::halves;
 use crate::item::AnnotatedFunction;
 use crate::item::AnnotatedItem;
+use crate::item::Param;
 use crate::item::Passing;
 use crate::item::says_impl;
 use crate::kept_attributes::in_their_places;
 use crate::options::Options;
 use crate::plan::Plan;
+use crate::unsized_type::unsized_type;
 use crate::valid::Verdict;
 use crate::valid_types::refuses;
 
@@ -58,18 +60,37 @@ fn refused(mut function: AnnotatedFunction, options: &Options) -> TokenStream {
         let (attrs, body) = in_their_places(&attrs, &body);
         return quote!(#(#attrs)* #vis #sig #body);
     }
-    if function.sig.variadic.take().is_some() {
-        // rustc would refuse the variadic parameter once more, and without it the body.
+    // rustc would refuse the variadic parameter once more, and without it the body; so too a result without a size.
+    if function.sig.variadic.take().is_some() | give_sizes(&mut function) {
         function.body = Group::new(function.body.delimiter(), quote!(::core::unreachable!()));
         let reason = "the body is left out";
         function.attrs.push(parse_quote!(#[allow(unused_variables, reason = #reason)]));
     }
+    // The original has the lifetime of the `impl` beside the call, and not inside.
+    function.in_impl |= function.says_lifetime_of_the_impl();
     let plan = Plan { refused: true, ..Plan::new(&function, options) };
     let body_call = match function.output().filter(|ty| says_impl(ty)) {
         None => quote!(::core::unreachable!()),
         Some(_) => opaque(&plan, &function),
     };
     plan.assemble(&body_call)
+}
+
+/// Writes the type that the refusal proposes for each type without a size. Returns whether the result was such a type.
+fn give_sizes(function: &mut AnnotatedFunction) -> bool {
+    for input in &mut function.sig.inputs {
+        if let FnArg::Typed(param) = input
+            && let Some(found) = unsized_type(&param.ty)
+        {
+            *param.ty = found.argument().clone();
+        }
+    }
+    function.params = Param::all_of(&function.sig);
+    let ReturnType::Type(_, output) = &mut function.sig.output else { return false };
+    let owned = unsized_type(output).map(|found| found.owned);
+    let is_unsized = owned.is_some();
+    **output = owned.unwrap_or_else(|| (**output).clone());
+    is_unsized
 }
 
 /// Writes a call of the body that never happens: only the body determines the type behind an `impl Trait`.

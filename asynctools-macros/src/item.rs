@@ -7,14 +7,16 @@ use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::token::Paren;
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, GenericParam, Ident, PatType, Path, PathArguments, Receiver, Result,
-    ReturnType, Signature, Type, TypeParamBound, TypeTuple, Visibility, WherePredicate,
+    Attribute, Error, FnArg, GenericArgument, GenericParam, Ident, Lifetime, PatType, Path, PathArguments, QSelf,
+    Receiver, Result, ReturnType, Signature, Type, TypeParamBound, TypePath, TypeReference, TypeTuple, Visibility,
+    WherePredicate,
 };
 
 use crate::conditional::one_by_one;
 use crate::self_search::shows_impl;
 use crate::type_walk::TypePart;
 use crate::type_walk::walk_type;
+use crate::written::as_written;
 
 pub(crate) enum AnnotatedItem {
     Function(Box<AnnotatedFunction>),
@@ -88,6 +90,8 @@ pub(crate) enum Passing {
 pub(crate) enum ReceiverKind {
     Value,
     Reference,
+    /// `&'static self`, which is a value.
+    StaticReference,
     Box,
     Arc,
     MutableReference,
@@ -161,17 +165,7 @@ impl AnnotatedFunction {
         let vis = input.parse()?;
         let sig: Signature = input.parse()?;
         let body = without_inner_attributes(braces(input.parse()?)?, &mut attrs)?;
-        let closures = closure_params(&sig);
-        let typed = sig.inputs.iter().filter_map(|input| match input {
-            FnArg::Typed(param) => Some(param),
-            FnArg::Receiver(_) => None,
-        });
-        let params = typed.map(|param| Param {
-            passing: Passing::of(&param.ty, &closures),
-            ends: Ends::of(&param.ty),
-            syntax: param.clone(),
-        });
-        let params = params.collect();
+        let params = Param::all_of(&sig);
         let attrs = one_by_one(attrs);
         let in_impl = shows_impl(&sig, &body.stream());
         Ok(AnnotatedFunction { attrs, vis, sig, body, params, in_impl })
@@ -184,6 +178,22 @@ impl AnnotatedFunction {
     /// Returns whether a parameter is a reference.
     pub(crate) fn borrows(&self) -> bool {
         self.params.iter().any(|param| matches!(param.passing, Passing::ByReference(_)))
+    }
+
+    /// Returns whether a type of the signature has a lifetime that the function does not declare. No call can have such a
+    /// type, so only a refused function does.
+    pub(crate) fn says_lifetime_of_the_impl(&self) -> bool {
+        let declared: Vec<_> = self.sig.generics.lifetimes().map(|param| &param.lifetime).collect();
+        let types = self.params.iter().map(|param| &*param.syntax.ty).chain(self.output());
+        let mut found = false;
+        for ty in types {
+            walk_type(&mut ty.clone(), &mut |part| {
+                if let TypePart::Named(lifetime) = part {
+                    found |= lifetime.ident != "_" && !declared.contains(&&*lifetime);
+                }
+            });
+        }
+        found
     }
 
     /// Returns whether a parameter takes handles too.
@@ -211,6 +221,9 @@ impl AnnotatedFunction {
         let Some(last) = path.path.segments.last().filter(|last| last.ident == "Result") else {
             return ErrorType::Never;
         };
+        if last.arguments.is_none() && self.is_of_a_generic(path) {
+            return ErrorType::Never;
+        }
         if let PathArguments::AngleBracketed(arguments) = &last.arguments {
             let mut types = arguments.args.iter().filter_map(|argument| match argument {
                 GenericArgument::Type(ty) => Some(ty),
@@ -232,14 +245,48 @@ impl AnnotatedFunction {
     }
 }
 
+impl AnnotatedFunction {
+    /// Returns whether the type is one of a generic's, `M::Result` or `<M as Message>::Result`, and no bound says that
+    /// the type is a `Result<T, E>`.
+    fn is_of_a_generic(&self, ty: &TypePath) -> bool {
+        let generic = match &ty.qself {
+            Some(QSelf { ty, .. }) => match bare(ty) {
+                Type::Path(path) => path.path.get_ident(),
+                _ => None,
+            },
+            None if ty.path.segments.len() == 2 => Some(&ty.path.segments[0].ident),
+            None => None,
+        };
+        let Some(generic) = generic else { return false };
+        let generics = &self.sig.generics;
+        let is_one = generic == "Self" || generics.type_params().any(|param| param.ident == *generic);
+        let says_more = |text: String| text.contains("Result = ") || text.contains("Fallible");
+        is_one && !says_more(as_written(generics)) && !says_more(as_written(&generics.where_clause))
+    }
+}
+
+impl Param {
+    pub(crate) fn all_of(sig: &Signature) -> Vec<Param> {
+        let closures = closure_params(sig);
+        let typed = sig.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(param) => Some(param),
+            FnArg::Receiver(_) => None,
+        });
+        let params = typed.map(|param| Param {
+            passing: Passing::of(&param.ty, &closures),
+            ends: Ends::of(&param.ty),
+            syntax: param.clone(),
+        });
+        params.collect()
+    }
+}
+
 impl Passing {
     fn of(ty: &Type, closures: &[&Ident]) -> Passing {
         match bare(ty) {
             Type::Reference(reference) if reference.mutability.is_some() => Passing::Plain,
-            Type::Reference(reference) => match &reference.lifetime {
-                Some(lifetime) if lifetime.ident == "static" => Passing::ByValue,
-                _ => Passing::ByReference(Box::new(bare(&reference.elem).clone())),
-            },
+            Type::Reference(reference) if is_static(reference) => Passing::ByValue,
+            Type::Reference(reference) => Passing::ByReference(Box::new(bare(&reference.elem).clone())),
             Type::BareFn(_) => Passing::Plain,
             Type::Path(path) if path.path.get_ident().is_some_and(|name| closures.contains(&name)) => Passing::Plain,
             ty if says_impl(ty) => Passing::Plain,
@@ -252,6 +299,9 @@ impl ReceiverKind {
     pub(crate) fn of(receiver: &Receiver) -> ReceiverKind {
         match bare(&receiver.ty) {
             Type::Reference(reference) if reference.mutability.is_some() => ReceiverKind::MutableReference,
+            Type::Reference(reference) if is_self(&reference.elem) && is_static(reference) => {
+                ReceiverKind::StaticReference
+            }
             Type::Reference(reference) if is_self(&reference.elem) => ReceiverKind::Reference,
             Type::Path(path) => match path.path.segments.last() {
                 _ if is_self(&receiver.ty) => ReceiverKind::Value,
@@ -278,6 +328,23 @@ pub(crate) fn says_impl(ty: &Type) -> bool {
     let mut found = false;
     walk_type(&mut ty.clone(), &mut |part| found |= matches!(part, TypePart::Impl(_)));
     found
+}
+
+/// Returns the lifetime of a `&'a self` or a `&'a T` that the function does not declare, and the type behind it.
+pub(crate) fn lifetime_of_the_impl<'f>(input: &'f FnArg, sig: &Signature) -> Option<(&'f Lifetime, &'f Type)> {
+    let ty = match input {
+        FnArg::Receiver(receiver) => &receiver.ty,
+        FnArg::Typed(param) => &param.ty,
+    };
+    let Type::Reference(TypeReference { lifetime: Some(lifetime), mutability: None, elem, .. }) = bare(ty) else {
+        return None;
+    };
+    let is_own = sig.generics.lifetimes().any(|param| param.lifetime == *lifetime);
+    (!is_own && lifetime.ident != "static" && lifetime.ident != "_").then_some((lifetime, elem))
+}
+
+fn is_static(reference: &TypeReference) -> bool {
+    reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
 }
 
 fn is_self(ty: &Type) -> bool {

@@ -16,6 +16,7 @@
 //! | `kept_attributes` | which attributes stay on the rewritten function, and which go with the body |
 //! | `trait_objects` | the trait objects that surely cannot go to another thread |
 //! | `single_thread` | the types that surely stay on one thread |
+//! | `unsized_type` | the types that surely have no size of their own |
 //! | `valid_options`, `valid_types`, `valid` | every refusal of a function |
 //! | `plan` | names, spans and paths that all of an expansion shares |
 //! | `quiet_spans` | the spans that keep clippy silent about the original's signature |
@@ -41,6 +42,7 @@ mod item;
 mod kept_attributes;
 mod trait_objects;
 mod single_thread;
+mod unsized_type;
 mod valid_options;
 mod valid_types;
 mod valid;

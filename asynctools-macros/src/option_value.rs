@@ -179,7 +179,7 @@ pub(crate) fn parse_crate(input: ParseStream<'_>) -> Result<Path> {
 fn take_expression(input: ParseStream<'_>) -> std::result::Result<Expr, TokenStream> {
     let ahead = input.fork();
     match ahead.parse() {
-        Ok(expression) if ahead.is_empty() || ahead.peek(Token![,]) || at_option(&ahead) => {
+        Ok(expression) if ahead.is_empty() || ahead.peek(Token![,]) || ahead.peek(Token![;]) || at_option(&ahead) => {
             input.advance_to(&ahead);
             Ok(expression)
         }
@@ -193,13 +193,28 @@ pub(crate) fn take_value(input: ParseStream<'_>) -> TokenStream {
     first.into_iter().chain(take_rest(input)).collect()
 }
 
-/// Takes the rest of an option: the tokens before the comma, or before what looks like the next option.
+/// Takes the rest of an option: the tokens before the comma or semicolon, or before what looks like the next option.
 pub(crate) fn take_rest(input: ParseStream<'_>) -> TokenStream {
     let mut tokens = TokenStream::new();
-    while !input.is_empty() && !input.peek(Token![,]) && !at_option(input) {
+    while !input.is_empty() && !input.peek(Token![,]) && !input.peek(Token![;]) && !at_option(input) {
         tokens.extend(input.parse::<TokenTree>());
     }
     tokens
+}
+
+/// Takes the comma behind an option. A semicolon is a mistake, unless the option is wrong already.
+pub(crate) fn take_separator(input: ParseStream<'_>, is_wrong: bool) -> Result<()> {
+    if input.is_empty() || input.parse::<Token![,]>().is_ok() {
+        return Ok(());
+    }
+    match input.parse::<Token![;]>() {
+        Ok(_) if is_wrong => Ok(()),
+        Ok(found) => Err(err!(found, "expected `,`, found `;`; options are separated by commas")),
+        Err(_) => {
+            let next: TokenTree = input.fork().parse()?;
+            Err(err!(next, "expected `,` before `{next}`; options are separated by commas"))
+        }
+    }
 }
 
 fn at_option(input: ParseStream<'_>) -> bool {

@@ -2,12 +2,12 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt;
+use syn::parse::discouraged::Speculative;
 use syn::parse::{ParseStream, Parser};
 use syn::{Error, Expr, Ident, Path, Result, Token};
 
 use crate::error::Mistakes;
 use crate::error::bail;
-use crate::error::err;
 use crate::option_value::FullPolicy;
 use crate::option_value::OptionName;
 use crate::option_value::SyncName;
@@ -19,7 +19,9 @@ use crate::option_value::parse_pool;
 use crate::option_value::parse_sync;
 use crate::option_value::quoted;
 use crate::option_value::take_rest;
+use crate::option_value::take_separator;
 use crate::option_value::take_value;
+use crate::written::as_written;
 
 /// One of the two attributes.
 #[derive(Clone, Copy, PartialEq)]
@@ -111,7 +113,7 @@ impl Options {
 
     /// Returns the options that a function of that name can have beside an error.
     pub(crate) fn beside_error(self, function: &Ident) -> Options {
-        let sync = self.sync.filter(|sync| sync.name != *function);
+        let sync = self.sync.filter(|sync| sync.name.unraw() != function.unraw());
         Options { runs_on: self.attribute.without_options(), sync, ..self }
     }
 }
@@ -136,13 +138,13 @@ struct Draft {
 impl Draft {
     fn options(&mut self, attribute: AttributeMacro, input: ParseStream<'_>) {
         while !input.is_empty() {
-            if let Err(mistake) = self.option(attribute, input) {
+            let option = self.option(attribute, input);
+            let is_wrong = option.is_err();
+            if let Err(mistake) = option {
                 self.mistakes.add(mistake);
                 take_rest(input);
             }
-            if let Err(mistake) = separator(input) {
-                self.mistakes.add(mistake);
-            }
+            self.mistakes.keep(take_separator(input, is_wrong));
         }
     }
 
@@ -153,7 +155,7 @@ impl Draft {
             bail!(name, "`{}` needs a value; write `{example}`", option.name());
         }
         input.parse::<Token![=]>()?;
-        if input.is_empty() || input.peek(Token![,]) {
+        if input.is_empty() || input.peek(Token![,]) || input.peek(Token![;]) {
             bail!(name, "`{}` needs a value; write `{example}`", option.name());
         }
         match option {
@@ -211,6 +213,9 @@ fn set<T>(slot: &mut Option<Given<T>>, name: Ident, value: T) -> Result<()> {
 
 fn option_name(attribute: AttributeMacro, input: ParseStream<'_>) -> Result<(Ident, OptionName)> {
     let known = attribute.option_names();
+    if let Some(pool) = nameless_pool(attribute, input) {
+        bail!(pool, "expected the name of an option, found {}; write `pool = {}`", quoted(&pool), as_written(&pool));
+    }
     let Ok(name) = input.call(Ident::parse_any) else {
         let found = if input.peek(Token![,]) { comma(input) } else { take_value(input) };
         bail!(found, "expected the name of an option, found {}; write `{}`", quoted(&found), known[0].example());
@@ -233,15 +238,27 @@ fn option_name(attribute: AttributeMacro, input: ParseStream<'_>) -> Result<(Ide
     bail!(name, "unknown option `{name}`; `{}` knows {}", attribute.name(), names.join(", "));
 }
 
+/// Takes a pool without the name of its option: `POOL`, `&pools::DB`, `self.pool`.
+fn nameless_pool(attribute: AttributeMacro, input: ParseStream<'_>) -> Option<Expr> {
+    let ahead = input.fork();
+    ahead.parse::<Option<Token![&]>>().ok()?;
+    let pool: Expr = ahead.parse().ok()?;
+    let is_a_place = match &pool {
+        Expr::Field(_) => true,
+        Expr::Path(path) => path.path.segments.last().is_some_and(|last| {
+            let name = last.ident.to_string();
+            name != name.to_lowercase()
+        }),
+        _ => false,
+    };
+    if attribute == AttributeMacro::Parallel || !is_a_place || !(ahead.is_empty() || ahead.peek(Token![,])) {
+        return None;
+    }
+    input.advance_to(&ahead);
+    Some(pool)
+}
+
 /// Returns the comma ahead, and leaves the comma in the input as a separator.
 fn comma(input: ParseStream<'_>) -> TokenStream {
     input.fork().parse::<TokenTree>().into_iter().collect()
-}
-
-fn separator(input: ParseStream<'_>) -> Result<()> {
-    if input.is_empty() || input.parse::<Token![,]>().is_ok() {
-        return Ok(());
-    }
-    let next: TokenTree = input.fork().parse()?;
-    Err(err!(next, "expected `,` before `{next}`; options are separated by commas"))
 }

@@ -9,6 +9,8 @@ use syn::{FnArg, GenericArgument, PathArguments, ReturnType, Signature, Type, Vi
 
 use crate::item::bare;
 use crate::item::says_impl;
+use crate::kept_attributes::BodyPlace;
+use crate::kept_attributes::is_deprecated;
 use crate::plan::Plan;
 use crate::plan::hygienic;
 
@@ -66,11 +68,24 @@ impl Plan<'_> {
         vis
     }
 
-    /// Writes the one `allow` that no span replaces.
-    pub(crate) fn quiet_lints(&self) -> Option<TokenStream> {
+    /// Writes the `allow`s that no span replaces.
+    pub(crate) fn quiet_lints(&self) -> TokenStream {
         let reason = "clippy says so about the rewritten function";
-        (self.function.sig.inputs.len() >= MANY_ARGUMENTS)
-            .then(|| quote_spanned!(self.name_span=> #[allow(clippy::too_many_arguments, reason = #reason)]))
+        let many = (self.function.sig.inputs.len() >= MANY_ARGUMENTS)
+            .then(|| quote_spanned!(self.name_span=> #[allow(clippy::too_many_arguments, reason = #reason)]));
+        let reason = "a deprecated function may call itself";
+        let recursive = self
+            .is_deprecated_and_recursive()
+            .then(|| quote_spanned!(self.name_span=> #[allow(deprecated, reason = #reason)]));
+        quote_spanned!(self.name_span=> #many #recursive)
+    }
+
+    /// Returns whether the body stands beside a deprecated function that the body calls: to rustc that call is a use by
+    /// another function.
+    fn is_deprecated_and_recursive(&self) -> bool {
+        self.body_place == BodyPlace::Hidden
+            && is_deprecated(self.function)
+            && says(self.function.body.stream(), &[&self.function.sig.ident.to_string()])
     }
 
     /// Returns whether the original seems to wrap each of its results in `Ok` or `Some`. clippy would want the function to

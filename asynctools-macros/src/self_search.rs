@@ -36,8 +36,9 @@ fn uses_a_name_of_an_impl(tokens: TokenStream, declared: &[&Ident]) -> bool {
             let text = word.to_string();
             let before = index.checked_sub(1);
             let in_path = is(before, ':') && is(index.checked_sub(2), ':');
-            // Neither `U::T`, nor `Iterator<T = u8>`, nor `'T`.
-            let is_a_type = !in_path && !is(Some(index + 1), '=') && !is(before, '\'');
+            // Neither `U::T`, nor `Iterator<T = u8>`, nor `T![u8]`, nor `'T`.
+            let is_name_of_other = is(Some(index + 1), '=') || is(Some(index + 1), '!') || is(before, '\'');
+            let is_a_type = !in_path && !is_name_of_other;
             text == "Self" || is_a_type && USUAL_GENERICS.contains(&text.as_str()) && !declared.contains(&word)
         }
         TokenTree::Group(group) => uses_a_name_of_an_impl(group.stream(), declared),

@@ -28,8 +28,12 @@ impl Plan<'_> {
     pub(crate) fn signature(&self) -> TokenStream {
         let Signature { unsafety, fn_token, ident, generics, .. } = &self.function.sig;
         let generics = if self.refused { generics.clone() } else { without_lifetimes(generics) };
+        let has_generics = !generics.params.is_empty();
         let (generics, _, where_clause) = generics.split_for_impl();
         let where_clause = self.unproposed(where_clause);
+        // For a type that rustc cannot find in `impl Arg<Strng>` it proposes a generic of the user's, and for one in the
+        // original none. Without that proposal the two messages are one.
+        let no_generics = (!has_generics).then(|| quote_spanned!(behind(ident.span())=> <>));
         let receiver = self.function.receiver().map(receiver_of_the_call);
         let inputs = self.function.params.iter().zip(&self.names).map(|(param, name)| {
             let ty = self.input_type(param);
@@ -38,7 +42,7 @@ impl Plan<'_> {
         let inputs = receiver.into_iter().chain(inputs);
         let handle = self.handle();
         quote_spanned! {self.name_span=>
-            #unsafety #fn_token #ident #generics (#(#inputs),*) -> #handle #where_clause
+            #unsafety #fn_token #ident #generics #no_generics (#(#inputs),*) -> #handle #where_clause
         }
     }
 
@@ -104,12 +108,18 @@ impl Plan<'_> {
     }
 }
 
+/// Returns the empty place behind the span. Tests of the macro have no compiler, and so no places.
+fn behind(span: Span) -> Span {
+    hygienic(if proc_macro::is_available() { span.unwrap().end().into() } else { span })
+}
+
 fn receiver_of_the_call(receiver: &Receiver) -> TokenStream {
     let Receiver { self_token, ty, .. } = receiver;
     let span = hygienic(self_token.span());
     match ReceiverKind::of(receiver) {
         ReceiverKind::Value => self_token.to_token_stream(),
         ReceiverKind::Reference => quote_spanned!(span=> &#self_token),
+        ReceiverKind::StaticReference => Receiver { attrs: Vec::new(), ..receiver.clone() }.to_token_stream(),
         ReceiverKind::Box | ReceiverKind::Arc => quote_spanned!(span=> #self_token: #ty),
         ReceiverKind::MutableReference | ReceiverKind::Other => receiver.to_token_stream(),
     }

@@ -1,6 +1,6 @@
 //! Every refusal of a function: what was found, the rule, and the way out.
 
-use syn::{Error, Receiver, Result, WherePredicate};
+use syn::{Error, FnArg, Receiver, Result, WherePredicate};
 
 use crate::conditional::applied;
 use crate::error::Mistakes;
@@ -11,6 +11,7 @@ use crate::item::AnnotatedItem;
 use crate::item::OtherItem;
 use crate::item::OtherItemKind;
 use crate::item::ReceiverKind;
+use crate::item::lifetime_of_the_impl;
 use crate::kept_attributes::exports;
 use crate::kept_attributes::makes_a_test;
 use crate::options::Options;
@@ -91,6 +92,7 @@ pub(crate) fn check_function(function: &AnnotatedFunction) -> Option<Error> {
             "a call takes at most {MOST_PARAMETERS} arguments, and this is one more; put some of them into a struct"
         ));
     }
+    check_lifetimes(function, &mut mistakes);
     mistakes.keep(check_output(function));
     check_bounds(function, &mut mistakes);
     mistakes.into_error()
@@ -174,7 +176,26 @@ fn check_receiver(receiver: &Receiver) -> Result<()> {
             receiver,
             "`{written}` cannot go to another thread with a call; write `self`, `&self`, `self: Box<Self>` or `self: Arc<Self>`"
         ),
-        ReceiverKind::Value | ReceiverKind::Reference | ReceiverKind::Box | ReceiverKind::Arc => Ok(()),
+        ReceiverKind::Value
+        | ReceiverKind::Reference
+        | ReceiverKind::StaticReference
+        | ReceiverKind::Box
+        | ReceiverKind::Arc => Ok(()),
+    }
+}
+
+/// Refuses `&'a self` and `&'a T` with a lifetime of the `impl`: what a call lends to the body lives as long as the call.
+fn check_lifetimes(function: &AnnotatedFunction, mistakes: &mut Mistakes) {
+    for input in &function.sig.inputs {
+        let Some((lifetime, borrowed)) = lifetime_of_the_impl(input, &function.sig) else { continue };
+        let elided = match input {
+            FnArg::Receiver(_) => "self".to_owned(),
+            FnArg::Typed(_) => as_written(borrowed),
+        };
+        mistakes.add(err!(
+            lifetime,
+            "the function does not declare `{lifetime}`, and a lifetime of the `impl` ends before the call does; write `&{elided}`"
+        ));
     }
 }
 

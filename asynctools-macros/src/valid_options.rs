@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::{Error, Expr, Pat, Result};
 
 use crate::error::Mistakes;
@@ -16,11 +17,12 @@ use crate::options::RunsOn;
 pub(crate) fn check_options(options: &Options, function: &AnnotatedFunction) -> Option<Error> {
     let mut mistakes = Mistakes::default();
     if let Some(SyncName { name, .. }) = &options.sync
-        && *name == function.sig.ident
+        && name.unraw() == function.sig.ident.unraw()
     {
         mistakes.add(err!(
             name,
-            "`sync` keeps the blocking original beside the call, so it needs a name of its own; write `sync = {name}_now`"
+            "`sync` keeps the blocking original beside the call, so it needs a name of its own; write `sync = {}_now`",
+            name.unraw()
         ));
     }
     match &options.runs_on {
@@ -66,8 +68,11 @@ fn check_pool(value: &Expr, function: &AnnotatedFunction) -> Result<()> {
     Ok(())
 }
 
-/// Returns the first name in the expression that is a parameter or a generic, with a word for its kind.
+/// Returns the first name in the expression that is a parameter or a generic, with a word for its kind. The search
+/// leaves out closures, blocks and arms, which may bind such a name themselves, and the function of a call, which may be
+/// an item.
 fn invisible_name(value: &Expr, function: &AnnotatedFunction) -> Option<(&'static str, Ident)> {
+    let in_any = |mut values: syn::punctuated::Iter<'_, Expr>| values.find_map(|value| invisible_name(value, function));
     match value {
         Expr::Path(path) => {
             let name = path.path.get_ident()?;
@@ -77,12 +82,16 @@ fn invisible_name(value: &Expr, function: &AnnotatedFunction) -> Option<(&'stati
             let found = if is_param { "parameter" } else { "generic" };
             (is_param || is_generic).then(|| (found, name.clone()))
         }
+        Expr::Array(array) => in_any(array.elems.iter()),
         Expr::Binary(pair) => invisible_name(&pair.left, function).or_else(|| invisible_name(&pair.right, function)),
+        Expr::Call(call) => in_any(call.args.iter()),
         Expr::Cast(cast) => invisible_name(&cast.expr, function),
         Expr::Field(field) => invisible_name(&field.base, function),
         Expr::Group(group) => invisible_name(&group.expr, function),
-        Expr::Index(index) => invisible_name(&index.expr, function),
-        Expr::MethodCall(call) => invisible_name(&call.receiver, function),
+        Expr::If(branches) => invisible_name(&branches.cond, function),
+        Expr::Index(index) => invisible_name(&index.expr, function).or_else(|| invisible_name(&index.index, function)),
+        Expr::Match(arms) => invisible_name(&arms.expr, function),
+        Expr::MethodCall(call) => invisible_name(&call.receiver, function).or_else(|| in_any(call.args.iter())),
         Expr::Paren(paren) => invisible_name(&paren.expr, function),
         Expr::Reference(reference) => invisible_name(&reference.expr, function),
         Expr::Unary(unary) => invisible_name(&unary.expr, function),

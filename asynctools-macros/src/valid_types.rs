@@ -17,6 +17,8 @@ use crate::single_thread::single_thread;
 use crate::trait_objects::unsendable_object;
 use crate::type_walk::TypePart;
 use crate::type_walk::walk_type;
+use crate::unsized_type::Unsized;
+use crate::unsized_type::unsized_type;
 use crate::written::as_written;
 
 /// Returns whether the macro refuses the type of this parameter.
@@ -31,6 +33,10 @@ pub(crate) fn borrows(ty: &Type) -> bool {
 
 pub(crate) fn check_param(param: &Param) -> Result<()> {
     let ty = bare(&param.syntax.ty);
+    if let Some(found) = unsized_type(ty) {
+        let (written, ways) = (&found.written, found.instead_of_an_argument());
+        bail!(ty, "`{written}` has no size of its own, and an argument is a value; write {ways}");
+    }
     if let Type::Reference(reference) = ty
         && reference.mutability.is_some()
     {
@@ -62,6 +68,10 @@ pub(crate) fn check_param(param: &Param) -> Result<()> {
 
 pub(crate) fn check_output(function: &AnnotatedFunction) -> Result<()> {
     let Some(output) = function.output() else { return Ok(()) };
+    if let Some(Unsized { written, owned, .. }) = unsized_type(output) {
+        let owned = as_written(&owned);
+        bail!(output, "`{written}` has no size of its own, and the result is a value; write `{owned}`");
+    }
     if let Some(found) = borrow_in(output) {
         check_hidden(&found, "the result", "return")?;
         bail!(

@@ -58,7 +58,7 @@ pub mod celery;
 /// | `-> R` | returns an [`AsyncValue<R>`](AsyncValue) |
 /// | a parameter `T` | takes an `impl` [`Arg<T>`](Arg): a `T`, or a handle to one |
 /// | a parameter `&T` | takes an `impl` [`ArgRef<T>`](ArgRef): a `&T`, which is copied; an owner, which moves; or a handle |
-/// | `self`, `self: Arc<Self>`, `self: Box<Self>` | moves into the call |
+/// | `self`, `self: Arc<Self>`, `self: Box<Self>`, `&'static self` | moves into the call |
 /// | `&self` | is cloned into the call |
 /// | `impl Trait`, `fn(..)`, an `F: Fn(..)` | stays as it is |
 /// | `&mut T`, a result that borrows, `async fn` | is refused, with a message that names the way out |
@@ -224,7 +224,7 @@ pub use asynctools_macros::parallel;
 /// | `-> R` | returns an [`AsyncValue<R>`](AsyncValue) |
 /// | a parameter `T` | takes an `impl` [`Arg<T>`](Arg): a `T`, or a handle to one |
 /// | a parameter `&T` | takes an `impl` [`ArgRef<T>`](ArgRef): a `&T`, which is copied; an owner, which moves; or a handle |
-/// | `self`, `self: Arc<Self>`, `self: Box<Self>` | moves into the call |
+/// | `self`, `self: Arc<Self>`, `self: Box<Self>`, `&'static self` | moves into the call |
 /// | `&self` | is cloned into the call |
 ///
 /// [`macro@parallel`] has the rest: what stays as it is, what is refused, methods of traits, other attributes, and what an

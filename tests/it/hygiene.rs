@@ -205,6 +205,36 @@ mod names_of_ours {
         pool + this + input0 + input1 + arg0 + arg1 + arg5 + function + FUNCTION
     }
 
+    mod of_options {
+        use asynctools::pooled;
+
+        const POOL: usize = 3;
+        const FUNCTION: usize = 2;
+
+        #[pooled(workers = POOL, queue = FUNCTION + POOL)]
+        pub(super) fn constants(numbers: [u8; POOL]) -> [u8; FUNCTION] {
+            [numbers[0], u8::try_from(POOL + FUNCTION).unwrap_or_default()]
+        }
+
+        #[pooled(workers = super::POOL.workers(), queue = POOL)]
+        pub(super) fn of_a_pool(n: u8) -> u8 {
+            n
+        }
+    }
+
+    #[pooled(
+        workers = match POOL.workers() { 0 => 1, n => n },
+        queue = if let n @ 1.. = POOL.workers() { n } else { 1 },
+    )]
+    fn options_that_bind(n: u8) -> u8 {
+        n
+    }
+
+    #[pooled(workers = POOL.workers(), queue = POOL.workers())]
+    fn workers_of_a_pool(n: u8) -> u8 {
+        n + FUNCTION
+    }
+
     #[pooled(pool = POOL, sync = body_now)]
     fn body(__asynctools_body: u8, __asynctools_pool: u8, body_now: u8, (a, b): (u8, u8)) -> u8 {
         __asynctools_body + __asynctools_pool + body_now + a + b
@@ -246,6 +276,8 @@ mod names_of_ours {
     #[test]
     fn names_do_not_meet() {
         assert_eq!(parameters(1, 2, 3, 4, 5, (6, 7), &8).get(), 37);
+        assert_eq!(of_options::constants([1; 3]).get(), [1, 5]);
+        assert_eq!(of_options::of_a_pool(workers_of_a_pool(options_that_bind(1))).get(), 2);
         assert_eq!(body(1, 2, 3, (4, 5)).get(), body_now(1, 2, 3, (4, 5)));
         assert_eq!(generics(1, "t", &'b', 2.5, 0).get(), Ok((1, "t", 'b', 2.5)));
         assert_eq!(Client(1).method(2, 3).get(), 6);

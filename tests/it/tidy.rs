@@ -118,6 +118,7 @@ const MACROS: &[&str] = &[
     "kept_attributes",
     "trait_objects",
     "single_thread",
+    "unsized_type",
     "valid_options",
     "valid_types",
     "valid",

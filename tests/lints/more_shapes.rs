@@ -209,6 +209,12 @@ impl Client {
         self.depth + text.len()
     }
 
+    /// Is in a static.
+    #[pooled]
+    pub fn in_a_static(&'static self) -> usize {
+        self.depth
+    }
+
     /// Is in a box.
     #[pooled]
     pub fn in_a_box(self: Box<Self>) -> usize {

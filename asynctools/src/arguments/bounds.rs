@@ -124,7 +124,7 @@ impl<T: ?Sized + Send + 'static> GoesToAnotherThread for T {}
 #[diagnostic::on_unimplemented(
     message = "`&self` clones `{Self}` into the call, and `{Self}` is not `Clone`",
     label = "`{Self}` is not `Clone`",
-    note = "derive `Clone`, or take `self: Arc<Self>`; for a method in a trait, declare the trait as `Clone + Send + 'static`"
+    note = "derive `Clone`, and where the type is generic write `T: Clone`, or take `self: Arc<Self>`; for a method in a trait, declare the trait as `Clone + Send + 'static`"
 )]
 pub trait CloneSelf {
     /// Clones the receiver for the call.
@@ -163,7 +163,7 @@ impl<T: Clone> CloneSelf for T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is named `Result` but is not a `Result<T, E>`",
     label = "this is not `core::result::Result`",
-    note = "the name says that the call may fail; give the other type another name at the function"
+    note = "the name says that the call may fail; give the other type another name at the function, with a `type` alias"
 )]
 pub trait Fallible {
     /// The value of a call that did not fail.

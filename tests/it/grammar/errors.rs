@@ -88,6 +88,70 @@ fn an_error_crosses_the_edge() {
     assert!(of_fmt("").get().is_err());
 }
 
+trait Message {
+    type Result: Send + 'static;
+    fn answer(&self) -> Self::Result;
+}
+
+struct Ping(u8);
+
+impl Message for Ping {
+    type Result = Result<u8, High>;
+    fn answer(&self) -> Self::Result {
+        Ok(self.0)
+    }
+}
+
+impl Message for &'static str {
+    type Result = usize;
+    fn answer(&self) -> usize {
+        self.len()
+    }
+}
+
+trait Sent: Message + Clone + Send + 'static {
+    #[parallel]
+    fn sent(&self) -> Self::Result {
+        self.answer()
+    }
+}
+
+impl<M: Message + Clone + Send + 'static> Sent for M {}
+
+#[parallel]
+fn send<M: Message + Send + 'static>(message: M) -> M::Result {
+    message.answer()
+}
+
+#[parallel]
+fn send_written<M>(message: M, _n: u8) -> <M as Message>::Result
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    message.answer()
+}
+
+#[parallel]
+fn send_fallible<M: Message<Result = Result<u8, High>> + Send + 'static>(message: M, _n: u8) -> M::Result {
+    message.answer()
+}
+
+#[parallel]
+fn ping(ping: Ping, _n: u8) -> <Ping as Message>::Result {
+    ping.answer()
+}
+
+#[test]
+fn a_result_of_a_generic_is_a_result_where_a_bound_says_so() {
+    assert_eq!(send("abc").get(), 3);
+    assert_eq!(send(Ping(1)).get(), Ok(1));
+    assert_eq!(send_written("abc", 1).get(), 3);
+    assert_eq!("abc".sent().get(), 3);
+    assert_eq!(send_fallible(Ping(1), low(10)).get(), Err(High(110)));
+    assert_eq!(ping(Ping(1), low(10)).get(), Err(High(110)));
+}
+
 #[test]
 fn an_alias_of_another_name_is_a_value() {
     assert_eq!(of_other_alias(10).get(), Ok(10));

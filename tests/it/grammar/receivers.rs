@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use asynctools::parallel;
+use asynctools::{Pool, parallel, pooled};
 
 use crate::grammar::Low;
 
@@ -127,6 +128,77 @@ fn methods() {
     assert_eq!(client.generic("u", |n| n + 1).get(), "u2");
     assert_eq!(client.of_sync(1).get(), client.of_sync_now(1));
     assert_eq!(client.recursive(3).get(), 1);
+}
+
+/// A plain recursive function may be deprecated.
+#[deny(deprecated)]
+mod deprecated {
+    use std::sync::Arc;
+
+    use asynctools::{parallel, pooled};
+
+    #[derive(Clone)]
+    pub(super) struct Old;
+
+    impl Old {
+        #[parallel]
+        #[deprecated]
+        pub(super) fn by_reference(&self, n: usize) -> usize {
+            if n == 0 { n } else { self.by_reference(n - 1).get() + 1 }
+        }
+
+        #[pooled]
+        #[deprecated = "is old"]
+        pub(super) fn of_arc(self: Arc<Self>, n: usize) -> usize {
+            if n == 0 { n } else { self.of_arc(n - 1).get() + 1 }
+        }
+    }
+
+    #[pooled(sync = depth_now)]
+    #[deprecated]
+    pub(super) fn depth(n: usize) -> usize {
+        if n == 0 { n } else { depth(n - 1).get() + 1 }
+    }
+}
+
+#[test]
+#[expect(deprecated, reason = "the calls are the point")]
+fn a_deprecated_method_calls_itself() {
+    assert_eq!(deprecated::Old.by_reference(2).get(), 2);
+    assert_eq!(Arc::new(deprecated::Old).of_arc(2).get(), 2);
+    assert_eq!(deprecated::depth(deprecated::depth_now(2)).get(), 2);
+}
+
+/// What a `static` holds, without `Clone`.
+struct Registry {
+    count: AtomicUsize,
+    pool: Pool,
+}
+
+impl Registry {
+    #[pooled]
+    fn next(&'static self) -> usize {
+        self.count.fetch_add(1, Ordering::Relaxed)
+    }
+
+    #[pooled(pool = self.pool)]
+    fn add(self: &'static Self, n: usize) -> &'static AtomicUsize {
+        self.count.fetch_add(n, Ordering::Relaxed);
+        &self.count
+    }
+
+    #[parallel(sync = count_now)]
+    fn count(&'static self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn a_static_reference_is_passed_itself() {
+    static REGISTRY: Registry = Registry { count: AtomicUsize::new(1), pool: Pool::new(1) };
+    assert_eq!(REGISTRY.next().get(), 1);
+    assert!(std::ptr::eq(REGISTRY.add(REGISTRY.next()).get(), &raw const REGISTRY.count));
+    assert_eq!((REGISTRY.count().get(), REGISTRY.count_now()), (5, 5));
 }
 
 #[test]

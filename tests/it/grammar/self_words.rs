@@ -150,6 +150,26 @@ impl<K: Default + Send + 'static> Holder<u8, K> {
     }
 }
 
+/// Macros of the names that generics have.
+mod macros {
+    use asynctools::pooled;
+
+    macro_rules! V {
+        ($item:ty) => { Vec<$item> };
+    }
+
+    macro_rules! T {
+        () => {
+            u8
+        };
+    }
+
+    #[pooled]
+    pub(super) fn of_macros(list: V![u8], n: T!()) -> V![u8] {
+        list.into_iter().map(|item| item + n).collect()
+    }
+}
+
 trait Named {
     type T: Default;
 }
@@ -169,6 +189,7 @@ fn a_function_of_an_impl_need_not_say_self_in_itself() {
     assert_eq!(Holder::all(vec![1]).get(), Holder::all_now(vec![1]));
     assert_eq!(Holder::zero().get(), Holder::zero_now());
     assert_eq!(Holder::<u8, u64>::with_key(1).get(), Holder(1, 0));
+    assert_eq!(macros::of_macros(vec![1], 2).get(), [3]);
     assert_eq!(of_an_associated_type::<u8, 1>(1).get(), 0);
 }
 

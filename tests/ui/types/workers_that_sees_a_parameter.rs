@@ -1,6 +1,6 @@
 use asynctools::pooled;
 
-#[pooled(workers = usize::max(n, 1))] //~ ERROR
+#[pooled(workers = { const ONE: usize = 1; n + ONE })] //~ ERROR
 fn f(n: usize) -> usize {
     n
 }

@@ -165,13 +165,14 @@ fn in_the_drop_of_a_handle_with_its_result() {
 #[test]
 fn in_the_drop_of_results_beside_a_loss() {
     watched(|| {
-        let ways: [fn(AsyncList<Option<Bomb>>) -> usize; 3] =
+        type Way = fn(AsyncList<Option<Bomb>>) -> usize;
+        let ways: [Way; 3] =
             [|list| list.get().len(), |list| block_on(list).len(), |list| list.try_get().map_or(0, |list| list.len())];
         for get in ways {
             let (pool, drops) = (Pool::new(1), DropCounter::new());
             let bombs = || pool.map([Some(drops.bomb()), Some(drops.bomb())], |bomb| bomb).into_iter();
-            let lost = pool.spawn(|| -> Option<Bomb> { panic!("the call") });
-            let list: AsyncList<_> = bombs().chain([lost]).chain(bombs()).collect();
+            let failed = pool.spawn(|| -> Option<Bomb> { panic!("the call") });
+            let list: AsyncList<_> = bombs().chain([failed]).chain(bombs()).collect();
             pool.wait_idle();
             let payload = catch_unwind(AssertUnwindSafe(|| get(list))).expect_err("a call was lost");
             assert_eq!(payload.downcast_ref(), Some(&"the call"));

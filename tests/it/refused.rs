@@ -196,7 +196,7 @@ mod one_thread {
                         let list = || inner.map(0..1, |n| n);
                         ends.push(other.outcome().copied());
                         // A limit that no clock reaches is none.
-                        ends.extend(other.outcome_timeout(Duration::MAX).map(|end| end.copied()));
+                        ends.extend(other.outcome_timeout(Duration::MAX).map(Result::<&i32, _>::copied));
                         ends.extend(inner.spawn(|| 5).outcome_timeout(Duration::MAX));
                         ends.extend(list().outcomes());
                         ends.extend(list().outcomes_timeout(Duration::MAX).expect("it would never time out"));

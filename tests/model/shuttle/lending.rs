@@ -306,6 +306,63 @@ fn a_pause_lends_nothing() {
 }
 
 /// A thread comes for a call beyond the limit, and the call is cancelled before it comes.
+/// A thread that runs calls for a waiter takes none that came after a pause.
+#[test]
+fn a_pause_stops_the_help_for_a_timed_wait() {
+    thoroughly(|| {
+        let (pool, resumed) = (shared(1), Arc::new(AtomicBool::new(false)));
+        let (inner, seen) = (pool.clone(), resumed.clone());
+        let waits = pool.spawn(move || {
+            let mut calls = AsyncList::from([inner.spawn(|| true), inner.spawn(|| true)]).as_completed();
+            let mut ends = vec![calls.next_timeout(SECOND)];
+            inner.set_workers(0);
+            calls.push(inner.spawn(move || seen.load(Ordering::SeqCst)));
+            while calls.len() > 0 {
+                ends.push(calls.next_timeout(SECOND));
+            }
+            ends.into_iter().flatten().flatten().all(|(_, end)| end.is_ok_and(|is_right| is_right))
+        });
+        while pool.workers() > 0 {
+            thread::yield_now();
+        }
+        (0..20).for_each(|_| pause());
+        resumed.store(true, Ordering::SeqCst);
+        pool.set_workers(1);
+        assert!(waits.get(), "it started in the pause");
+    });
+}
+
+/// For a waiter of another pool a thread comes again when the pause is over, although the pool is at its limit.
+#[test]
+fn a_pause_stops_the_help_for_another_pool() {
+    thoroughly(|| {
+        let pool = Arc::new(Pool::builder().workers(1).max_blocked(0).build().expect("it is a pool"));
+        let (promise, value) = AsyncValue::promise();
+        let blocked = pool.spawn(move || value.get());
+        while pool.stats().blocked == 0 {
+            thread::yield_now();
+        }
+        let (other, resumed) = (shared(1), Arc::new(AtomicBool::new(false)));
+        let (inner, seen) = (pool.clone(), resumed.clone());
+        let waits = other.spawn(move || {
+            let mut calls = AsyncList::from([inner.spawn(|| true), inner.spawn(|| true)]).as_completed();
+            let first = calls.next();
+            inner.set_workers(0);
+            calls.push(inner.spawn(move || seen.load(Ordering::SeqCst)));
+            first.into_iter().chain(calls).all(|(_, end)| end.is_ok_and(|is_right| is_right))
+        });
+        while pool.workers() > 0 {
+            thread::yield_now();
+        }
+        (0..20).for_each(|_| pause());
+        resumed.store(true, Ordering::SeqCst);
+        pool.set_workers(1);
+        assert!(waits.get(), "it started in the pause");
+        promise.set(5);
+        assert_eq!(blocked.get(), 5);
+    });
+}
+
 #[test]
 fn a_pause_lends_nothing_beyond_the_limit() {
     thoroughly(|| {

@@ -57,9 +57,18 @@ pub(crate) fn discard_all<T>(values: Vec<T>) {
 
 /// Drops a user's value. The panic hook shows a panic of the `Drop`, and the panic ends here.
 pub(crate) fn discard<T>(value: T) {
-    let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(value))) else { return };
+    kept_in(|| drop(value));
+}
+
+/// Runs a user's function. The panic hook shows a panic, and the panic ends here.
+pub(crate) fn kept_in<R>(f: impl FnOnce() -> R) -> Option<R> {
+    let second = match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(result) => return Some(result),
+        Err(second) => second,
+    };
     // The payload may panic in its own `Drop`, with another payload that does so too: the third payload is leaked.
     if let Err(third) = catch_unwind(AssertUnwindSafe(|| drop(second))) {
         std::mem::forget(third);
     }
+    None
 }

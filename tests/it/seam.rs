@@ -8,6 +8,7 @@ use std::thread;
 
 use asynctools::AsyncList;
 use asynctools::AsyncValue;
+use asynctools::Calls as _;
 use asynctools::Promise;
 use asynctools::TaskError;
 use asynctools::hand_over;
@@ -122,6 +123,24 @@ fn a_list_tells_all_promises() {
     assert_eq!(values.cancel(), 2);
     assert_eq!(calls.load(Ordering::SeqCst), 3);
     drop(promises);
+}
+
+#[test]
+fn a_hook_that_panics_keeps_no_other_from_being_told() {
+    let calls = Arc::default();
+    let (_first, first) = cancellable(&calls, true);
+    let (second, value) = AsyncValue::promise();
+    second.on_cancel(|| panic!("no luck"));
+    let (_third, third) = cancellable(&calls, true);
+    let (_fourth, window) = cancellable(&calls, true);
+    assert_eq!(AsyncList::from([first, value, third]).cancel(), 2);
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+    let (fifth, value) = AsyncValue::promise();
+    fifth.on_cancel(|| panic!("no luck"));
+    let mut calls_of_window = [AsyncValue::ready(5), window, value].into_iter().buffered(3);
+    assert_eq!(calls_of_window.next(), Some(5));
+    drop(calls_of_window);
+    assert_eq!(calls.load(Ordering::SeqCst), 3);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::graph::waiters::address;
 use crate::graph::work::NoWork;
 use crate::graph::work::Promised;
 use crate::handles::value::AsyncValue;
+use crate::panics::kept_in;
 use crate::panics::lock;
 use crate::sync::Mutex;
 
@@ -42,7 +43,7 @@ struct Hook<H>(Mutex<Option<H>>);
 impl<H: FnOnce() -> bool + Send> Elsewhere for Hook<H> {
     fn cancel(&self) -> bool {
         let hook = lock(&self.0).take();
-        hook.is_some_and(|hook| hook())
+        hook.is_some_and(|hook| kept_in(hook).unwrap_or(false))
     }
 
     #[cfg(feature = "celery")]
@@ -125,7 +126,9 @@ impl<T: Send + 'static> Promise<T> {
     }
 
     /// Sets a hook that `cancel` on the handle calls, on the thread of the caller, if the handle has not ended. The hook returns
-    /// `true` if the work never began and never will; the owner of the promise still has to end it.
+    /// `true` if the work never began and never will; the owner of the promise still has to end it. A hook that panics counts as
+    /// one that returns `false`: the panic is shown and goes no further, so that the other calls of a list hear of their
+    /// cancellation.
     ///
     /// # Examples
     ///

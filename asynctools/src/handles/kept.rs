@@ -60,8 +60,10 @@ pub(crate) struct Hub<T> {
 #[derive(Default)]
 struct Crowd {
     waiters: Few<Waiter>,
-    /// The addresses of forgotten dependants, which may still stand among the waiters.
-    gone: HashSet<usize>,
+    /// The addresses of forgotten dependants, which may still stand among the waiters. Mostly there are none, and a set of none would
+    /// cost each call its keys.
+    #[expect(clippy::box_collection, reason = "each call that is shared would be larger")]
+    gone: Option<Box<HashSet<usize>>>,
 }
 
 /// A larger crowd is not searched for each forgotten dependant, but swept when half of it is forgotten.
@@ -70,29 +72,33 @@ const SEARCHED: usize = 32;
 impl Crowd {
     fn push(&mut self, waiter: Waiter) {
         // A waiter keeps its dependant alive, so this one has the address of a forgotten one that stands here no more.
-        if !self.gone.is_empty()
-            && let Waiter::Dependant(dependant, _) = &waiter
+        if let Some(gone) = &mut self.gone
+            && let Some(address) = address_of(&waiter)
         {
-            self.gone.remove(&address(dependant));
+            gone.remove(&address);
         }
         self.waiters.push_back(waiter);
     }
 
-    /// Takes out each waiter for which `which` is true.
-    fn extract(&mut self, which: impl Fn(&Waiter) -> bool) -> Few<Waiter> {
-        self.waiters.extract(which)
-    }
-
     /// Takes out the dependant at `address`, or notes the address for a later sweep.
     fn forget(&mut self, address: usize) -> Few<Waiter> {
-        self.gone.insert(address);
         let waiters = self.waiters.len();
-        if waiters > SEARCHED && self.gone.len() * 2 < waiters {
+        if waiters <= SEARCHED && self.gone.is_none() {
+            return self.waiters.extract(|waiter| address_of(waiter) == Some(address));
+        }
+        let gone = self.gone.get_or_insert_default();
+        gone.insert(address);
+        if waiters > SEARCHED && gone.len() * 2 < waiters {
             return Few::new();
         }
-        let gone = std::mem::take(&mut self.gone);
-        self.extract(|waiter| matches!(waiter, Waiter::Dependant(other, _) if gone.contains(&self::address(other))))
+        let gone = self.gone.take().unwrap_or_default();
+        self.waiters.extract(|waiter| address_of(waiter).is_some_and(|address| gone.contains(&address)))
     }
+}
+
+/// Returns the address by which a dependant is forgotten.
+fn address_of(waiter: &Waiter) -> Option<usize> {
+    if let Waiter::Dependant(dependant, _) = waiter { Some(address(dependant)) } else { None }
 }
 
 impl<T: Send + Sync + 'static> Kept<T> {
@@ -201,7 +207,7 @@ impl<T: Send + Sync> Awaited for Hub<T> {
     }
 
     fn delist(&self, which: &dyn Fn(&Waiter) -> bool) {
-        let gone = lock(&self.waiters).extract(which);
+        let gone = lock(&self.waiters).waiters.extract(which);
         drop(gone);
     }
 

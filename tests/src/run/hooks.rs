@@ -19,7 +19,9 @@ use crate::run::frame::aside;
 use crate::run::frame::first_outer;
 use crate::run::state::Run;
 use crate::tally::Tally;
+use crate::value::CONVERT;
 use crate::value::Code;
+use crate::value::DROP;
 use crate::value::boom;
 
 thread_local!(static IN_HOOK: Cell<bool> = const { Cell::new(false) });
@@ -36,6 +38,11 @@ impl Drop for Inside {
 /// Whether this thread sets promises or pauses pools, for which others wait.
 fn never_blocks() -> bool {
     thread::current().name().is_some_and(|name| name == "setter" || name == "operator")
+}
+
+/// Whether a panic with this tag is one of a conversion.
+fn is_conversion(tag: usize) -> bool {
+    (CONVERT..DROP).contains(&tag)
 }
 
 impl Run {
@@ -66,7 +73,8 @@ impl Run {
                     pool.cancel_queued();
                 }
             }
-            Hook::Panic if thread::panicking() => {}
+            // The `Drop` of a value that dies with a panic: nothing would catch a second one. A conversion is always caught.
+            Hook::Panic if thread::panicking() && !is_conversion(tag) => {}
             // A panic that the hook does not print.
             Hook::Panic => resume_unwind(Box::new(boom(tag))),
         }

@@ -205,7 +205,7 @@ impl<T> AsyncValue<T> {
     /// ```
     pub fn outcome_timeout(self, timeout: Duration) -> Result<Result<T, TaskError>, Self> {
         match deadline(timeout) {
-            Some(_) if !self.wait_timeout(timeout) => Err(self),
+            Some(deadline) if !self.block(Some(deadline), None).unwrap_or(false) => Err(self),
             _ => Ok(self.outcome()),
         }
     }

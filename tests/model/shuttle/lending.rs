@@ -306,6 +306,16 @@ fn a_pause_lends_nothing() {
 }
 
 /// A thread comes for a call beyond the limit, and the call is cancelled before it comes.
+/// Waits until a call has paused the pool, and ends the pause after some steps. Notes that in `resumed`, before a call may begin.
+fn resume_after_a_while(pool: &Pool, resumed: &AtomicBool) {
+    while pool.workers() > 0 {
+        thread::yield_now();
+    }
+    (0..20).for_each(|_| pause());
+    resumed.store(true, Ordering::SeqCst);
+    pool.set_workers(1);
+}
+
 /// A thread that runs calls for a waiter takes none that came after a pause.
 #[test]
 fn a_pause_stops_the_help_for_a_timed_wait() {
@@ -322,12 +332,7 @@ fn a_pause_stops_the_help_for_a_timed_wait() {
             }
             ends.into_iter().flatten().flatten().all(|(_, end)| end.is_ok_and(|is_right| is_right))
         });
-        while pool.workers() > 0 {
-            thread::yield_now();
-        }
-        (0..20).for_each(|_| pause());
-        resumed.store(true, Ordering::SeqCst);
-        pool.set_workers(1);
+        resume_after_a_while(&pool, &resumed);
         assert!(waits.get(), "it started in the pause");
     });
 }
@@ -351,12 +356,7 @@ fn a_pause_stops_the_help_for_another_pool() {
             calls.push(inner.spawn(move || seen.load(Ordering::SeqCst)));
             first.into_iter().chain(calls).all(|(_, end)| end.is_ok_and(|is_right| is_right))
         });
-        while pool.workers() > 0 {
-            thread::yield_now();
-        }
-        (0..20).for_each(|_| pause());
-        resumed.store(true, Ordering::SeqCst);
-        pool.set_workers(1);
+        resume_after_a_while(&pool, &resumed);
         assert!(waits.get(), "it started in the pause");
         promise.set(5);
         assert_eq!(blocked.get(), 5);

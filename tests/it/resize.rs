@@ -106,7 +106,6 @@ fn a_pause_is_strict_beyond_the_limit() {
     });
 }
 
-/// No call that is submitted after the pause starts: not in a busy pool, and not where workers just look for one.
 /// A thread in the place of a blocked call runs what that call needs, and no more of it in a pause.
 #[test]
 fn a_pause_is_strict_for_the_needs_of_a_timed_wait() {
@@ -191,6 +190,7 @@ fn a_pause_is_strict_for_the_needs_of_another_pool() {
     });
 }
 
+/// No call that is submitted after the pause starts: not in a busy pool, and not where workers just look for one.
 #[test]
 fn a_pause_is_strict() {
     watched(|| {

@@ -305,7 +305,6 @@ fn a_pause_lends_nothing() {
     });
 }
 
-/// A thread comes for a call beyond the limit, and the call is cancelled before it comes.
 /// Waits until a call has paused the pool, and ends the pause after some steps. Notes that in `resumed`, before a call may begin.
 fn resume_after_a_while(pool: &Pool, resumed: &AtomicBool) {
     while pool.workers() > 0 {
@@ -363,6 +362,7 @@ fn a_pause_stops_the_help_for_another_pool() {
     });
 }
 
+/// A thread comes for a call beyond the limit, and the call is cancelled before it comes.
 #[test]
 fn a_pause_lends_nothing_beyond_the_limit() {
     thoroughly(|| {
